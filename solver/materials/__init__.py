@@ -1,0 +1,194 @@
+"""Material data: one TOML file per material in this folder.
+
+A file has `name` (the same as the file), `kind` ("metal" or "electrolyte") and one table per property::
+
+    [conductivity]
+    value = "1.8 mS/cm"           # text with a unit, or a bare number for a dimensionless property
+    source = "where it comes from"
+    activation_energy = "30 kJ/mol"   # optional: value(T) = value exp(-(E/R) (1/T - 1/298.15 K))
+
+Values hold at 298.15 K. A property that depends on temperature (`PropertyInfo.activated`) is given at another temperature only
+when its entry carries an activation energy. Adding a material is adding a file; the properties that exist are in PROPERTIES.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..units import Number, Quantity, ValueRefused, nearest
+
+REFERENCE_TEMPERATURE = 298.15  # K, at which all values hold
+GAS_CONSTANT = 8.31446261815324  # J/(mol K), CODATA 2018 (exact)
+
+_FOLDER = Path(__file__).parent
+
+
+class MaterialError(ValueError):
+    """A material or one of its properties is missing or malformed; the message names file and key."""
+
+
+@dataclass(frozen=True)
+class PropertyInfo:
+    """What a property of a kind of material is."""
+
+    spec: Quantity | Number
+    meaning: str
+    required: bool = False
+    activated: bool = False  # depends on temperature through an activation energy
+
+
+_PRESSURE = Quantity("Pa", show="GPa", what="pressure", gt=0)
+_DIFFUSIVITY = Quantity("m^2/s", what="diffusivity", ge=0)
+_ENERGY = Quantity("J/mol", show="kJ/mol", what="molar energy", ge=0)
+
+_ELASTIC = {
+    "youngs_modulus": PropertyInfo(_PRESSURE, "Young's modulus"),
+    "poisson_ratio": PropertyInfo(Number(gt=-1, lt=0.5), "Poisson ratio"),
+}
+
+PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
+    "metal": {
+        "molar_volume": PropertyInfo(
+            Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume", required=True
+        ),
+        "surface_energy": PropertyInfo(
+            Quantity("J/m^2", what="surface energy", gt=0), "energy of the metal/void surface", required=True
+        ),
+        "diffusivity": PropertyInfo(_DIFFUSIVITY, "diffusivity of vacancies in the bulk", True, activated=True),
+        "surface_diffusivity": PropertyInfo(
+            _DIFFUSIVITY, "diffusivity along the metal/void surface", True, activated=True
+        ),
+        "critical_vacancy_fraction": PropertyInfo(
+            Number(gt=0, lt=1), "vacancy fraction at which full metal becomes unstable", required=True
+        ),
+        "creep_prefactor": PropertyInfo(
+            Quantity("1/s", what="rate", ge=0), "prefactor A of the creep rate A (p / (s 1 MPa))^n exp(-Q/RT)", True
+        ),
+        "creep_exponent": PropertyInfo(Number(ge=1), "exponent n of the creep rate", required=True),
+        "creep_activation_energy": PropertyInfo(_ENERGY, "activation energy Q of the creep rate", required=True),
+        "size_effect_strengthening": PropertyInfo(
+            Number(gt=0), "strengthening s of the metal at the scale of microns: stress is divided by it", True
+        ),
+        "linear_annihilation_rate": PropertyInfo(
+            Quantity("1/(s*Pa)", show="1/(s*MPa)", what="rate per pressure", ge=0),
+            "annihilation rate of vacancies per pressure (diffusional creep)",
+            required=True,
+            activated=True,
+        ),
+        **_ELASTIC,
+    },
+    "electrolyte": {
+        "conductivity": PropertyInfo(
+            Quantity("S/m", show="mS/cm", what="conductivity", gt=0), "ionic conductivity", True, activated=True
+        ),
+        "toughness": PropertyInfo(
+            Quantity("Pa*m^0.5", show="MPa*m^0.5", what="fracture toughness", gt=0), "mode-I fracture toughness"
+        ),
+        "lithium_interfacial_energy": PropertyInfo(
+            Quantity("J/m^2", show="meV/angstrom^2", what="interfacial energy"), "signed energy of the Li interface"
+        ),
+        **_ELASTIC,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Property:
+    """One value in SI at 298.15 K, its SI unit, its source, and its activation energy in J/mol if it has one."""
+
+    value: float
+    unit: str
+    source: str
+    activation_energy: float | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material as read from its file."""
+
+    name: str
+    kind: str
+    properties: Mapping[str, Property]
+
+    def value(self, key: str, temperature: float = REFERENCE_TEMPERATURE) -> float:
+        """The property `key` in SI at `temperature` (K); MaterialError when it is not known."""
+        if key not in self.properties:
+            raise MaterialError(f"{self.name}.toml: {key}: the material has no such property")
+        entry = self.properties[key]
+        if temperature == REFERENCE_TEMPERATURE or not PROPERTIES[self.kind][key].activated:
+            return entry.value
+        if entry.activation_energy is None:
+            if entry.value == 0.0:
+                return 0.0
+            raise MaterialError(
+                f"{self.name}.toml: {key}: no activation_energy, so the value at {temperature:g} K is not known"
+            )
+        inverse = 1.0 / temperature - 1.0 / REFERENCE_TEMPERATURE
+        return entry.value * math.exp(-entry.activation_energy / GAS_CONSTANT * inverse)
+
+
+def available(kind: str | None = None, folder: Path = _FOLDER) -> list[str]:
+    """Names of the materials there are, of one kind if given."""
+    names = sorted(path.stem for path in folder.glob("*.toml"))
+    return [name for name in names if kind is None or load(name, folder).kind == kind]
+
+
+@functools.cache
+def load(name: str, folder: Path = _FOLDER) -> Material:
+    """Read the material `name`; MaterialError names file and key of whatever is wrong."""
+    path = folder / f"{name}.toml"
+    names = [p.stem for p in folder.glob("*.toml")]
+    if name not in names:  # also keeps names with path separators out
+        suggestion = nearest(name, names)
+        hint = f"; did you mean '{suggestion}'?" if suggestion else ""
+        raise MaterialError(f"unknown material '{name}'; available: {', '.join(sorted(names))}{hint}")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MaterialError(f"{path.name}: not valid TOML: {error}") from None
+    return _parse(path.name, name, data)
+
+
+def _parse(file: str, stem: str, data: dict[str, Any]) -> Material:
+    if data.pop("name", None) != stem:
+        raise MaterialError(f"{file}: name: must be '{stem}', the same as the file")
+    kind = data.pop("kind", None)
+    if kind not in PROPERTIES:
+        raise MaterialError(f"{file}: kind: value {kind!r}; allowed: {', '.join(PROPERTIES)}")
+    known = PROPERTIES[kind]
+    for key in data:
+        if key not in known:
+            suggestion = nearest(key, known)
+            hint = f"; did you mean '{suggestion}'?" if suggestion else ""
+            raise MaterialError(f"{file}: {key}: unknown property of kind '{kind}'; allowed: {', '.join(known)}{hint}")
+    for key, info in known.items():
+        if info.required and key not in data:
+            raise MaterialError(f"{file}: {key}: missing ({info.meaning})")
+    return Material(stem, kind, {key: _property(file, key, known[key], entry) for key, entry in data.items()})
+
+
+def _property(file: str, key: str, info: PropertyInfo, entry: Any) -> Property:
+    if not isinstance(entry, dict) or "value" not in entry:
+        raise MaterialError(f"{file}: {key}: must be a table with value and source")
+    for unknown in entry.keys() - {"value", "source", "activation_energy"}:
+        raise MaterialError(f"{file}: {key}.{unknown}: unknown key; allowed: value, source, activation_energy")
+    source = entry.get("source")
+    if not isinstance(source, str) or not source.strip():
+        raise MaterialError(f"{file}: {key}.source: missing; every value needs its source")
+    if "activation_energy" in entry and not info.activated:
+        raise MaterialError(f"{file}: {key}.activation_energy: this property does not depend on temperature")
+    unit = info.spec.unit if isinstance(info.spec, Quantity) else "1"
+    part, energy = "value", None
+    try:
+        value = info.spec.parse(entry["value"])
+        if "activation_energy" in entry:
+            part, energy = "activation_energy", _ENERGY.parse(entry["activation_energy"])
+    except ValueRefused as error:
+        raise MaterialError(f"{file}: {key}.{part}: value {entry.get(part)!r}: {error}") from None
+    return Property(value, unit, source, energy)

@@ -1,0 +1,284 @@
+"""Values with units: text such as "0.5 mA/cm^2" to a float in SI, and back.
+
+A value is a number followed by a unit. Arithmetic is done in decimal, so that "1.0 mA/cm^2" becomes exactly 10.0 A/m^2 and a
+value written with its SI unit and all its digits reads back as the same float.
+
+`Quantity`, `Number` and `Integer` describe what is allowed for one key. They are used as metadata of an `Annotated` type and
+then validate, serialise and document the key for pydantic::
+
+    Length = Annotated[float, Quantity("m", show="um", what="length", gt=0)]
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pint
+from pydantic_core import PydanticCustomError, core_schema
+
+_NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+
+# Units offered in messages, by SI unit; the first one is used in the example.
+_COMMON: dict[str, tuple[str, ...]] = {
+    "m": ("um", "nm", "mm", "cm", "m", "angstrom"),
+    "s": ("s", "min", "h", "ms", "us"),
+    "K": ("K", "degC"),
+    "Pa": ("MPa", "kPa", "Pa", "GPa", "bar"),
+    "V": ("V", "mV", "uV"),
+    "rad": ("deg", "rad"),
+    "A/m^2": ("mA/cm^2", "uA/cm^2", "A/cm^2", "A/m^2"),
+    "C/m^2": ("mAh/cm^2", "uAh/cm^2", "C/cm^2", "C/m^2"),
+    "ohm*m^2": ("ohm*cm^2", "ohm*m^2"),
+    "F/m^2": ("F/m^2", "uF/cm^2"),
+    "S/m": ("mS/cm", "S/cm", "S/m"),
+    "J/m^2": ("J/m^2", "mJ/m^2", "meV/angstrom^2"),
+    "m^2/s": ("m^2/s", "cm^2/s"),
+    "m^3/mol": ("cm^3/mol", "m^3/mol"),
+    "J/mol": ("kJ/mol", "J/mol"),
+    "1/s": ("1/s", "1/min", "1/h"),
+    "1/(s*Pa)": ("1/(s*MPa)", "1/(s*Pa)"),
+}
+
+
+@functools.cache
+def registry() -> pint.UnitRegistry[Decimal]:
+    """The one unit registry of the program (decimal arithmetic; degC may be converted)."""
+    return pint.UnitRegistry(non_int_type=Decimal, autoconvert_offset_to_baseunit=True)
+
+
+@functools.cache
+def _unit(text: str) -> Any:
+    return registry().parse_units(text)
+
+
+@functools.cache
+def _scale(unit: str, target: str) -> Decimal | None:
+    """Factor from `unit` to `target`, or None when the units have different zeros (degC)."""
+    zero = registry().Quantity(Decimal(0), _unit(unit)).to(_unit(target)).magnitude
+    if zero != 0:
+        return None
+    return Decimal(registry().Quantity(Decimal(1), _unit(unit)).to(_unit(target)).magnitude)
+
+
+def convert(value: Decimal, unit: str, target: str) -> Decimal:
+    """`value` in `unit` expressed in `target`."""
+    scale = _scale(unit, target)
+    if scale is not None:
+        return value * scale
+    return Decimal(registry().Quantity(value, _unit(unit)).to(_unit(target)).magnitude)
+
+
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
+    """The entry of `words` closest to `word` regardless of case, or "" when none is near."""
+    by_lower = {w.lower(): w for w in reversed(list(words))}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[found[0]] if found else ""
+
+
+class ValueRefused(ValueError):
+    """A value that is not allowed: what is wrong, what is allowed, the nearest right spelling ("" if none)."""
+
+    def __init__(self, wrong: str, allowed: str, suggestion: str = "") -> None:
+        self.wrong, self.allowed, self.suggestion = wrong, allowed, suggestion
+        super().__init__("; ".join(part for part in (wrong, f"allowed: {allowed}") if part))
+
+    def for_pydantic(self) -> PydanticCustomError:
+        """The same as an error that pydantic collects with its key."""
+        context = {"wrong": self.wrong, "allowed": self.allowed, "suggestion": self.suggestion}
+        return PydanticCustomError("value_refused", "{wrong}; allowed: {allowed}", context)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spec:
+    """Bounds shared by all kinds of values, and the connection to pydantic."""
+
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+
+    def bounds(self) -> str:
+        """The allowed range as text, "" when there is none."""
+        parts = [(">", self.gt), (">=", self.ge), ("<", self.lt), ("<=", self.le)]
+        return " and ".join(f"{sign} {bound:g}" for sign, bound in parts if bound is not None)
+
+    def inside(self, value: Decimal) -> bool:
+        """Whether the value lies within the bounds."""
+        return (
+            (self.gt is None or value > Decimal(repr(self.gt)))
+            and (self.ge is None or value >= Decimal(repr(self.ge)))
+            and (self.lt is None or value < Decimal(repr(self.lt)))
+            and (self.le is None or value <= Decimal(repr(self.le)))
+        )
+
+    def allowed(self) -> str:
+        """What is allowed, for messages and documentation."""
+        raise NotImplementedError
+
+    def parse(self, value: object) -> float:
+        """The value as a float in SI; raises ValueRefused."""
+        raise NotImplementedError
+
+    def text(self, value: float) -> str:
+        """A short text for people."""
+        return f"{value:.6g}"
+
+    def exact(self, value: float) -> Any:
+        """What goes into a file; reads back as the same float."""
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        """The value in a JSON schema."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        def validate(value: object) -> float:
+            try:
+                return self.parse(value)
+            except ValueRefused as error:
+                raise error.for_pydantic() from None
+
+        return core_schema.no_info_plain_validator_function(
+            validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                self.exact, when_used="json-unless-none"
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        return self.json_schema()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity(_Spec):
+    """A dimensional value. Bounds are in the unit `show`, which is also the unit of messages and tables."""
+
+    unit: str = field(kw_only=False)
+    show: str = ""
+    what: str = "value"
+
+    @property
+    def shown_unit(self) -> str:
+        """Unit of bounds and of `text`."""
+        return self.show or self.unit
+
+    def allowed(self) -> str:
+        article = "an" if self.what[0] in "aeiou" else "a"
+        bounds = self.bounds()
+        return f"{article} {self.what}" + (f" {bounds} {self.shown_unit}" if bounds else "")
+
+    def _form(self) -> str:
+        return f"{self.allowed()}, written like '1.5 {self.shown_unit}'"
+
+    def parse(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, str):
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                suggestion = f"{value} {self.shown_unit}"
+                raise ValueRefused("a number without a unit", self._form(), suggestion)
+            raise ValueRefused("not a value with a unit", self._form())
+        match = _NUMBER_AND_UNIT.fullmatch(value)
+        if not match:
+            raise ValueRefused("not a number followed by a unit", self._form())
+        number, unit = Decimal(match[1]), match[2]
+        if not unit:
+            raise ValueRefused("the unit is missing", self._form(), f"{match[1]} {self.shown_unit}")
+        try:
+            self.check_unit(unit)
+        except ValueRefused as error:
+            suggestion = f"{match[1]} {error.suggestion}" if error.suggestion else ""
+            raise ValueRefused(error.wrong, error.allowed, suggestion) from None
+        return self.from_number(number, unit)
+
+    def from_number(self, number: Decimal, unit: str) -> float:
+        """The SI value of `number` in `unit`; the unit has been checked. Raises ValueRefused when out of range."""
+        try:
+            shown = convert(number, unit, self.shown_unit)
+            si = float(convert(number, unit, self.unit))
+        except (InvalidOperation, OverflowError):
+            raise ValueRefused("not a finite number", self.allowed()) from None
+        if not math.isfinite(si) or (si == 0.0 and shown != 0):
+            raise ValueRefused("too large or too small for a floating-point number", self.allowed())
+        if not self.inside(shown):
+            raise ValueRefused("out of range", self.allowed())
+        return si
+
+    def check_unit(self, unit: str) -> None:
+        """Raise ValueRefused when `unit` is unknown or has another dimension."""
+        common = _COMMON.get(self.unit, (self.shown_unit,))
+        suggestion = nearest(unit, common, cutoff=0.4)
+        try:
+            parsed = _unit(unit)
+        except Exception:  # pint raises its own errors, and those of the tokenizer
+            raise ValueRefused(f"unknown unit '{unit}'", self._form(), suggestion) from None
+        # An angle has no dimension, and neither has a percentage.
+        angle_mismatch = self.unit == "rad" and unit not in {"deg", "degree", "degrees", "rad", "radian", "°"}
+        if angle_mismatch or parsed.dimensionality != _unit(self.unit).dimensionality:
+            raise ValueRefused(f"'{unit}' is not a unit of {self.what}", self._form(), suggestion)
+
+    def text(self, value: float) -> str:
+        return f"{float(convert(Decimal(repr(value)), self.unit, self.shown_unit)):.6g} {self.shown_unit}"
+
+    def exact(self, value: float) -> str:
+        return f"{float(value)!r} {self.unit}"
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "examples": [f"1.5 {self.shown_unit}"], "x-allowed": self.allowed()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(_Spec):
+    """A dimensionless number (an integer is taken as one; true and false are not)."""
+
+    def allowed(self) -> str:
+        bounds = self.bounds()
+        return f"a number {bounds}" if bounds else "a number"
+
+    def parse(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            suggestion = ""
+            if isinstance(value, str) and _NUMBER_AND_UNIT.fullmatch(value) and not value.strip()[-1].isalpha():
+                suggestion = f"{value.strip()} without quotes"
+            raise ValueRefused("not a number", self.allowed(), suggestion)
+        if not math.isfinite(value):
+            raise ValueRefused("not a finite number", self.allowed())
+        if not self.inside(Decimal(repr(value))):
+            raise ValueRefused("out of range", self.allowed())
+        return float(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        names = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+        limits = {name: getattr(self, key) for key, name in names.items() if getattr(self, key) is not None}
+        return {"type": "number", **limits}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integer(Number):
+    """A whole number."""
+
+    def allowed(self) -> str:
+        return super().allowed().replace("a number", "a whole number")
+
+    def parse(self, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueRefused("not a whole number", self.allowed())
+        if not self.inside(Decimal(value)):
+            raise ValueRefused("out of range", self.allowed())
+        return value
+
+    def text(self, value: float) -> str:
+        return str(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**super().json_schema(), "type": "integer"}
+
+
+def parse_quantity(text: str, unit: str, what: str = "value") -> float:
+    """`text` in the SI unit `unit`; raises ValueRefused. For values that are not keys of a case (`--wall 11.5h`)."""
+    return Quantity(unit, what=what).parse(text)
