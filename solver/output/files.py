@@ -1,0 +1,71 @@
+"""Files that are either complete or absent: write aside, sync, rename; and work that rank 0 does for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from mpi4py import MPI
+
+T = TypeVar("T")
+
+# Everything that a run writes into its directory, as patterns; the copy of the case is not among them.
+OUTPUTS = (
+    "fields/fields_*.vtkhdf*",
+    "fields.xdmf*",
+    "fields.vtkhdf.series*",
+    "checkpoint_*.h5*",
+    "log.csv*",
+    "summary.json*",
+    "curves.png",
+)
+
+
+def on_root(comm: MPI.Comm, action: Callable[[], T]) -> T:
+    """The result of `action`, run on rank 0 only; its error is raised on every rank (collective)."""
+    result: T | None = None
+    error: Exception | None = None
+    if comm.rank == 0:
+        try:
+            result = action()
+        except (OSError, ValueError, KeyError, RuntimeError) as exc:
+            error = exc
+    result, error = comm.bcast((result, error))
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def part(path: Path) -> Path:
+    """Where the file is written before it takes its name."""
+    return path.with_name(path.name + ".part")
+
+
+def publish(path: Path) -> None:
+    """Give the finished file `part(path)` its name, once its content has reached the disk."""
+    _sync(part(path))
+    os.replace(part(path), path)
+    _sync(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one piece: a reader sees the old or the new content, never half of it."""
+    part(path).write_text(text, encoding="utf-8")
+    publish(path)
+
+
+def clear(directory: Path) -> None:
+    """Delete what an earlier run left in its directory, so that nothing of it mixes with a new run."""
+    for pattern in OUTPUTS:
+        for path in directory.glob(pattern):
+            path.unlink()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,175 @@
+"""How a grid looks to VTK: VTKHDF geometry and the XDMF text that points at the same datasets.
+
+VTK stores cells with x running fastest, so arrays have the axes (z, y, x). A 1-D or 2-D grid is a slab
+one cell thick in the missing directions, as thick as its smallest spacing (zero thickness crashes
+readers); a 2-D run lies in the x-z plane.
+
+    uniform grid   VTKHDF ImageData, CellData of shape (nz, ny, nx[, 3]);   XDMF 3DCoRectMesh
+    graded grid    VTKHDF UnstructuredGrid of voxels, CellData of shape (nz*ny*nx[, 3]);
+                   XDMF 3DSMesh on the same Points (ParaView 5.11 reads 3DRectMesh with wrong coordinates)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from solver.grid import Grid
+from solver.output.hdf5 import Writer
+
+Array = np.ndarray
+
+VTK_VOXEL = 11
+DIRECTIONS = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What XDMF needs to know about one field of one snapshot."""
+
+    components: int
+    unit: str
+    long_name: str
+
+
+class VtkLayout:
+    """The grid as VTK sees it: three axes always, arrays in the order (z, y, x)."""
+
+    def __init__(self, grid: Grid):
+        self.grid = grid
+        self.uniform = grid.uniform
+        thickness = min(float(np.diff(f).min()) for f in grid.faces)
+        known = dict(zip(grid.axes, grid.faces, strict=True))
+        self.faces = tuple(known.get(axis, np.array([0.0, thickness])) for axis in DIRECTIONS)
+        self.cells = tuple(len(f) - 1 for f in self.faces)
+        self.spacing = np.array([(f[-1] - f[0]) / n for f, n in zip(self.faces, self.cells, strict=True)])
+        starts = dict(zip(grid.axes, grid.start, strict=True))
+        self.start = tuple(starts.get(axis, 0) for axis in reversed(DIRECTIONS))
+        self.shape = self.cells[::-1]
+
+    def to_vtk(self, block: Array) -> Array:
+        """An owned block (axes of the grid, then maybe components) with the axes (z, y, x[, 3])."""
+        dim = self.grid.dim
+        vector = block.ndim > dim
+        if block.shape[:dim] != self.grid.local_shape or (vector and block.shape[dim:] != (dim,)):
+            allowed = f"{self.grid.local_shape} or {(*self.grid.local_shape, dim)}"
+            raise ValueError(f"a field of shape {block.shape} does not fit the grid: expected {allowed}")
+        missing = tuple(a for a, axis in enumerate(DIRECTIONS) if axis not in self.grid.axes)
+        values = np.expand_dims(block, missing)
+        if vector:
+            padded = np.zeros((*values.shape[:3], 3))
+            padded[..., [DIRECTIONS.index(axis) for axis in self.grid.axes]] = values
+            return padded.transpose(2, 1, 0, 3)
+        return values.transpose(2, 1, 0)
+
+    # -- VTKHDF -------------------------------------------------------------------------------------
+
+    def write_geometry(self, file: Writer) -> None:
+        """The group /VTKHDF with everything except the fields."""
+        if not self.uniform:
+            self._write_voxels(file)
+            return
+        extent = np.ravel([(0, n) for n in self.cells])
+        file.attributes(
+            "VTKHDF",
+            {
+                "Version": np.array([1, 0], dtype=np.int64),
+                "Type": "ImageData",
+                "WholeExtent": extent.astype(np.int64),
+                "Origin": np.array([f[0] for f in self.faces]),
+                "Spacing": self.spacing,
+                "Direction": np.eye(3).ravel(),
+            },
+        )
+
+    def _write_voxels(self, file: Writer) -> None:
+        """Points, connectivity, offsets and types; each rank writes a contiguous share of each."""
+        cells, points = int(np.prod(self.cells)), int(np.prod([n + 1 for n in self.cells]))
+        file.attributes("VTKHDF", {"Version": np.array([1, 0], dtype=np.int64), "Type": "UnstructuredGrid"})
+        for name, number in (("Points", points), ("Cells", cells), ("ConnectivityIds", 8 * cells)):
+            file.common(f"VTKHDF/NumberOf{name}", np.array([number], dtype=np.int64))
+        first, last = self._share(points)
+        file.block("VTKHDF/Points", self.points(first, last), (points,), (first,))
+        first, last = self._share(cells)
+        corners = self.connectivity(first, last).ravel()
+        file.block("VTKHDF/Connectivity", corners, (8 * cells,), (8 * first,))
+        file.block("VTKHDF/Types", np.full(last - first, VTK_VOXEL, dtype=np.uint8), (cells,), (first,))
+        first, last = self._share(cells + 1)
+        file.block("VTKHDF/Offsets", 8 * np.arange(first, last, dtype=np.int64), (cells + 1,), (first,))
+
+    def _share(self, number: int) -> tuple[int, int]:
+        comm = self.grid.comm
+        return number * comm.rank // comm.size, number * (comm.rank + 1) // comm.size
+
+    def points(self, first: int, last: int) -> Array:
+        """Coordinates (x, y, z) in m of the grid points first..last-1, x running fastest."""
+        k, j, i = np.unravel_index(np.arange(first, last), tuple(n + 1 for n in self.shape))
+        return np.stack([self.faces[0][i], self.faces[1][j], self.faces[2][k]], axis=1)
+
+    def connectivity(self, first: int, last: int) -> Array:
+        """The eight points of the cells first..last-1, in the order of VTK_VOXEL."""
+        k, j, i = np.unravel_index(np.arange(first, last), self.shape)
+        nx, ny = self.cells[0] + 1, self.cells[1] + 1
+        lowest = (k * ny + j) * nx + i
+        corner = [(dz * ny + dy) * nx + dx for dz in (0, 1) for dy in (0, 1) for dx in (0, 1)]
+        return (lowest[:, None] + np.array(corner)).astype(np.int64)
+
+    # -- XDMF -----------------------------------------------------------------------------------------
+
+    def xdmf_grid(self, path: str, time: float, fields: Mapping[str, Dataset]) -> str:
+        """The XDMF text of one snapshot, `path` relative to the XDMF file."""
+        geometry = self._xdmf_image() if self.uniform else self._xdmf_points(path)
+        dimensions = _words(self.shape)
+        lines = [f'<Grid Name="lifront" GridType="Uniform"><Time Value="{time!r}"/>', *geometry]
+        for name, field in fields.items():
+            kind, size = ("Scalar", dimensions) if field.components == 1 else ("Vector", f"{dimensions} 3")
+            lines += [
+                f'<Attribute Name={quoteattr(name)} AttributeType="{kind}" Center="Cell">',
+                f'<Information Name="unit" Value={quoteattr(field.unit)}/>',
+                f'<Information Name="long_name" Value={quoteattr(field.long_name)}/>',
+                _item(size, f"{path}:/VTKHDF/CellData/{name}"),
+                "</Attribute>",
+            ]
+        return "\n".join([*lines, "</Grid>"])
+
+    def _xdmf_image(self) -> list[str]:
+        # XDMF wants z y x here as well.
+        return [
+            f'<Topology TopologyType="3DCoRectMesh" Dimensions="{_words(n + 1 for n in self.shape)}"/>',
+            '<Geometry GeometryType="ORIGIN_DXDYDZ">',
+            _item("3", _words(float(f[0]) for f in self.faces[::-1])),
+            _item("3", _words(float(h) for h in self.spacing[::-1])),
+            "</Geometry>",
+        ]
+
+    def _xdmf_points(self, path: str) -> list[str]:
+        points = int(np.prod([n + 1 for n in self.shape]))
+        return [
+            f'<Topology TopologyType="3DSMesh" Dimensions="{_words(n + 1 for n in self.shape)}"/>',
+            '<Geometry GeometryType="XYZ">',
+            _item(f"{points} 3", f"{path}:/VTKHDF/Points"),
+            "</Geometry>",
+        ]
+
+
+def xdmf_document(grids: list[str]) -> str:
+    """A complete XDMF file: the snapshots as one time series."""
+    series = "\n".join(grids)
+    return (
+        '<?xml version="1.0"?>\n<Xdmf Version="2.2"><Domain>\n'
+        '<Grid Name="series" GridType="Collection" CollectionType="Temporal">\n'
+        f"{series}\n</Grid>\n</Domain></Xdmf>\n"
+    )
+
+
+def _words(values: Iterable[int | float]) -> str:
+    return " ".join(map(repr, values))
+
+
+def _item(dimensions: str, content: str) -> str:
+    kind = "HDF" if ":/" in content else "XML"
+    numbers = f'NumberType="Float" Precision="8" Format="{kind}"'
+    return f'<DataItem Dimensions="{dimensions}" {numbers}>{content}</DataItem>'
