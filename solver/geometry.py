@@ -1,0 +1,126 @@
+"""Where metal and electrolyte are: indicators, contact area, conductivity of the layers.
+
+    psi = (1 + tanh(d / 2 lambda)) / 2,   d = (z - eta) / sqrt(1 + |grad eta|^2)     electrolyte indicator
+    m   = max(1 - psi, FLOOR)                                                       weight of the metal side
+    |grad psi|                                                                       area of the contact per volume
+
+eta(x, y) is the height of the electrolyte's surface (0 when flat), d its signed distance (exact when flat, first order in the
+slope otherwise). psi is evaluated on the faces; |grad psi| of a cell follows from the differences of its
+faces, so that over a flat contact the areas of a column of cells add up to exactly its cross-section, and a
+uniform current meets a discretely exact solution of the charge equation.
+
+The weights are data of one time level: equations are given the weights they need (a moving collector will change m).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array, Grid
+from solver.operators import along_axis, full_faces
+
+FLOOR = 1e-6
+
+Height = Callable[..., tuple[Array, Sequence[Array]]]
+
+
+def flat(*coordinates: Array) -> tuple[Array, Sequence[Array]]:
+    """A flat surface at z = 0."""
+    return np.zeros(()), [np.zeros(()) for _ in coordinates]
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Indicators of the contact on the owned cells and faces.
+
+    electrolyte psi, metal m (cells); electrolyte_faces, metal_faces: one array per axis, full size;
+    area_density |grad psi|, 1/m; area: its integral over each cell, m^2.
+    """
+
+    electrolyte: Array
+    electrolyte_faces: list[Array]
+    metal: Array
+    metal_faces: list[Array]
+    area_density: Array
+    area: Array
+
+
+def make_contact(grid: Grid, width: float, height: Height = flat) -> Contact:
+    """The contact of the given width lambda (m) along the surface z = height(x, y)."""
+
+    def psi_at(points: list[Array]) -> Array:
+        eta, slopes = height(*points[:-1])
+        stretch = np.sqrt(1 + sum((s**2 for s in slopes), np.zeros(())))
+        return 0.5 * (1 + np.tanh((points[-1] - eta) / stretch / (2 * width)))
+
+    psi = np.broadcast_to(psi_at(grid.cell_coordinates()), grid.local_shape).copy()
+    faces = [full_faces(grid, a, psi_at(grid.face_coordinates(a))).copy() for a in range(grid.dim)]
+    squared = np.zeros(grid.local_shape)
+    for axis, values in enumerate(faces):
+        lower, upper = along_axis(axis, grid.dim)
+        squared += ((values[upper] - values[lower]) / grid.spacing[axis]) ** 2
+    density = np.sqrt(squared)
+    return Contact(
+        electrolyte=psi,
+        electrolyte_faces=faces,
+        metal=np.maximum(1 - psi, FLOOR),
+        metal_faces=[np.maximum(1 - f, FLOOR) for f in faces],
+        area_density=density,
+        area=density * grid.volume,
+    )
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Electrolyte layers from the contact upwards: thicknesses (m) and ionic conductivities (S/m)."""
+
+    thicknesses: tuple[float, ...]
+    conductivities: tuple[float, ...]
+
+    def resistance_to(self, z: Array) -> Array:
+        """int_0^z dz / s, ohm m^2; the first layer goes on below z = 0, the last above its end."""
+        ends = np.cumsum(self.thicknesses)
+        knots = np.concatenate([[0.0], ends])
+        values = np.concatenate(
+            [[0.0], np.cumsum(np.array(self.thicknesses) / np.array(self.conductivities))]
+        )
+        inside = np.interp(z, knots, values)
+        below = np.minimum(z, 0.0) / self.conductivities[0]
+        above = np.maximum(z - ends[-1], 0.0) / self.conductivities[-1]
+        return inside + below + above
+
+    def charge_conductance_to(self, z: Array) -> Array:
+        """int_0^z s dz, S; for the mean conductivity along the layers."""
+        ends = np.cumsum(self.thicknesses)
+        knots = np.concatenate([[0.0], ends])
+        values = np.concatenate(
+            [[0.0], np.cumsum(np.array(self.thicknesses) * np.array(self.conductivities))]
+        )
+        inside = np.interp(z, knots, values)
+        below = np.minimum(z, 0.0) * self.conductivities[0]
+        above = np.maximum(z - ends[-1], 0.0) * self.conductivities[-1]
+        return inside + below + above
+
+
+def face_conductivities(grid: Grid, layers: Layers, contact: Contact) -> list[Array]:
+    """Effective s psi on the faces of every axis, S/m: in series across the layers, in parallel along them.
+
+    Exact for a planar cell with any layers, also when a layer ends inside a grid cell.
+    """
+    centres, faces = grid.centres[-1], grid.faces[-1]
+    along = np.diff(layers.charge_conductance_to(faces)) / np.diff(faces)
+    ends = np.concatenate([faces[:1], centres, faces[-1:]])
+    across = np.diff(ends) / np.diff(layers.resistance_to(ends))
+    cells = grid.owned[-1]
+    last = grid.dim - 1
+    result = []
+    for axis in range(grid.dim):
+        if axis == last:
+            s = grid.along(last, across[cells.start : cells.stop + 1])
+        else:
+            s = grid.along(last, along[cells])
+        result.append(s * np.maximum(contact.electrolyte_faces[axis], FLOOR))
+    return result

@@ -1,0 +1,232 @@
+"""Tensor-product Cartesian grid of finite-volume cells over a PETSc DMDA.
+
+Arrays of cell values are C-contiguous with axes ("z",), ("x", "z") or ("x", "y", "z"): the normal z of
+the contact is always the last axis. z grows from the Li reservoir through the contact (z = 0) into the
+electrolyte. Missing lateral directions have unit extent (1 m), so integrals are per metre of depth.
+
+The same class serves 1 and N ranks. A rank owns the block `owned` of the global array; `ghosted`
+returns that block with `GHOSTS` more cells on every side, taken from the neighbouring ranks, across
+periodic sides, or mirrored at physical boundaries (which makes every boundary a zero-gradient one
+unless an equation says otherwise).
+
+Faces of axis a that touch the owned block are arrays that are one longer along that axis. Face
+quantities that depend on one coordinate only may be given in broadcastable shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mpi4py import MPI
+from petsc4py import PETSc
+
+Array = np.ndarray
+
+GHOSTS = 2
+AXES = {1: ("z",), 2: ("x", "z"), 3: ("x", "y", "z")}
+
+
+def lateral_faces(width: float, spacing: float) -> Array:
+    """Face coordinates (m) of equal cells over [0, width], at most `spacing` wide, at least four of them."""
+    cells = max(4, int(np.ceil(width / spacing * (1 - 1e-9))))
+    return np.linspace(0.0, width, cells + 1)
+
+
+def _half_axis(length: float, spacing: float, fine_depth: float, growth: float, max_spacing: float) -> Array:
+    """Face distances from the contact: uniform over `fine_depth`, then growing up to `max_spacing`."""
+    fine = min(length, fine_depth)
+    fine_cells = max(1, int(np.ceil(fine / spacing * (1 - 1e-9))))
+    faces = list(np.linspace(0.0, fine, fine_cells + 1))
+    rest = length - fine
+    if rest < 0.5 * spacing:
+        faces[-1] = length
+        return np.array(faces)
+    steps, step = [], fine / fine_cells
+    while sum(steps) < rest:
+        step = min(step * growth, max(max_spacing, spacing))
+        steps.append(step)
+    return np.concatenate([faces, fine + np.cumsum(steps) * (rest / sum(steps))])
+
+
+def normal_faces(
+    lithium_thickness: float,
+    electrolyte_thickness: float,
+    spacing: float,
+    fine_depth: float,
+    growth: float,
+    max_spacing: float,
+) -> Array:
+    """Face coordinates (m) along the normal, from -lithium_thickness to +electrolyte_thickness.
+
+    Cells are `spacing` wide within `fine_depth` of the contact on both sides, then grow by the factor
+    `growth` up to `max_spacing`; the coarse part is scaled to end exactly at the boundary.
+    """
+    grading = (spacing, fine_depth, growth, max_spacing)
+    below = _half_axis(lithium_thickness, *grading)
+    above = _half_axis(electrolyte_thickness, *grading)
+    return np.concatenate([-below[:0:-1], above])
+
+
+class Grid:
+    """Cells, faces and their metric on this rank, ghost exchange and global reductions.
+
+    faces: global face coordinates per axis in m, the normal last. periodic: whether each lateral axis
+    is periodic (the normal never is; a lateral axis that is not is a symmetry plane on both sides).
+    """
+
+    def __init__(self, faces: Sequence[Array], periodic: Sequence[bool] = (), comm: MPI.Comm | None = None):
+        self.comm = MPI.COMM_WORLD if comm is None else comm
+        self.faces = tuple(np.asarray(f, dtype=float) for f in faces)
+        self.dim = len(self.faces)
+        self.axes = AXES[self.dim]
+        self.periodic = (*periodic, False) if len(periodic) < self.dim else tuple(periodic)
+        self.centres = tuple(0.5 * (f[1:] + f[:-1]) for f in self.faces)
+        self.shape = tuple(len(c) for c in self.centres)
+        self.uniform = all(np.allclose(np.diff(f), f[1] - f[0], rtol=1e-9) for f in self.faces)
+        self.lateral_area = float(np.prod([f[-1] - f[0] for f in self.faces[:-1]]))
+        self._create_dmda()
+        self._local_metric()
+
+    def _create_dmda(self) -> None:
+        kinds = PETSc.DM.BoundaryType
+        boundary = [kinds.PERIODIC if p else kinds.GHOSTED for p in self.periodic]
+        # PETSc's first axis is the fastest in memory; ours is the last. Hence every tuple is reversed.
+        self.da = PETSc.DMDA().create(
+            dim=self.dim,
+            dof=1,
+            sizes=self.shape[::-1],
+            boundary_type=tuple(boundary[::-1]),
+            stencil_type=PETSc.DMDA.StencilType.BOX,
+            stencil_width=GHOSTS,
+            comm=self.comm,
+        )
+        start, size = self.da.getCorners()
+        self.start = tuple(int(s) for s in start[::-1])[-self.dim :]
+        self.local_shape = tuple(int(s) for s in size[::-1])[-self.dim :]
+        self.owned = tuple(slice(s, s + n) for s, n in zip(self.start, self.local_shape, strict=True))
+        self._global = self.da.createGlobalVec()
+        self._local = self.da.createLocalVec()
+        self._ghosted_shape = tuple(n + 2 * GHOSTS for n in self.local_shape)
+
+    def _local_metric(self) -> None:
+        """Spacing, distances between centres, interpolation weights and face areas of the owned block."""
+        self.spacing: list[Array] = []
+        self.distance: list[Array] = []
+        self.upper_weight: list[Array] = []
+        self.interior: list[Array] = []
+        for axis in range(self.dim):
+            h = np.diff(self.faces[axis])
+            ends = (h[-1:], h[:1]) if self.periodic[axis] else (h[:1], h[-1:])
+            padded = np.concatenate([ends[0], h, ends[1]])
+            inside = np.ones(len(h) + 1)
+            if not self.periodic[axis]:
+                inside[[0, -1]] = 0.0
+            cells = self.owned[axis]
+            on_faces = slice(cells.start, cells.stop + 1)
+            self.spacing.append(self.along(axis, h[cells]))
+            self.distance.append(self.along(axis, 0.5 * (padded[1:] + padded[:-1])[on_faces]))
+            self.upper_weight.append(self.along(axis, (padded[:-1] / (padded[1:] + padded[:-1]))[on_faces]))
+            self.interior.append(self.along(axis, inside[on_faces]))
+        self.volume = np.ones(self.local_shape)
+        for h in self.spacing:
+            self.volume = self.volume * h
+        self.area = [self._product_except(axis) for axis in range(self.dim)]
+        self.is_top = self.owned[-1].stop == self.shape[-1]
+        self.is_bottom = self.owned[-1].start == 0
+
+    def _product_except(self, axis: int) -> Array:
+        """Area of the faces normal to `axis`, broadcastable against that axis' face arrays, m^2."""
+        area = np.ones((1,) * self.dim)
+        for other, h in enumerate(self.spacing):
+            if other != axis:
+                area = area * h
+        return area
+
+    def along(self, axis: int, values: Array) -> Array:
+        """A 1-D array of values along `axis` in broadcastable shape."""
+        shape = [1] * self.dim
+        shape[axis] = -1
+        return np.asarray(values).reshape(shape)
+
+    # -- coordinates ---------------------------------------------------------------------------------
+
+    def cell_coordinates(self) -> list[Array]:
+        """Coordinates of the owned cells' centres, one broadcastable array per axis, m."""
+        return [self.along(a, self.centres[a][self.owned[a]]) for a in range(self.dim)]
+
+    def face_coordinates(self, axis: int) -> list[Array]:
+        """Coordinates of the centres of the faces normal to `axis`, one broadcastable array per axis, m."""
+        points = self.cell_coordinates()
+        cells = self.owned[axis]
+        points[axis] = self.along(axis, self.faces[axis][cells.start : cells.stop + 1])
+        return points
+
+    def global_ids(self) -> Array:
+        """Number of every owned cell in the natural order of the global array (uint64)."""
+        ids = np.zeros((1,) * self.dim, dtype=np.uint64)
+        for axis, n in enumerate(self.shape):
+            local = np.arange(self.owned[axis].start, self.owned[axis].stop, dtype=np.uint64)
+            ids = ids * np.uint64(n) + self.along(axis, local)
+        return ids
+
+    # -- ghosts --------------------------------------------------------------------------------------
+
+    def vector(self) -> PETSc.Vec:
+        """A new PETSc vector of cell values, zero."""
+        return self.da.createGlobalVec()
+
+    def view(self, vector: PETSc.Vec) -> Array:
+        """The owned block of a PETSc vector as a NumPy array that shares its memory."""
+        return vector.array.reshape(self.local_shape)
+
+    def ghosted(self, values: Array) -> Array:
+        """A copy of the owned block with GHOSTS cells of the neighbours on every side (collective)."""
+        self.view(self._global)[...] = values
+        self.da.globalToLocal(self._global, self._local)
+        g = self._local.array.reshape(self._ghosted_shape).copy()
+        for axis in range(self.dim):
+            if not self.periodic[axis]:
+                self._mirror(np.moveaxis(g, axis, 0), axis)
+        return g
+
+    def _mirror(self, g: Array, axis: int) -> None:
+        if self.owned[axis].start == 0:
+            g[:GHOSTS] = g[2 * GHOSTS - 1 : GHOSTS - 1 : -1]
+        if self.owned[axis].stop == self.shape[axis]:
+            g[-GHOSTS:] = g[-GHOSTS - 1 : -2 * GHOSTS - 1 : -1]
+
+    def sides(self, g: Array, axis: int) -> tuple[Array, Array]:
+        """Views (lower, upper) of the cells on both sides of every face normal to `axis`."""
+        inner = slice(GHOSTS, -GHOSTS)
+        lower, upper = [inner] * self.dim, [inner] * self.dim
+        lower[axis] = slice(GHOSTS - 1, -GHOSTS)
+        upper[axis] = slice(GHOSTS, 1 - GHOSTS)
+        return g[tuple(lower)], g[tuple(upper)]
+
+    # -- reductions (collective) -----------------------------------------------------------------------
+
+    def sum(self, values: Array) -> float:
+        """Sum over all cells of the grid."""
+        return float(self.comm.allreduce(float(np.sum(values)), MPI.SUM))
+
+    def max(self, values: Array) -> float:
+        """Largest value over all cells of the grid; -inf for an empty selection."""
+        return float(self.comm.allreduce(float(np.max(values, initial=-np.inf)), MPI.MAX))
+
+    def min(self, values: Array) -> float:
+        """Smallest value over all cells of the grid; +inf for an empty selection."""
+        return float(self.comm.allreduce(float(np.min(values, initial=np.inf)), MPI.MIN))
+
+    def integral(self, density: Array) -> float:
+        """Volume integral of cell values."""
+        return self.sum(density * self.volume)
+
+    def row_sums(self, *values: Array) -> Array:
+        """Sums over each lateral plane of cells: (number of arrays, cells along the normal), same on all ranks."""
+        lateral = tuple(range(self.dim - 1))
+        rows = np.zeros((len(values), self.shape[-1]))
+        for row, v in zip(rows, values, strict=True):
+            row[self.owned[-1]] = np.broadcast_to(v, self.local_shape).sum(axis=lateral)
+        self.comm.Allreduce(MPI.IN_PLACE, rows, MPI.SUM)
+        return rows

@@ -1,0 +1,124 @@
+"""Linear solves on the grid: one object per equation that keeps its matrix and its preconditioner.
+
+The preconditioner (BoomerAMG, or GAMG where PETSc was built without hypre) is rebuilt only when it has
+stopped paying: when a digit of accuracy took clearly more iterations than just after the last set-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from petsc4py import PETSc
+
+from solver.grid import GHOSTS, Array, Grid
+from solver.operators import Stencil
+
+PATIENCE = 1.6  # rebuild when a digit of accuracy costs this many times the iterations it cost at first
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a solver did: data for the loop, checked in one place."""
+
+    converged: bool
+    reason: str
+    iterations: int
+    norm: float
+
+
+class LinearSolver:
+    """Solves a `Stencil` system with a Krylov method.
+
+    name prefixes PETSc options (`-charge_ksp_view`). method is "cg" for symmetric systems, else "gmres".
+    rtol is relative to the norm of the right-hand side.
+    """
+
+    def __init__(self, grid: Grid, name: str, method: str, rtol: float, max_iterations: int = 200):
+        self.grid = grid
+        self.rtol = rtol
+        self.matrix = self._create_matrix()
+        self.rhs, self.solution = grid.vector(), grid.vector()
+        self.ksp = PETSc.KSP().create(grid.comm)
+        self.ksp.setOptionsPrefix(f"{name}_")
+        self.ksp.setType(method)
+        self.ksp.setTolerances(rtol=rtol, atol=0.0, max_it=max_iterations)
+        self.ksp.setOperators(self.matrix)
+        if method == "gmres":
+            self.ksp.setPCSide(PETSc.PC.Side.RIGHT)
+        self.ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
+        self._set_preconditioner()
+        self.ksp.setFromOptions()
+        self._first_cost: float | None = None
+        self.setups = 0
+
+    def _create_matrix(self) -> PETSc.Mat:
+        grid = self.grid
+        # The DMDA's local-to-global map gives -1 outside the grid, which PETSc skips on insertion.
+        numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
+        numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
+        inner = (slice(GHOSTS, -GHOSTS),) * grid.dim
+        columns = [numbers[inner]]
+        for axis in range(grid.dim):
+            columns += [np.roll(numbers, shift, axis)[inner] for shift in (1, -1)]
+        self._columns = np.ascontiguousarray(np.stack(columns, axis=-1).ravel(), dtype=PETSc.IntType)
+        width = 1 + 2 * grid.dim
+        rows = int(np.prod(grid.local_shape))
+        self._offsets = np.arange(0, width * rows + 1, width, dtype=PETSc.IntType)
+        local, total = rows, int(np.prod(grid.shape))
+        matrix = PETSc.Mat().createAIJ(
+            size=((local, total), (local, total)), nnz=(width, width - 1), comm=grid.comm
+        )
+        matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATIONS, True)
+        return matrix
+
+    def _set_preconditioner(self) -> None:
+        pc = self.ksp.getPC()
+        if PETSc.Sys.hasExternalPackage("hypre"):
+            pc.setType("hypre")
+            pc.setHYPREType("boomeramg")
+            options = PETSc.Options()
+            prefix = self.ksp.getOptionsPrefix()
+            three_d = self.grid.dim == 3
+            defaults = {
+                "pc_hypre_boomeramg_strong_threshold": 0.5 if three_d else 0.25,
+                "pc_hypre_boomeramg_coarsen_type": "HMIS",
+                "pc_hypre_boomeramg_interp_type": "ext+i",
+                "pc_hypre_boomeramg_P_max": 4,
+                # symmetric smoothing that does not depend on the partition's order as strongly
+                "pc_hypre_boomeramg_relax_type_all": "symmetric-SOR/Jacobi",
+            }
+            for key, value in defaults.items():
+                if not options.hasName(prefix + key):
+                    options[prefix + key] = value
+        else:
+            pc.setType("gamg")
+
+    def solve(self, stencil: Stencil, rhs: Array, rtol: float | None = None) -> tuple[Array, Outcome]:
+        """The solution x of stencil x = rhs, starting from zero, and the outcome (collective)."""
+        self.matrix.setValuesCSR(self._offsets, self._columns, stencil.values.ravel())
+        self.matrix.assemble()
+        self.grid.view(self.rhs)[...] = rhs
+        rebuild = self._first_cost is None
+        self.ksp.getPC().setReusePreconditioner(not rebuild)
+        rtol = self.rtol if rtol is None else max(rtol, self.rtol)
+        self.ksp.setTolerances(rtol=rtol)
+        self.ksp.solve(self.rhs, self.solution)
+        iterations = int(self.ksp.getIterationNumber())
+        reason = int(self.ksp.getConvergedReason())
+        if reason <= 0 and not rebuild:
+            self._first_cost = None
+            return self.solve(stencil, rhs, rtol)
+        cost = iterations / -np.log10(rtol)
+        if rebuild:
+            self.setups += 1
+            self._first_cost = cost
+        elif cost > PATIENCE * self._first_cost + 0.2:
+            self._first_cost = None
+        outcome = Outcome(reason > 0, _reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
+        return self.grid.view(self.solution).copy(), outcome
+
+
+def _reason_name(reason: int) -> str:
+    names = {v: k for k, v in vars(PETSc.KSP.ConvergedReason).items() if isinstance(v, int)}
+    return str(names.get(reason, reason)).lower().replace("_", " ")

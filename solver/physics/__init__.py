@@ -1,0 +1,1 @@
+"""One module per equation; each docstring is its mathematics."""

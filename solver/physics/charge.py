@@ -1,0 +1,168 @@
+"""Charge balance of the single-ion conductor with charge transfer at a diffuse contact.
+
+    div( s psi grad phi ) = |grad psi| [ h(xi) j(phi) + C_dl d_t phi ]
+
+    s psi      conductivity weighted with the electrolyte indicator, S/m      phi  electric potential against the metal, V
+    |grad psi| contact area per volume, 1/m                                   j    `kinetics.transfer_current`, A/m^2
+    h(xi)      where there is Li at the contact                               C_dl double-layer capacitance, F/m^2
+
+Integrated over the box: the current through the top equals transfer plus charging. Top: a given current density
+(galvanostatic, exact on every face) or a given voltage behind a series resistance (potentiostatic);
+no flux elsewhere. Voltage = area mean of phi at the top face + R_series j.
+
+The right-hand side is a list of interface terms, each a function of phi that returns current and derivative per
+cell (A, S), so other reactions join by adding one to the list. Newton's method; the linear systems are symmetric
+positive definite. Converged when the sum of the cells' absolute residuals is below `newton_tolerance` times the
+reference current: then the charge balance holds to at least that accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array, Grid
+from solver.linear import LinearSolver, Outcome
+from solver.operators import Stencil, conductance, net_outflow
+
+InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
+
+LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
+FORCING = 1e-3  # a linear solve need not be more accurate than what Newton gains from it
+
+
+@dataclass(frozen=True)
+class TopControl:
+    """What is applied at the top: a current density (A/m^2) or a cell voltage (V); one of the two is None."""
+
+    current_density: float | None
+    voltage: float | None
+    series_resistance: float = 0.0  # ohm m^2
+
+
+@dataclass(frozen=True)
+class ChargeOutcome:
+    """Result of one charge solve; currents in A (integrated), voltage in V, error relative to the reference."""
+
+    outcome: Outcome
+    newton: int
+    applied: float
+    voltage: float
+    error: float
+
+
+class ChargeBalance:
+    """Solver of the charge equation; keeps its matrix and preconditioner.
+
+    face_conductivity: s psi on the faces of every axis (full size), S/m. reference_current: A, what
+    counts as a unit of charge error when little current flows.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        face_conductivity: Sequence[Array],
+        newton_tolerance: float,
+        max_newton: int,
+        linear_tolerance: float,
+        reference_current: float,
+    ):
+        self.grid = grid
+        self.newton_tolerance = newton_tolerance
+        self.max_newton = max_newton
+        self.reference_current = reference_current
+        self.solver = LinearSolver(grid, "charge", "cg", linear_tolerance)
+        self.conductances = [conductance(grid, a, k) for a, k in enumerate(face_conductivity)]
+        self.bulk = Stencil(grid)
+        for axis, k in enumerate(self.conductances):
+            self.bulk.add_conductance(axis, k)
+        top = face_conductivity[-1][..., -1:]
+        # from the top cells' centres to the top face, per area: ohm m^2
+        self._top_resistance = 0.5 * grid.spacing[-1][..., -1:] / top
+        self._top_area = np.broadcast_to(grid.area[-1], top.shape)
+        self._scratch = Stencil(grid)
+
+    def _top(self, control: TopControl, phi: Array) -> tuple[Array, Array]:
+        """Current into the top cells (A) and its derivative (S)."""
+        if control.current_density is not None:
+            return control.current_density * self._top_area, np.zeros_like(self._top_area)
+        series = self._top_area / (self._top_resistance + control.series_resistance)
+        return series * (control.voltage - phi[..., -1:]), -series
+
+    def _residual(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, Array]:
+        """Outflow minus inflow of each cell (A) and the diagonal that interface and top add (S)."""
+        grid = self.grid
+        ghosted = grid.ghosted(phi)
+        fluxes = []
+        for axis in range(grid.dim):
+            lower, upper = grid.sides(ghosted, axis)
+            fluxes.append(self.conductances[axis] * (lower - upper))
+        residual = net_outflow(grid, fluxes)
+        diagonal = np.zeros_like(residual)
+        for term in terms:
+            current, slope = term(phi)
+            residual += current
+            diagonal += slope
+        if grid.is_top:
+            inflow, slope = self._top(control, phi)
+            residual[..., -1:] -= inflow
+            diagonal[..., -1:] -= slope
+        return residual, diagonal
+
+    def _applied(self, phi: Array, control: TopControl) -> float:
+        inflow = np.sum(self._top(control, phi)[0]) if self.grid.is_top else 0.0
+        return self.grid.sum(np.asarray(inflow))
+
+    def solve(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, ChargeOutcome]:
+        """Solve for phi from the given start (collective). The start is not changed."""
+        phi = phi.copy()
+        krylov = 0
+        outcome = Outcome(True, "newton converged", 0, 0.0)
+        for newton in range(self.max_newton + 1):
+            residual, diagonal = self._residual(phi, terms, control)
+            applied = self._applied(phi, control)
+            unit = max(abs(applied), self.reference_current)
+            norm = self.grid.sum(np.abs(residual)) / unit
+            if norm <= self.newton_tolerance:
+                return phi, self._report(phi, residual, applied, unit, control, newton, krylov, outcome)
+            if newton == self.max_newton or not np.isfinite(norm):
+                break
+            self._scratch.values[...] = self.bulk.values
+            self._scratch.diagonal[...] += diagonal
+            rtol = min(FORCING, 0.3 * self.newton_tolerance / norm)
+            change, outcome = self.solver.solve(self._scratch, -residual, rtol)
+            krylov += outcome.iterations
+            if not outcome.converged:
+                break
+            largest = self.grid.max(np.abs(change))
+            phi += change * min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
+        reason = "newton did not converge" if outcome.converged else outcome.reason
+        failed = Outcome(False, reason, krylov, norm)
+        return phi, ChargeOutcome(failed, newton, applied, float("nan"), norm)
+
+    def _report(
+        self,
+        phi: Array,
+        residual: Array,
+        applied: float,
+        unit: float,
+        control: TopControl,
+        newton: int,
+        krylov: int,
+        last: Outcome,
+    ) -> ChargeOutcome:
+        error = abs(self.grid.sum(residual)) / unit
+        done = Outcome(True, last.reason, krylov, error)
+        return ChargeOutcome(done, newton, applied, self._voltage(phi, applied, control), error)
+
+    def _voltage(self, phi: Array, applied: float, control: TopControl) -> float:
+        if control.voltage is not None:
+            return control.voltage
+        area = self.grid.lateral_area
+        mean = 0.0
+        if self.grid.is_top:
+            at_face = phi[..., -1:] + (control.current_density or 0.0) * self._top_resistance
+            mean = float(np.sum(at_face * self._top_area))
+        return self.grid.sum(np.asarray(mean)) / area + control.series_resistance * applied / area

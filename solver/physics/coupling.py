@@ -1,0 +1,286 @@
+"""One staggered time step: charge -> lattice source and drift -> occupancy -> lithium.
+
+Each sub-problem is implicit in its own field. The transfer current that the charge equation has found is the one
+that the occupancy equation supplies, so every electron is paid for by an atom. Pressure at the contact is the mean field
+p_stack / contact fraction. What staggering leaves open is measured, not assumed:
+
+    error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / TOLERANCES["lithium"]        (metal side)
+                     |c_new  - predicted| dt/(2 dt + dt_old) / TOLERANCES["occupancy"]
+                     dt |S* - S(new fields)|                / TOLERANCES["source"]
+                     |contact fraction change|              / TOLERANCES["contact"]
+
+The first two are the local truncation error of backward Euler (the prediction is the linear extrapolation of the last two
+time levels); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from petsc4py import PETSc
+
+from solver import random_fields
+from solver.geometry import Contact
+from solver.grid import Array, Grid
+from solver.linear import Outcome
+from solver.physics import free_energy as fe
+from solver.physics import kinetics, vacancies
+from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, TopControl
+from solver.physics.constants import BOLTZMANN
+from solver.physics.lithium import LithiumEquation
+from solver.physics.occupancy import OccupancyBalance
+from solver.state import State
+
+TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "source": 0.004, "contact": 0.02}
+SIGNIFICANT = 0.1  # metal weight from which on a field counts in the error
+GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
+
+FIELDS = ("lithium", "occupancy", "potential", "feed")
+HISTORY = ("lithium", "occupancy", "potential")
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Thermal fluctuations of xi: amplitude (1 is kT), temperature K, seed, depth of a missing direction (m)."""
+
+    amplitude: float
+    temperature: float
+    seed: int
+    depth: float
+
+
+@dataclass
+class StepResult:
+    """A trial step: its new fields, whether its solves converged, its scaled error, and what it measured (SI)."""
+
+    fields: dict[str, Array]
+    outcome: Outcome
+    failed: str
+    error: float
+    measured: dict[str, float] = field(default_factory=dict)
+
+
+class Timers:
+    """Seconds per named part; the same names appear in PETSc's log."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._events: dict[str, PETSc.Log.Event] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        event = self._events.setdefault(name, PETSc.Log.Event(name))
+        start = perf_counter()
+        event.begin()
+        try:
+            yield
+        finally:
+            event.end()
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+
+
+@dataclass
+class Coupling:
+    """The coupled step. exchange i0(x) A/m^2 and impurities a(x) are static cell fields; capacitance F/m^2."""
+
+    grid: Grid
+    contact: Contact
+    energy: fe.EnergyParameters
+    kinetics: kinetics.KineticsParameters
+    annihilation: vacancies.AnnihilationParameters
+    charge: ChargeBalance
+    occupancy: OccupancyBalance
+    lithium: LithiumEquation
+    exchange: Array
+    impurities: Array
+    capacitance: float = 0.0
+    series_resistance: float = 0.0
+    noise: Noise | None = None
+    timers: Timers = field(default_factory=Timers)
+
+    def __post_init__(self) -> None:
+        self.contact_area = self.grid.sum(self.contact.area)
+        self._still = np.zeros((1,) * self.grid.dim)
+        self._significant = self.contact.metal > SIGNIFICANT
+
+    # -- measures ------------------------------------------------------------------------------------
+
+    def contact_fraction(self, lithium: Array) -> float:
+        """int |grad psi| h(xi) / int |grad psi| (collective)."""
+        return self.grid.sum(self.contact.area * fe.step(lithium)) / self.contact_area
+
+    def inventory(self, occupancy: Array) -> float:
+        """int m c dV: volume of Li at bulk occupancy, m^3 (collective)."""
+        return self.grid.integral(self.contact.metal * occupancy)
+
+    def void_volume(self, lithium: Array) -> float:
+        """int m (1 - xi) dV, m^3 (collective)."""
+        return self.grid.integral(self.contact.metal * (1 - lithium))
+
+    def free_energy(self, lithium: Array, occupancy: Array) -> float:
+        """F of section "free energy" of the docs, J (collective)."""
+        e, m, total = self.energy, self.contact.metal, 0.0
+        ghosted = self.grid.ghosted(lithium)
+        for axis in range(self.grid.dim):
+            lower, upper = self.grid.sides(ghosted, axis)
+            distance = self.grid.distance[axis]
+            slope = (upper - lower) / distance * self.grid.interior[axis]
+            # a face belongs to the cell above it; faces shared with the next rank are counted there
+            own = [slice(None)] * self.grid.dim
+            own[axis] = slice(0, -1)
+            volume = np.broadcast_to(self.grid.area[axis] * distance, slope.shape)
+            density = 0.5 * e.gradient * self.contact.metal_faces[axis] * slope**2 * volume
+            total += self.grid.sum(density[tuple(own)])
+        deviation = occupancy - fe.step(lithium)
+        bulk = m * (e.barrier * fe.well(lithium) + 0.5 * e.stiffness * deviation**2)
+        surface = self.contact.area_density * e.wetting * fe.step(lithium)
+        return total + self.grid.integral(bulk + surface)
+
+    def largest_step(self, state: State) -> float:
+        """Largest dt (s) that does not damp the growth of a void in the present state (collective)."""
+        growth = self.lithium.growth_rate(self.contact, state["lithium"], state["occupancy"])
+        return GROWTH_PER_STEP / growth if growth > 0 else np.inf
+
+    # -- the step ------------------------------------------------------------------------------------
+
+    def local_current(self, state: State, potential: Array, pressure: float) -> Array:
+        """j in A/m^2 on every cell for the state's metal at the given potential and contact pressure excess."""
+        return self._transfer(state, pressure)(potential)[0]
+
+    def _transfer(self, state: State, excess_pressure: float) -> InterfaceTerm:
+        """phi -> (j, dj/dphi) per area of contact."""
+        h, c = fe.step(state["lithium"]), state["occupancy"]
+        rest = kinetics.equilibrium_potential(self.kinetics, self.energy.stiffness, c, h, excess_pressure)
+        available = kinetics.anodic_availability(c, h)
+
+        def current(phi: Array) -> tuple[Array, Array]:
+            return kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, available)
+
+        return current
+
+    def step(
+        self,
+        state: State,
+        previous: Mapping[str, Array] | None,
+        dt_previous: float,
+        dt: float,
+        step_number: int,
+        current_density: float | None,
+        voltage: float | None,
+        stack_pressure: float,
+    ) -> StepResult:
+        """Try a step of dt from `state` (collective). previous: fields one level back, None at a fresh start."""
+        xi, c, phi_old = state["lithium"].copy(), state["occupancy"].copy(), state["potential"].copy()
+        h = fe.step(xi)
+        fraction = self.contact_fraction(xi)
+        pressure = stack_pressure / max(fraction, 1e-3)
+        ratio = dt / dt_previous if previous is not None else 0.0
+
+        def predict(name: str, now: Array) -> Array:
+            return now if previous is None else now + ratio * (now - previous[name])
+
+        with self.timers("charge"):
+            current_of = self._transfer(state, pressure - stack_pressure)
+            area, active = self.contact.area, self.contact.area * h
+            charging = self.capacitance / dt
+
+            def interface(phi: Array) -> tuple[Array, Array]:
+                j, slope = current_of(phi)
+                return active * j, active * slope
+
+            terms = [interface]
+            if charging:
+                terms.append(lambda phi: (area * charging * (phi - phi_old), area * charging))
+            control = TopControl(current_density, voltage, self.series_resistance)
+            phi, charge = self.charge.solve(predict("potential", phi_old), terms, control)
+        if not charge.outcome.converged:
+            return StepResult({}, charge.outcome, "potential", np.inf)
+
+        j = current_of(phi)[0]
+        with self.timers("drift"):
+            rate, creation = float(self.annihilation.rate(pressure)), self.annihilation.largest_rate
+            m = self.contact.metal
+            source = vacancies.plane_source(m, h, h - c, state["feed"], rate, creation, dt)
+            v, exchange, drift = vacancies.mean_drift(self.grid, m * c, source)
+            velocity = [self._still] * (self.grid.dim - 1) + [v]
+
+        with self.timers("occupancy"):
+            supply = self.contact.area_density * h * j * self.kinetics.volts_per_pascal + exchange
+            moved = self.occupancy.step(c, m, self.contact, xi, h, velocity, supply, dt)
+        if not moved.outcome.converged:
+            return StepResult({}, moved.outcome, "occupancy", np.inf)
+        c_new = moved.occupancy
+
+        with self.timers("lithium"):
+            noise = self._noise(dt, step_number)
+            formed = self.lithium.step(xi, self.contact, c_new, velocity, dt, noise, predict("lithium", xi))
+        if not formed.outcome.converged:
+            return StepResult({}, formed.outcome, "lithium", np.inf)
+        xi_new = np.clip(formed.lithium, 0.0, 1 - self.impurities)
+
+        deficit = fe.step(xi_new) - c_new
+        feed = (deficit - (h - c)) / dt - source
+        fields = {"lithium": xi_new, "occupancy": c_new, "potential": phi, "feed": feed}
+        weight = dt / (2 * dt + dt_previous) if previous is not None else 0.5
+        errors = {
+            "lithium": weight * self._largest(xi_new - predict("lithium", xi)),
+            "occupancy": weight * self._largest(c_new - predict("occupancy", c)),
+            "source": dt
+            * self._largest(
+                source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, rate, creation)
+            ),
+            "contact": abs(self.contact_fraction(xi_new) - fraction),
+        }
+        error = max(e / TOLERANCES[name] for name, e in errors.items())
+        measured = self._measure(fields, charge, j, drift, pressure, moved.bottom_inflow * dt, dt)
+        measured["newton"] = charge.newton + formed.newton
+        measured["krylov"] = (
+            charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations
+        )
+        return StepResult(fields, Outcome(True, "", 0, error), "", error, measured)
+
+    def _largest(self, values: Array) -> float:
+        return max(self.grid.max(np.abs(values[self._significant])), 0.0)
+
+    def _noise(self, dt: float, step_number: int) -> Array | float:
+        if self.noise is None:
+            return 0.0
+        n = self.noise
+        volume = self.grid.volume * n.depth ** (3 - self.grid.dim)
+        variance = 2 * self.lithium.mobility * BOLTZMANN * n.temperature / (self.contact.metal * volume * dt)
+        ids = np.broadcast_to(self.grid.global_ids(), self.grid.local_shape)
+        kicks = random_fields.normal(n.seed, step_number, ids)
+        return n.amplitude * self.contact.metal * np.sqrt(variance) * kicks
+
+    def _measure(
+        self,
+        fields: Mapping[str, Array],
+        charge: ChargeOutcome,
+        j: Array,
+        drift: float,
+        pressure: float,
+        bottom: float,
+        dt: float,
+    ) -> dict[str, float]:
+        area = self.grid.lateral_area
+        h = fe.step(fields["lithium"])
+        applied = charge.applied / area
+        touching = self.contact.area_density * h > 0.05 * self.grid.max(self.contact.area_density)
+        largest = self.grid.max(np.abs(j[touching]))
+        return {
+            "current_density": applied,
+            "voltage": charge.voltage,
+            "contact_fraction": self.contact_fraction(fields["lithium"]),
+            "void_volume": self.void_volume(fields["lithium"]) / area,
+            "local_current_max_ratio": largest / abs(applied) if applied and np.isfinite(largest) else 0.0,
+            "contact_pressure": pressure,
+            "drift_velocity": drift,
+            "charge_error": charge.error,
+            "charge": applied * dt,
+            "bottom_inflow": bottom / area,
+            "inventory": self.inventory(fields["occupancy"]) / area,
+        }

@@ -1,0 +1,139 @@
+"""Li order parameter of the metal side: Allen-Cahn kinetics with wetting, vacancies and drift.
+
+    m (d_t xi + v.grad xi) = -L dF/dxi
+    dF/dxi = m W g'(xi) - div(m kg grad xi) + |grad psi| dg h'(xi) - m A (c - h(xi)) h'(xi)
+
+Symbols: `free_energy`; L mobility, 1/(Pa s); v lattice velocity on the faces, m/s. A flat front under a drive dG (J/m^3)
+moves at exactly 6 lambda L dG. No flux of xi through the box; the wetting energy is a source on the diffuse contact.
+v.grad xi is evaluated as div(v xi) - xi div v with the same face values, so a uniform xi stays uniform.
+
+Backward Euler, solved by Newton's method with the exact Jacobian. xi = 1 is an exact stationary point, so full Li
+would never open a void: xi is kept below 1 - a(x) with a static field a (impurities), and the step obeys
+
+    dt <= 1/2 / g_max,    g_max = max over dense metal of 2 L W ((h - c)/theta_c - 1)
+
+because a larger implicit step damps the growing mode (`growth_rate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.geometry import Contact
+from solver.grid import Array, Grid
+from solver.linear import LinearSolver, Outcome
+from solver.operators import Stencil, apply_stencil, conductance, full_faces, hybrid_weight, net_outflow
+from solver.physics import free_energy as fe
+
+DENSE = 0.9  # xi above which metal counts as dense for the growth rate
+FORCING = 1e-4
+
+
+@dataclass(frozen=True)
+class LithiumResult:
+    """lithium: new xi. outcome: of the Newton iteration. newton: its number of linear solves."""
+
+    lithium: Array
+    outcome: Outcome
+    newton: int
+
+
+class LithiumEquation:
+    """Solver of the order parameter; keeps its matrix and preconditioner. mobility L in 1/(Pa s)."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        energy: fe.EnergyParameters,
+        mobility: float,
+        linear_tolerance: float,
+        newton_tolerance: float = 1e-8,
+        max_newton: int = 12,
+    ):
+        self.grid = grid
+        self.energy = energy
+        self.mobility = mobility
+        self.newton_tolerance = newton_tolerance
+        self.max_newton = max_newton
+        self.solver = LinearSolver(grid, "lithium", "gmres", linear_tolerance)
+        self._stencil = Stencil(grid)
+
+    def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
+        """The local part of dF/dxi without the gradient term, J/m^3 (per volume of the box)."""
+        e = self.energy
+        slope = fe.step_slope(lithium)
+        driving = e.stiffness * (occupancy - fe.step(lithium)) * slope
+        bulk = contact.metal * (e.barrier * fe.well_slope(lithium) - driving)
+        return bulk + contact.area_density * e.wetting * slope
+
+    def _variation_slope(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
+        e = self.energy
+        curvature, slope = fe.step_curvature(lithium), fe.step_slope(lithium)
+        driving = e.stiffness * ((occupancy - fe.step(lithium)) * curvature - slope**2)
+        bulk = contact.metal * (e.barrier * fe.well_curvature(lithium) - driving)
+        return bulk + contact.area_density * e.wetting * curvature
+
+    def growth_rate(self, contact: Contact, lithium: Array, occupancy: Array) -> float:
+        """g_max in 1/s: the fastest growth of a perturbation of dense Li; negative when all of it is stable (collective)."""
+        dense = (contact.metal > 0.5) & (lithium > DENSE)
+        deficit = np.where(dense, fe.step(lithium) - occupancy, -np.inf)
+        worst = self.grid.max(deficit)
+        relative = worst / self.energy.critical_vacancy_fraction
+        return 2 * self.mobility * self.energy.barrier * (relative - 1)
+
+    def step(
+        self,
+        old: Array,
+        contact: Contact,
+        occupancy: Array,
+        velocity: Sequence[Array],
+        dt: float,
+        source: Array | float = 0.0,
+        guess: Array | None = None,
+    ) -> LithiumResult:
+        """Advance xi by dt at the given (new) occupancy (collective).
+
+        source: added to m d_t xi, 1/s (noise, manufactured solutions). guess: start of the iteration.
+        """
+        linear, inertia = self._linear_part(contact, velocity, dt)
+        xi = (old if guess is None else guess).copy()
+        scale = self.grid.sum(np.abs(inertia))
+        krylov, norm = 0, np.inf
+        for newton in range(self.max_newton + 1):
+            local = self.mobility * self.variation(contact, xi, occupancy) - source
+            residual = inertia * (xi - old) + local * self.grid.volume + apply_stencil(linear, xi)
+            norm = self.grid.sum(np.abs(residual)) / scale
+            if norm <= self.newton_tolerance:
+                return LithiumResult(xi, Outcome(True, "newton converged", krylov, norm), newton)
+            if newton == self.max_newton or not np.isfinite(norm):
+                break
+            self._stencil.values[...] = linear.values
+            slope = self.mobility * self._variation_slope(contact, xi, occupancy)
+            self._stencil.diagonal[...] += inertia + slope * self.grid.volume
+            rtol = max(min(FORCING, 0.3 * self.newton_tolerance / norm), 1e-14)
+            change, outcome = self.solver.solve(self._stencil, -residual, rtol)
+            krylov += outcome.iterations
+            if not outcome.converged:
+                return LithiumResult(xi, Outcome(False, outcome.reason, krylov, norm), newton)
+            xi = xi + change
+        return LithiumResult(xi, Outcome(False, "newton did not converge", krylov, norm), newton)
+
+    def _linear_part(self, contact: Contact, velocity: Sequence[Array], dt: float) -> tuple[Stencil, Array]:
+        """Gradient energy and drift as rows of a matrix, and m V / dt."""
+        grid = self.grid
+        linear = Stencil(grid)
+        for axis in range(grid.dim):
+            coefficient = self.mobility * self.energy.gradient * contact.metal_faces[axis]
+            k = conductance(grid, axis, coefficient)
+            linear.add_conductance(axis, k)
+            if np.any(velocity[axis]):
+                flow = contact.metal_faces[axis] * grid.area[axis] * velocity[axis]
+                flow = full_faces(grid, axis, flow)
+                inner = flow * grid.interior[axis]
+                linear.add_advection(axis, inner, hybrid_weight(grid, axis, inner, k))
+                fluxes = [inner if a == axis else np.zeros(()) for a in range(grid.dim)]
+                linear.diagonal[...] -= net_outflow(grid, fluxes)
+        return linear, contact.metal * grid.volume / dt

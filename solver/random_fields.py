@@ -1,0 +1,92 @@
+"""Random numbers and fields that depend on a seed and a place only, never on ranks or the order of work.
+
+* `uniform` and `normal` are keyed by (seed, step, id): a counter-based generator (the SplitMix64 finaliser,
+  Steele, Lea & Flood 2014) on the global number of the cell.
+* `LateralField` is a Gaussian field of the lateral coordinates, a sum of Fourier modes whose coefficients are keyed
+  by the mode. It is the same function on every grid, so a grid can be refined under it. Covariance
+  exp(-r^2 / (2 l^2)) with the correlation length l, zero mean over the period, unit variance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+SMALLEST_AMPLITUDE = 1e-8  # modes of a smaller spectral density are left out
+
+
+def _mix(x: Array) -> Array:
+    x = (x ^ (x >> np.uint64(30))) * _MIX[0]
+    x = (x ^ (x >> np.uint64(27))) * _MIX[1]
+    return x ^ (x >> np.uint64(31))
+
+
+def _hash(seed: int, step: int, ids: Array) -> Array:
+    with np.errstate(over="ignore"):
+        key = _mix(np.array([seed], dtype=np.int64).astype(np.uint64) * _GOLDEN + np.uint64(1))
+        key = _mix(key + np.array([step], dtype=np.int64).astype(np.uint64) * _GOLDEN)[0]
+        return _mix(_mix(np.asarray(ids, dtype=np.uint64) * _GOLDEN + key) + _GOLDEN)
+
+
+def uniform(seed: int, step: int, ids: Array) -> Array:
+    """Numbers in (0, 1) for each id (uint64 array)."""
+    return ((_hash(seed, step, ids) >> np.uint64(11)).astype(float) + 0.5) / 2.0**53
+
+
+def normal(seed: int, step: int, ids: Array) -> Array:
+    """Standard normal numbers for each id (Box-Muller)."""
+    ids = np.asarray(ids, dtype=np.uint64)
+    radius = np.sqrt(-2 * np.log(uniform(seed, 2 * step, ids)))
+    return radius * np.cos(2 * np.pi * uniform(seed, 2 * step + 1, ids))
+
+
+@dataclass(frozen=True)
+class LateralField:
+    """Gaussian random function of the lateral coordinates with the given periods (m) and correlation length (m)."""
+
+    periods: tuple[float, ...]
+    correlation_length: float
+    seed: int
+
+    def _modes(self) -> tuple[Array, Array, Array]:
+        """Wave vectors (modes, axes) and the two coefficients of each mode."""
+        axes = [np.arange(-n, n + 1) for n in self._highest()]
+        numbers = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(self.periods))
+        first = numbers[np.arange(len(numbers)), np.argmax(numbers != 0, axis=1)]
+        numbers = numbers[first > 0]  # one of each pair k, -k; the mean is left out
+        k = 2 * np.pi * numbers / np.array(self.periods)
+        density = np.exp(-0.5 * (self.correlation_length**2) * (k**2).sum(axis=1))
+        kept = density > SMALLEST_AMPLITUDE
+        ids = np.zeros(len(numbers), dtype=np.uint64)
+        for column in numbers.T:
+            ids = ids * np.uint64(1 << 20) + (column + (1 << 19)).astype(np.uint64)
+        scale = np.sqrt(density[kept] / max(density[kept].sum(), 1e-300))
+        ids = ids[kept]
+        return k[kept], scale * normal(self.seed, 0, ids), scale * normal(self.seed, 1, ids)
+
+    def _highest(self) -> list[int]:
+        cut = np.sqrt(-2 * np.log(SMALLEST_AMPLITUDE)) / self.correlation_length
+        return [max(1, int(cut * p / (2 * np.pi))) for p in self.periods]
+
+    def __call__(self, *coordinates: Array) -> Array:
+        """Values at lateral coordinates (broadcastable arrays, one per lateral axis)."""
+        value, _ = self.with_gradient(*coordinates)
+        return value
+
+    def with_gradient(self, *coordinates: Array) -> tuple[Array, list[Array]]:
+        """Values and their derivative along each lateral axis."""
+        k, cosine, sine = self._modes()
+        shape = np.broadcast_shapes(*(np.shape(x) for x in coordinates))
+        value, slopes = np.zeros(shape), [np.zeros(shape) for _ in coordinates]
+        for wave, a, b in zip(k, cosine, sine, strict=True):
+            phase = sum(w * x for w, x in zip(wave, coordinates, strict=True))
+            c, s = np.cos(phase), np.sin(phase)
+            value += a * c + b * s
+            for slope, w in zip(slopes, wave, strict=True):
+                slope += w * (b * c - a * s)
+        return value, slopes

@@ -1,0 +1,62 @@
+"""The fields of the solution: names, symbols, units, bounds, and their storage as PETSc vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from solver.grid import Array, Grid
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """What a dataset means: name in files, symbol in formulas, SI unit, words, bounds that must hold."""
+
+    name: str
+    symbol: str
+    unit: str
+    long_name: str
+    bounds: tuple[float | None, float | None] = (None, None)
+
+
+def _table(*rows: FieldInfo) -> dict[str, FieldInfo]:
+    return {row.name: row for row in rows}
+
+
+EVOLVED = ("lithium", "occupancy", "potential")
+
+FIELDS = _table(
+    FieldInfo("lithium", "xi", "1", "Li order parameter of the metal side: 1 Li, 0 void", (0.0, 1.0)),
+    FieldInfo("occupancy", "c", "1", "Li site occupancy; 1 - c is the vacancy fraction", (-0.1, None)),
+    FieldInfo("potential", "phi", "V", "electrolyte potential against the metal, positive drives plating"),
+    FieldInfo("electrolyte", "psi", "1", "electrolyte indicator", (0.0, 1.0)),
+    FieldInfo("metal", "m xi", "1", "Li metal fraction", (0.0, 1.0)),
+    FieldInfo("void", "m (1 - xi)", "1", "void fraction", (0.0, 1.0)),
+    FieldInfo("current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
+    FieldInfo("exchange_current_density", "i0", "A/m^2", "exchange current density of the contact"),
+    FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal"),
+)
+
+
+class State:
+    """Named cell fields on a grid at one time; each is a NumPy view of a PETSc vector."""
+
+    def __init__(self, grid: Grid, names: tuple[str, ...] = EVOLVED, time: float = 0.0):
+        self.grid = grid
+        self.time = time
+        self.vectors = {name: grid.vector() for name in names}
+
+    def __getitem__(self, name: str) -> Array:
+        return self.grid.view(self.vectors[name])
+
+    def __setitem__(self, name: str, values: Array | float) -> None:
+        self[name][...] = values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.vectors)
+
+    def copy_from(self, other: State) -> None:
+        """Take over time and values of another state with the same fields."""
+        self.time = other.time
+        for name in self.vectors:
+            self[name] = other[name]
