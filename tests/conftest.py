@@ -1,0 +1,35 @@
+"""Set up for all tests. The marker `long` is declared in pyproject.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from solver.environment import EnvironmentProblem, check_environment
+from tests.mpi import raise_floating_point_errors
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop with a message when PETSc, MPI or h5py is missing: their tests must not vanish."""
+    try:
+        check_environment()
+    except EnvironmentProblem as problem:
+        pytest.exit(str(problem), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(autouse=True)
+def floating_point_errors_raise() -> Iterator[None]:
+    """Overflow, division by zero and NaN are errors in every test."""
+    with np.errstate():
+        raise_floating_point_errors()
+        yield
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run the test inside its own empty directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
