@@ -1,10 +1,10 @@
 """Values with units: text such as "0.5 mA/cm^2" to a float in SI, and back.
 
-A value is a number followed by a unit. Arithmetic is done in decimal, so that "1.0 mA/cm^2" becomes exactly 10.0 A/m^2 and a
-value written with its SI unit and all its digits reads back as the same float.
+A value is a number followed by a unit. Arithmetic is done in decimal, so that "1.0 mA/cm^2" becomes exactly
+10.0 A/m^2 and a value written with its SI unit and all its digits reads back as the same float.
 
-`Quantity`, `Number` and `Integer` describe what is allowed for one key. They are used as metadata of an `Annotated` type and
-then validate, serialise and document the key for pydantic::
+`Quantity`, `Number` and `Integer` describe what is allowed for one key. They are used as metadata of an
+`Annotated` type and then validate, serialise and document the key for pydantic::
 
     Length = Annotated[float, Quantity("m", show="um", what="length", gt=0)]
 """
@@ -46,6 +46,9 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "1/(s*Pa)": ("1/(s*MPa)", "1/(s*Pa)"),
 }
 
+# Right units that are commonly miswritten, by SI unit and what was written.
+_MEANT = {("s", "m"): "min", ("K", "C"): "degC", ("K", "°C"): "degC"}
+
 
 @functools.cache
 def registry() -> pint.UnitRegistry[Decimal]:
@@ -83,7 +86,7 @@ def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 class ValueRefused(ValueError):
-    """A value that is not allowed: what is wrong, what is allowed, the nearest right spelling ("" if none)."""
+    """A value that is refused: what is wrong, what is allowed, the nearest right spelling ("" if none)."""
 
     def __init__(self, wrong: str, allowed: str, suggestion: str = "") -> None:
         self.wrong, self.allowed, self.suggestion = wrong, allowed, suggestion
@@ -170,6 +173,7 @@ class Quantity(_Spec):
         return self.show or self.unit
 
     def allowed(self) -> str:
+        """What is allowed, for messages and documentation."""
         article = "an" if self.what[0] in "aeiou" else "a"
         bounds = self.bounds()
         return f"{article} {self.what}" + (f" {bounds} {self.shown_unit}" if bounds else "")
@@ -178,6 +182,7 @@ class Quantity(_Spec):
         return f"{self.allowed()}, written like '1.5 {self.shown_unit}'"
 
     def parse(self, value: object) -> float:
+        """The value in SI; raises ValueRefused."""
         if isinstance(value, bool) or not isinstance(value, str):
             if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
                 suggestion = f"{value} {self.shown_unit}"
@@ -197,7 +202,7 @@ class Quantity(_Spec):
         return self.from_number(number, unit)
 
     def from_number(self, number: Decimal, unit: str) -> float:
-        """The SI value of `number` in `unit`; the unit has been checked. Raises ValueRefused when out of range."""
+        """The SI value of `number` in `unit`, a checked one. Raises ValueRefused when it is out of range."""
         try:
             shown = convert(number, unit, self.shown_unit)
             si = float(convert(number, unit, self.unit))
@@ -212,7 +217,7 @@ class Quantity(_Spec):
     def check_unit(self, unit: str) -> None:
         """Raise ValueRefused when `unit` is unknown or has another dimension."""
         common = _COMMON.get(self.unit, (self.shown_unit,))
-        suggestion = nearest(unit, common, cutoff=0.4)
+        suggestion = _MEANT.get((self.unit, unit)) or nearest(unit, common, cutoff=0.4)
         try:
             parsed = _unit(unit)
         except Exception:  # pint raises its own errors, and those of the tokenizer
@@ -223,12 +228,15 @@ class Quantity(_Spec):
             raise ValueRefused(f"'{unit}' is not a unit of {self.what}", self._form(), suggestion)
 
     def text(self, value: float) -> str:
+        """A short text for people."""
         return f"{float(convert(Decimal(repr(value)), self.unit, self.shown_unit)):.6g} {self.shown_unit}"
 
     def exact(self, value: float) -> str:
+        """What goes into a file; reads back as the same float."""
         return f"{float(value)!r} {self.unit}"
 
     def json_schema(self) -> dict[str, Any]:
+        """The value in a JSON schema."""
         return {"type": "string", "examples": [f"1.5 {self.shown_unit}"], "x-allowed": self.allowed()}
 
 
@@ -237,13 +245,19 @@ class Number(_Spec):
     """A dimensionless number (an integer is taken as one; true and false are not)."""
 
     def allowed(self) -> str:
+        """What is allowed, for messages and documentation."""
         bounds = self.bounds()
         return f"a number {bounds}" if bounds else "a number"
 
     def parse(self, value: object) -> float:
+        """The value in SI; raises ValueRefused."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             suggestion = ""
-            if isinstance(value, str) and _NUMBER_AND_UNIT.fullmatch(value) and not value.strip()[-1].isalpha():
+            if (
+                isinstance(value, str)
+                and _NUMBER_AND_UNIT.fullmatch(value)
+                and not value.strip()[-1].isalpha()
+            ):
                 suggestion = f"{value.strip()} without quotes"
             raise ValueRefused("not a number", self.allowed(), suggestion)
         if not math.isfinite(value):
@@ -253,6 +267,7 @@ class Number(_Spec):
         return float(value)
 
     def json_schema(self) -> dict[str, Any]:
+        """The value in a JSON schema."""
         names = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
         limits = {name: getattr(self, key) for key, name in names.items() if getattr(self, key) is not None}
         return {"type": "number", **limits}
@@ -263,9 +278,11 @@ class Integer(Number):
     """A whole number."""
 
     def allowed(self) -> str:
+        """What is allowed, for messages and documentation."""
         return super().allowed().replace("a number", "a whole number")
 
     def parse(self, value: object) -> int:
+        """The value in SI; raises ValueRefused."""
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueRefused("not a whole number", self.allowed())
         if not self.inside(Decimal(value)):
@@ -273,12 +290,14 @@ class Integer(Number):
         return value
 
     def text(self, value: float) -> str:
+        """A short text for people."""
         return str(value)
 
     def json_schema(self) -> dict[str, Any]:
+        """The value in a JSON schema."""
         return {**super().json_schema(), "type": "integer"}
 
 
 def parse_quantity(text: str, unit: str, what: str = "value") -> float:
-    """`text` in the SI unit `unit`; raises ValueRefused. For values that are not keys of a case (`--wall 11.5h`)."""
+    """`text` in the SI unit `unit`, for values that are no keys of a case (--wall); raises ValueRefused."""
     return Quantity(unit, what=what).parse(text)

@@ -7,8 +7,9 @@ A file has `name` (the same as the file), `kind` ("metal" or "electrolyte") and 
     source = "where it comes from"
     activation_energy = "30 kJ/mol"   # optional: value(T) = value exp(-(E/R) (1/T - 1/298.15 K))
 
-Values hold at 298.15 K. A property that depends on temperature (`PropertyInfo.activated`) is given at another temperature only
-when its entry carries an activation energy. Adding a material is adding a file; the properties that exist are in PROPERTIES.
+Values hold at 298.15 K. A property that depends on temperature (`PropertyInfo.activated`) is given at another
+temperature only when its entry carries an activation energy. Adding a material is adding a file; the
+properties that exist are in PROPERTIES.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
         "surface_energy": PropertyInfo(
             Quantity("J/m^2", what="surface energy", gt=0), "energy of the metal/void surface", required=True
         ),
-        "diffusivity": PropertyInfo(_DIFFUSIVITY, "diffusivity of vacancies in the bulk", True, activated=True),
+        "diffusivity": PropertyInfo(
+            _DIFFUSIVITY, "diffusivity of vacancies in the bulk", True, activated=True
+        ),
         "surface_diffusivity": PropertyInfo(
             _DIFFUSIVITY, "diffusivity along the metal/void surface", True, activated=True
         ),
@@ -68,12 +71,18 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
             Number(gt=0, lt=1), "vacancy fraction at which full metal becomes unstable", required=True
         ),
         "creep_prefactor": PropertyInfo(
-            Quantity("1/s", what="rate", ge=0), "prefactor A of the creep rate A (p / (s 1 MPa))^n exp(-Q/RT)", True
+            Quantity("1/s", what="rate", ge=0),
+            "prefactor A of the creep rate A (p / (s 1 MPa))^n exp(-Q/RT)",
+            True,
         ),
         "creep_exponent": PropertyInfo(Number(ge=1), "exponent n of the creep rate", required=True),
-        "creep_activation_energy": PropertyInfo(_ENERGY, "activation energy Q of the creep rate", required=True),
+        "creep_activation_energy": PropertyInfo(
+            _ENERGY, "activation energy Q of the creep rate", required=True
+        ),
         "size_effect_strengthening": PropertyInfo(
-            Number(gt=0), "strengthening s of the metal at the scale of microns: stress is divided by it", True
+            Number(gt=0),
+            "strengthening s of the metal at the scale of microns: stress is divided by it",
+            True,
         ),
         "linear_annihilation_rate": PropertyInfo(
             Quantity("1/(s*Pa)", show="1/(s*MPa)", what="rate per pressure", ge=0),
@@ -85,13 +94,18 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
     },
     "electrolyte": {
         "conductivity": PropertyInfo(
-            Quantity("S/m", show="mS/cm", what="conductivity", gt=0), "ionic conductivity", True, activated=True
+            Quantity("S/m", show="mS/cm", what="conductivity", gt=0),
+            "ionic conductivity",
+            True,
+            activated=True,
         ),
         "toughness": PropertyInfo(
-            Quantity("Pa*m^0.5", show="MPa*m^0.5", what="fracture toughness", gt=0), "mode-I fracture toughness"
+            Quantity("Pa*m^0.5", show="MPa*m^0.5", what="fracture toughness", gt=0),
+            "mode-I fracture toughness",
         ),
         "lithium_interfacial_energy": PropertyInfo(
-            Quantity("J/m^2", show="meV/angstrom^2", what="interfacial energy"), "signed energy of the Li interface"
+            Quantity("J/m^2", show="meV/angstrom^2", what="interfacial energy"),
+            "signed energy of the Li interface",
         ),
         **_ELASTIC,
     },
@@ -100,7 +114,7 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
 
 @dataclass(frozen=True)
 class Property:
-    """One value in SI at 298.15 K, its SI unit, its source, and its activation energy in J/mol if it has one."""
+    """One value in SI at 298.15 K, its SI unit, its source, and its activation energy in J/mol if any."""
 
     value: float
     unit: str
@@ -127,7 +141,7 @@ class Material:
             if entry.value == 0.0:
                 return 0.0
             raise MaterialError(
-                f"{self.name}.toml: {key}: no activation_energy, so the value at {temperature:g} K is not known"
+                f"{self.name}.toml: {key}: no activation_energy, so its value at {temperature:g} K is unknown"
             )
         inverse = 1.0 / temperature - 1.0 / REFERENCE_TEMPERATURE
         return entry.value * math.exp(-entry.activation_energy / GAS_CONSTANT * inverse)
@@ -166,7 +180,9 @@ def _parse(file: str, stem: str, data: dict[str, Any]) -> Material:
         if key not in known:
             suggestion = nearest(key, known)
             hint = f"; did you mean '{suggestion}'?" if suggestion else ""
-            raise MaterialError(f"{file}: {key}: unknown property of kind '{kind}'; allowed: {', '.join(known)}{hint}")
+            raise MaterialError(
+                f"{file}: {key}: unknown property of kind '{kind}'; allowed: {', '.join(known)}{hint}"
+            )
     for key, info in known.items():
         if info.required and key not in data:
             raise MaterialError(f"{file}: {key}: missing ({info.meaning})")
@@ -177,7 +193,9 @@ def _property(file: str, key: str, info: PropertyInfo, entry: Any) -> Property:
     if not isinstance(entry, dict) or "value" not in entry:
         raise MaterialError(f"{file}: {key}: must be a table with value and source")
     for unknown in entry.keys() - {"value", "source", "activation_energy"}:
-        raise MaterialError(f"{file}: {key}.{unknown}: unknown key; allowed: value, source, activation_energy")
+        raise MaterialError(
+            f"{file}: {key}.{unknown}: unknown key; allowed: value, source, activation_energy"
+        )
     source = entry.get("source")
     if not isinstance(source, str) or not source.strip():
         raise MaterialError(f"{file}: {key}.source: missing; every value needs its source")

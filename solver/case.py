@@ -1,0 +1,387 @@
+"""The case: every key that a case file may have, with unit, meaning, range and default.
+
+A case file is TOML. Dimensional values are text with a unit ("1.0 mA/cm^2"); in a `Case` they are floats in
+SI (m, s, K, Pa, V, A/m^2, C/m^2, rad ...). A `Case` is immutable and complete: what a file leaves out has been
+filled in, from the defaults below, from the material data, or from other keys. `solver.case_io` reads files;
+`solver.protocol` turns the protocol into what the time loop needs.
+
+The z axis is the normal of the contact: z < 0 in the Li, z > 0 in the electrolyte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from . import materials
+from .case_checks import find_problems
+from .case_protocol import AnySegment, resolve_segments
+from .case_types import (
+    Angle,
+    Capacitance,
+    Conductivity,
+    Count,
+    CurrentDensity,
+    Diffusivity,
+    Exponent,
+    Fraction,
+    Growth,
+    Length,
+    MolarEnergy,
+    MolarVolume,
+    NotNegative,
+    Position,
+    Positive,
+    Pressure,
+    Problem,
+    Rate,
+    RatePerPressure,
+    Resistance,
+    Section,
+    Seed,
+    SmallAmplitude,
+    SurfaceDiffusivity,
+    SurfaceEnergy,
+    Temperature,
+    Time,
+    Tolerance,
+    Voltage,
+    Width,
+    key,
+    problem_error,
+    required,
+    resolved,
+)
+from .units import ValueRefused, nearest
+
+SCHEMA_VERSION = 1
+
+FieldName = Literal[
+    "lithium",
+    "occupancy",
+    "potential",
+    "electrolyte",
+    "metal",
+    "void",
+    "current_density",
+    "exchange_current_density",
+    "velocity",
+]
+ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
+
+
+def _material(kind: str) -> AfterValidator:
+    """A validator for the name of a material of one kind."""
+
+    def check(name: str) -> str:
+        names = materials.available(kind)
+        if name not in names:
+            refused = ValueRefused(f"unknown {kind}", f"one of {', '.join(names)}", nearest(name, names))
+            raise refused.for_pydantic()
+        return name
+
+    return AfterValidator(check)
+
+
+class Domain(Section):
+    """The box that is computed."""
+
+    dimension: Literal[1, 2, 3] = key(2, "number of space dimensions")
+    width: Length | None = resolved("extent along x; default 20 um in 2-D and 3-D, not used in 1-D")
+    depth: Length | None = resolved("extent along y; default the width in 3-D, not used otherwise")
+    lithium_thickness: Length = key("30 um", "extent of the Li below the contact")
+    lateral: Literal["periodic", "symmetric"] = key("periodic", "what the lateral sides are")
+
+    @property
+    def lateral_extents(self) -> tuple[float, ...]:
+        """Extents along x and y in m, as many as there are lateral axes."""
+        return tuple(extent for extent in (self.width, self.depth) if extent is not None)
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Domain:
+        if self.dimension == 1:
+            return self
+        width = 20e-6 if self.width is None else self.width
+        depth = width if self.dimension == 3 and self.depth is None else self.depth
+        # The model is frozen for its users; here it is still being made.
+        self.__dict__.update(width=width, depth=depth)
+        return self
+
+
+class ElectrolyteLayer(Section):
+    """One layer of the electrolyte."""
+
+    material: Annotated[str, _material("electrolyte")] = key("Li6PS5Cl", "name of the electrolyte material")
+    thickness: Length = key("10 um", "extent along the normal")
+    conductivity: Conductivity = resolved("ionic conductivity; default from the material")
+
+
+class GridOptions(Section):
+    """The grid."""
+
+    spacing: Width = resolved(
+        "size of the cells near the contact and along the contact; default interface.width / 2"
+    )
+    fine_depth: Length = key(
+        "4 um", "distance from the contact, on both sides, over which the cells have this size"
+    )
+    growth: Growth = key(1.1, "ratio of neighbouring cells further away")
+    max_spacing: Length = key("1 um", "largest size of the cells along the normal")
+
+
+class Roughness(Section):
+    """A rough contact: a random height with a Gaussian correlation."""
+
+    amplitude: Width = required("root-mean-square height")
+    correlation_length: Length = required("correlation length along the contact")
+    seed: Seed = key(1, "seed of the random field")
+
+
+class RandomHeterogeneity(Section):
+    """Log-normal factor on the exchange current density."""
+
+    kind: Literal["random"] = required("random field")
+    sigma: Positive = key(0.8, "standard deviation of the logarithm of the exchange current density")
+    correlation_length: Length = key("1.5 um", "correlation length along the contact")
+    seed: Seed = key(1, "seed of the random field")
+
+
+class Patch(Section):
+    """A disc of the contact with another exchange current density."""
+
+    centre: tuple[Position, ...] = required("position on the contact: x in 2-D, x and y in 3-D")
+    radius: Length = required("radius of the patch")
+    factor: NotNegative = required("factor on the exchange current density inside the patch")
+
+
+class PatchHeterogeneity(Section):
+    """Patches of the contact with another exchange current density."""
+
+    kind: Literal["patches"] = required("patches")
+    patches: tuple[Patch, ...] = Field(
+        min_length=1, description="the patches; where they overlap the last one counts"
+    )
+
+
+class Interface(Section):
+    """The contact between Li and electrolyte."""
+
+    width: Width = key(
+        "100 nm", "lambda of the diffuse interfaces: the profile is (1 - tanh(x / 2 lambda)) / 2"
+    )
+    contact_angle: Angle = key("90 deg", "contact angle of Li on the electrolyte")
+    exchange_current_density: CurrentDensity = key(
+        "2.5 mA/cm^2", "mean exchange current density, at the temperature"
+    )
+    transfer_coefficient: Fraction = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
+    double_layer_capacitance: Capacitance = key("0 F/m^2", "double-layer capacitance")
+    film_resistance: Resistance = key("0 ohm*cm^2", "resistance of a film between Li and electrolyte")
+    roughness: Roughness | None = key(None, "rough electrolyte surface; flat without it")
+    heterogeneity: Annotated[RandomHeterogeneity | PatchHeterogeneity, Field(discriminator="kind")] | None = (
+        key(None, "exchange current density that varies along the contact; uniform without it")
+    )
+
+
+class Void(Section):
+    """A void in the Li at the start."""
+
+    centre: tuple[Position, ...] = required(
+        "centre: z in 1-D, x and z in 2-D, x, y and z in 3-D; z = 0 at the contact"
+    )
+    radius: Length = required("radius (half the thickness in 1-D)")
+
+
+class Lithium(Section):
+    """The Li metal."""
+
+    material: Annotated[str, _material("metal")] = key("Li", "name of the metal")
+    surface_energy: SurfaceEnergy = resolved("energy of the Li/void surface; default from the material")
+    molar_volume: MolarVolume = resolved("molar volume; default from the material")
+    diffusivity: Diffusivity = resolved("diffusivity of vacancies in the bulk; default from the material")
+    surface_diffusivity: SurfaceDiffusivity = resolved(
+        "diffusivity along the Li/void surface; default from the material"
+    )
+    critical_vacancy_fraction: Fraction = resolved(
+        "vacancy fraction at which full Li becomes unstable and voids open; default from the material"
+    )
+    creep_prefactor: Rate = resolved(
+        "prefactor A of the annihilation of vacancies by creep, A (p / (s 1 MPa))^n exp(-Q/RT); "
+        "default from the material"
+    )
+    creep_exponent: Exponent = resolved("exponent n of the creep rate; default from the material")
+    creep_activation_energy: MolarEnergy = resolved(
+        "activation energy Q of the creep rate; default from the material"
+    )
+    size_effect_strengthening: Positive = resolved(
+        "strengthening s of Li at the micron scale; default from the material"
+    )
+    linear_annihilation_rate: RatePerPressure = resolved(
+        "annihilation rate of vacancies per pressure, diffusional creep; default from the material"
+    )
+    mobility_factor: Positive = key(
+        100.0, "mobility of the Li/void interface L = factor v_ref / (6 gamma), v_ref = 1.35 nm/s"
+    )
+    defect_amplitude: SmallAmplitude = key(
+        1.5e-3, "largest deviation of the Li order parameter from 1 at the start"
+    )
+    defect_seed: Seed = key(1, "seed of this deviation")
+    noise_amplitude: NotNegative = key(
+        0.0, "factor on the thermal noise of the Li order parameter; 0 turns it off"
+    )
+    noise_seed: Seed = key(1, "seed of the noise")
+    voids: tuple[Void, ...] = key((), "voids at the start")
+
+
+class Drive(Section):
+    """What drives the cell."""
+
+    stack_pressure: Pressure = required("stack pressure")
+    current_density: CurrentDensity | None = key(
+        None, "magnitude of the current density; required when a segment does not give its own"
+    )
+    temperature: Temperature = key(
+        "298.15 K", "temperature; another one needs materials with activation energies"
+    )
+    series_resistance: Resistance = key("0 ohm*cm^2", "resistance of the rest of the cell, outside the box")
+    voltage_limit: Voltage = key("0.2 V", "magnitude of the cell voltage at which the run ends")
+
+
+class TimeOptions(Section):
+    """The time step."""
+
+    max_step: Time = key("5 s", "largest step")
+    min_step: Time = key("1 ms", "smallest step; the run fails when it would need a smaller one")
+    first_step: Time = key("0.1 s", "first step of the run and of every segment")
+    tolerance: Positive = key(1.0, "factor on the error tolerances of the step")
+    fixed_step: Time | None = key(None, "constant step, not adapted; for verification")
+
+
+class SolverOptions(Section):
+    """The solvers."""
+
+    tolerance: Tolerance = key(1e-9, "relative tolerance of the linear solvers")
+    newton_tolerance: Tolerance = key(
+        1e-10, "tolerance of the charge balance relative to the applied current"
+    )
+    max_newton: Count = key(12, "largest number of Newton iterations")
+
+
+class Output(Section):
+    """What is written."""
+
+    interval: Time = key("60 s", "time between snapshots")
+    fields: tuple[FieldName, ...] = key(ALL_FIELDS, "fields in the snapshots")
+    checkpoint_interval: Time = key("10 min", "wall-clock time between checkpoints")
+    keep_checkpoints: Count = key(2, "number of checkpoints that are kept")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a case came from: the text of its file, the file's path ("" if none), and the overrides."""
+
+    text: str
+    path: str = ""
+    overrides: tuple[str, ...] = ()
+
+
+class Case(Section):
+    """A complete case in SI units. Sections that others depend on come first."""
+
+    schema_version: Literal[1] = required("version of this schema")
+    title: str = key("", "title of the case, for pictures and tables")
+    domain: Domain = Field(default_factory=Domain, description="the box")
+    interface: Interface = Field(
+        default_factory=Interface, description="the contact between Li and electrolyte"
+    )
+    grid: GridOptions = Field(default_factory=GridOptions, description="the grid", validate_default=True)
+    drive: Drive = required("what drives the cell")
+    electrolyte: tuple[ElectrolyteLayer, ...] = Field(
+        default_factory=lambda: (ElectrolyteLayer(),),
+        validate_default=True,
+        min_length=1,
+        description="layers of the electrolyte, from the contact upwards",
+    )
+    lithium: Lithium = Field(default_factory=Lithium, description="the Li metal", validate_default=True)
+    protocol: tuple[AnySegment, ...] = Field(min_length=1, description="segments, one after the other")
+    time: TimeOptions = Field(default_factory=TimeOptions, description="the time step")
+    solver: SolverOptions = Field(default_factory=SolverOptions, description="the solvers")
+    output: Output = Field(default_factory=Output, description="what is written")
+
+    _source: Source = PrivateAttr(default=Source(""))
+
+    @property
+    def source(self) -> Source:
+        """Text, path and overrides the case was read from; empty for a case made in Python."""
+        return self._source
+
+    def resolved(self) -> dict[str, Any]:
+        """The complete case as plain data for JSON, which can be read again; values carry their SI unit."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def electrolyte_thickness(self) -> float:
+        """Sum of the layers, m."""
+        return sum(layer.thickness for layer in self.electrolyte)
+
+    @field_validator("grid", mode="after")
+    @classmethod
+    def _resolve_grid(cls, grid: GridOptions, info: ValidationInfo) -> GridOptions:
+        interface = info.data.get("interface")
+        if grid.spacing is None and interface is not None:
+            return grid.model_copy(update={"spacing": interface.width / 2})
+        return grid
+
+    @field_validator("electrolyte", mode="after")
+    @classmethod
+    def _resolve_electrolyte(
+        cls, layers: tuple[ElectrolyteLayer, ...], info: ValidationInfo
+    ) -> tuple[ElectrolyteLayer, ...]:
+        return tuple(_with_material(layer, info) for layer in layers)
+
+    @field_validator("lithium", mode="after")
+    @classmethod
+    def _resolve_lithium(cls, lithium: Lithium, info: ValidationInfo) -> Lithium:
+        return _with_material(lithium, info)
+
+    @field_validator("protocol", mode="after")
+    @classmethod
+    def _resolve_protocol(
+        cls, segments: tuple[AnySegment, ...], info: ValidationInfo
+    ) -> tuple[AnySegment, ...]:
+        if "drive" not in info.data:  # reported by itself
+            return segments
+        problems: list[Problem] = []
+        directory = Path((info.context or {}).get("directory", "."))
+        segments = resolve_segments(segments, info.data["drive"].current_density, directory, problems)
+        if problems:
+            raise problem_error(problems)
+        return segments
+
+    @model_validator(mode="after")
+    def _cross_checks(self) -> Case:
+        problems = find_problems(self)
+        if problems:
+            raise problem_error(problems)
+        return self
+
+
+_S = TypeVar("_S", ElectrolyteLayer, Lithium)
+
+
+def _with_material(section: _S, info: ValidationInfo) -> _S:
+    """The section, with what it leaves open taken from its material at the temperature of the case."""
+    if "drive" not in info.data:
+        return section
+    temperature = info.data["drive"].temperature
+    material = materials.load(section.material)
+    known = materials.PROPERTIES[material.kind]
+    missing = [
+        name for name in type(section).model_fields if name in known and getattr(section, name) is None
+    ]
+    try:
+        return section.model_copy(update={name: material.value(name, temperature) for name in missing})
+    except materials.MaterialError as error:
+        raise problem_error([Problem("drive.temperature", str(error), "298.15 K")]) from None

@@ -1,0 +1,277 @@
+"""Checks that need more than one key of a case: contradictions are refused, doubtful choices give warnings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from . import case_protocol as protocol
+from .case_types import Problem
+
+if TYPE_CHECKING:
+    from .case import Case, Interface
+
+# Cells across lambda: with fewer the interface energy and the contact angle depend on the grid.
+CELLS_PER_WIDTH_ADVISED = 2.0
+CELLS_PER_WIDTH_NEEDED = 1.0
+# At 4 lambda from the contact the profile (1 - tanh(x / 2 lambda)) / 2 is within 0.02 of its end.
+WIDTHS_PER_THICKNESS_NEEDED = 4.0
+# A void with a smaller radius has no interior: its profile reaches across.
+WIDTHS_PER_RADIUS_ADVISED = 2.0
+# Cells across a correlation length or a patch, below which the grid cuts its variation.
+CELLS_PER_CORRELATION_ADVISED = 2.0
+LARGEST_PROTOCOL = 100_000  # segments after the loops are unrolled
+_ROUNDING = 1e-9  # relative, for comparisons of values that came through different arithmetic
+
+
+def cells_per_width(case: Case) -> float:
+    """Cells across the interface width lambda."""
+    return case.interface.width / case.grid.spacing
+
+
+def _um(value: float) -> str:
+    return f"{value * 1e6:.6g} um"
+
+
+def find_problems(case: Case) -> list[Problem]:
+    """Everything that contradicts itself in a case whose values are all right one by one."""
+    return [
+        *_domain(case),
+        *_grid(case),
+        *_contact(case),
+        *_voids(case),
+        *_drive(case),
+        *_protocol(case),
+        *_time(case),
+    ]
+
+
+def _domain(case: Case) -> Iterator[Problem]:
+    domain, width = case.domain, case.interface.width
+    if domain.dimension == 1 and domain.width is not None:
+        yield Problem(
+            "domain.width", "a 1-D case has no width", "domain.width only when domain.dimension is 2 or 3"
+        )
+    if domain.dimension < 3 and domain.depth is not None:
+        yield Problem(
+            "domain.depth",
+            f"a {domain.dimension}-D case has no depth",
+            "domain.depth only when domain.dimension is 3",
+        )
+    least = WIDTHS_PER_THICKNESS_NEEDED * width
+    allowed = f"at least {WIDTHS_PER_THICKNESS_NEEDED:g} times interface.width, {_um(least)}"
+    if domain.lithium_thickness < least:
+        yield Problem("domain.lithium_thickness", "the Li is thinner than its interface", allowed)
+    if case.electrolyte_thickness < least:
+        yield Problem("electrolyte.0.thickness", "the electrolyte is thinner than its interface", allowed)
+    for index, layer in enumerate(case.electrolyte[1:], 1):
+        if layer.thickness < case.grid.spacing:
+            allowed = f"at least grid.spacing, {_um(case.grid.spacing)}"
+            yield Problem(f"electrolyte.{index}.thickness", "the layer is thinner than a cell", allowed)
+
+
+def _grid(case: Case) -> Iterator[Problem]:
+    grid = case.grid
+    if cells_per_width(case) < CELLS_PER_WIDTH_NEEDED * (1 - _ROUNDING):
+        yield Problem(
+            "grid.spacing",
+            f"{cells_per_width(case):.3g} cells across interface.width ({_um(case.interface.width)}) "
+            "do not resolve it",
+            f"at most {_um(case.interface.width / CELLS_PER_WIDTH_NEEDED)}; "
+            f"{_um(case.interface.width / CELLS_PER_WIDTH_ADVISED)} or less is advised",
+        )
+    if grid.max_spacing < grid.spacing * (1 - _ROUNDING):
+        allowed = f"at least grid.spacing, {_um(grid.spacing)}"
+        yield Problem("grid.max_spacing", "smaller than grid.spacing", allowed)
+    for name, extent in zip(("width", "depth"), case.domain.lateral_extents, strict=False):
+        if extent < 4 * grid.spacing:
+            allowed = f"at least 4 times grid.spacing, {_um(4 * grid.spacing)}"
+            yield Problem(f"domain.{name}", "fewer than 4 cells", allowed)
+
+
+def _contact(case: Case) -> Iterator[Problem]:
+    interface, extents = case.interface, case.domain.lateral_extents
+    for name in ("roughness", "heterogeneity"):
+        if not extents and getattr(interface, name) is not None:
+            wrong = "a 1-D case has nothing along the contact"
+            yield Problem(f"interface.{name}", wrong, "this table only when domain.dimension is 2 or 3")
+    if interface.roughness is not None:
+        largest = min(case.domain.lithium_thickness, case.electrolyte_thickness) / 4
+        if interface.roughness.amplitude > largest:
+            allowed = f"at most a quarter of the Li and of the electrolyte, {_um(largest)}"
+            yield Problem("interface.roughness.amplitude", "the contact leaves the box", allowed)
+    if extents:
+        yield from _patches(interface, extents)
+
+
+def _patches(interface: Interface, extents: tuple[float, ...]) -> Iterator[Problem]:
+    patches = getattr(interface.heterogeneity, "patches", ())
+    for index, patch in enumerate(patches):
+        where = f"interface.heterogeneity.patches.{index}.centre"
+        if len(patch.centre) != len(extents):
+            yield Problem(
+                where, *_entries(len(patch.centre), len(extents), ("x", "x and y")[len(extents) - 1])
+            )
+        else:
+            yield from _inside(where, patch.centre, extents)
+
+
+def _entries(found: int, needed: int, names: str) -> tuple[str, str]:
+    return f"{found} coordinates", f"{needed} ({names}) in this dimension"
+
+
+def _inside(where: str, centre: tuple[float, ...], extents: tuple[float, ...]) -> Iterator[Problem]:
+    for axis, position, extent in zip("xy", centre, extents, strict=False):
+        if not 0.0 <= position <= extent:
+            yield Problem(where, f"{axis} = {_um(position)} is outside the box", f"0 to {_um(extent)}")
+
+
+def _voids(case: Case) -> Iterator[Problem]:
+    extents, thickness = case.domain.lateral_extents, case.domain.lithium_thickness
+    for index, void in enumerate(case.lithium.voids):
+        where = f"lithium.voids.{index}.centre"
+        if len(void.centre) != case.domain.dimension:
+            names = ("z", "x and z", "x, y and z")[case.domain.dimension - 1]
+            yield Problem(where, *_entries(len(void.centre), case.domain.dimension, names))
+            continue
+        yield from _inside(where, void.centre[:-1], extents)
+        z = void.centre[-1]
+        if z >= void.radius:
+            allowed = f"z below the radius, {_um(void.radius)} (the Li is where z < 0)"
+            yield Problem(where, f"z = {_um(z)}: the void lies outside the Li, in the electrolyte", allowed)
+        elif z - void.radius <= -thickness:
+            allowed = f"z - radius above -domain.lithium_thickness, {_um(-thickness)}"
+            yield Problem(
+                where, f"z = {_um(z)}: the void reaches outside the Li, through its bottom", allowed
+            )
+
+
+def _drive(case: Case) -> Iterator[Problem]:
+    drive = case.drive
+    if drive.current_density is not None:
+        drop = drive.current_density * drive.series_resistance
+        if drop >= drive.voltage_limit:
+            wrong = f"takes {drop:.4g} V at drive.current_density, so that drive.voltage_limit ends the run"
+            largest = drive.voltage_limit / drive.current_density * 1e4
+            yield Problem("drive.series_resistance", wrong, f"less than {largest:.4g} ohm*cm^2")
+
+
+def _protocol(case: Case) -> Iterator[Problem]:
+    if _unrolled(case.protocol) > LARGEST_PROTOCOL:
+        yield Problem(
+            "protocol", f"{_unrolled(case.protocol)} segments after unrolling", f"at most {LARGEST_PROTOCOL}"
+        )
+    for where, segment in _walk(case.protocol, "protocol"):
+        yield from _segment(where, segment, case.drive.voltage_limit)
+
+
+def _unrolled(segments: tuple[protocol.AnySegment, ...]) -> int:
+    return sum(s.repeat * _unrolled(s.segments) if isinstance(s, protocol.Loop) else 1 for s in segments)
+
+
+def _walk(
+    segments: tuple[protocol.AnySegment, ...], prefix: str
+) -> Iterator[tuple[str, protocol.AnySegment]]:
+    for index, segment in enumerate(segments):
+        if isinstance(segment, protocol.Loop):
+            yield from _walk(segment.segments, f"{prefix}.{index}.segments")
+        else:
+            yield f"{prefix}.{index}", segment
+
+
+_LIMITS = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
+
+
+def _segment(where: str, segment: protocol.AnySegment, voltage_limit: float) -> Iterator[Problem]:
+    limits = [name for name in _LIMITS if name in type(segment).model_fields]
+    if not isinstance(segment, protocol.Profile) and all(getattr(segment, name) is None for name in limits):
+        yield Problem(
+            where, "a segment without any limit does not end", f"at least one of {', '.join(limits)}"
+        )
+    voltage = getattr(segment, "voltage", None)
+    if voltage is not None and abs(voltage) > voltage_limit:
+        wrong = f"beyond drive.voltage_limit ({voltage_limit:.4g} V), which ends the run"
+        yield Problem(f"{where}.voltage", wrong, f"at most {voltage_limit:.4g} V in magnitude")
+    if isinstance(segment, protocol.ConstantCurrentConstantVoltage):
+        cutoff = segment.cutoff_current_density
+        if cutoff is not None and cutoff >= segment.current_density:
+            allowed = f"less than current_density, {segment.current_density / 10:.4g} mA/cm^2"
+            yield Problem(f"{where}.cutoff_current_density", "not below current_density", allowed)
+    if isinstance(segment, protocol.Profile):
+        end = segment.table.time[-1]
+        if segment.duration is not None and segment.duration > end:
+            allowed = f"at most {end:.6g} s, where the profile ends"
+            yield Problem(f"{where}.duration", "longer than the profile", allowed)
+
+
+def _time(case: Case) -> Iterator[Problem]:
+    time = case.time
+    if time.fixed_step is not None:
+        return
+    if time.min_step > time.max_step:
+        yield Problem("time.min_step", "larger than time.max_step", f"at most {time.max_step:g} s")
+    elif not time.min_step <= time.first_step <= time.max_step:
+        allowed = f"time.min_step to time.max_step, {time.min_step:g} s to {time.max_step:g} s"
+        yield Problem("time.first_step", "out of range", allowed)
+
+
+def find_warnings(case: Case) -> list[str]:
+    """What is allowed but doubtful, one sentence each, beginning with the key."""
+    return [*_resolution_warnings(case), *_random_warnings(case), *_protocol_warnings(case)]
+
+
+def _resolution_warnings(case: Case) -> Iterator[str]:
+    width = case.interface.width
+    if cells_per_width(case) < CELLS_PER_WIDTH_ADVISED * (1 - _ROUNDING):
+        yield (
+            f"grid.spacing: {cells_per_width(case):.3g} cells across interface.width; "
+            f"interface energy and contact angle depend on the grid below {CELLS_PER_WIDTH_ADVISED:g}"
+        )
+    if case.grid.fine_depth < WIDTHS_PER_THICKNESS_NEEDED * width:
+        yield (
+            f"grid.fine_depth: {_um(case.grid.fine_depth)} does not hold the diffuse contact; "
+            f"at least {_um(WIDTHS_PER_THICKNESS_NEEDED * width)} is advised"
+        )
+    for index, void in enumerate(case.lithium.voids):
+        if void.radius < WIDTHS_PER_RADIUS_ADVISED * width:
+            yield (
+                f"lithium.voids.{index}.radius: {_um(void.radius)} is not resolved by interface.width; "
+                f"at least {_um(WIDTHS_PER_RADIUS_ADVISED * width)} is advised"
+            )
+        if void.centre[-1] - void.radius < -case.grid.fine_depth:
+            yield f"lithium.voids.{index}.centre: part of the void lies below grid.fine_depth, in coarse cells"
+
+
+def _random_warnings(case: Case) -> Iterator[str]:
+    lengths = {}
+    for name in ("roughness", "heterogeneity"):
+        table = getattr(case.interface, name)
+        if hasattr(table, "correlation_length"):
+            lengths[f"interface.{name}.correlation_length"] = table.correlation_length
+        for index, patch in enumerate(getattr(table, "patches", ())):
+            lengths[f"interface.{name}.patches.{index}.radius"] = patch.radius
+    smallest = CELLS_PER_CORRELATION_ADVISED * case.grid.spacing
+    largest = min(case.domain.lateral_extents, default=math.inf) / 2
+    for name, length in lengths.items():
+        if length < smallest * (1 - _ROUNDING):
+            yield f"{name}: {_um(length)} is not resolved by grid.spacing; {_um(smallest)} or more is advised"
+        if length > largest:
+            yield f"{name}: {_um(length)} is more than half of the box; its statistics depend on the seed"
+
+
+def _protocol_warnings(case: Case) -> Iterator[str]:
+    for where, segment in _walk(case.protocol, "protocol"):
+        certain = ("duration", "capacity", "cutoff_current_density")
+        if not isinstance(segment, protocol.Profile) and all(
+            getattr(segment, n, None) is None for n in certain
+        ):
+            yield f"{where}: has no duration or capacity; it ends only if the contact reaches its limit"
+    strips = any(getattr(s, "direction", "strip") == "strip" for _, s in _walk(case.protocol, ""))
+    if (
+        strips
+        and case.lithium.defect_amplitude == 0
+        and case.lithium.noise_amplitude == 0
+        and not case.lithium.voids
+    ):
+        yield "lithium.defect_amplitude: 0 hides voids, because fully dense Li is a stationary state"

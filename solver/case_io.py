@@ -1,0 +1,294 @@
+"""Reading a case file: overrides, validation, and errors as lines that name file, key, value and remedy."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .case import Case, Source
+from .case_types import Problem
+from .units import Number, Quantity, nearest
+
+_MISSING = object()
+# pydantic puts the `kind` of a table into the path of an error, where a user's file has no such key.
+_KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "loop", "random", "patches"}
+
+
+class CaseError(Exception):
+    """A case that cannot be used. `lines` has one line for each thing that is wrong."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # it is sent to the other ranks
+        return CaseError, (self.lines,)
+
+
+def load_case(path: str | Path, overrides: Sequence[str] = ()) -> Case:
+    """Read a case file (.toml, or the .json of a resolved case).
+
+    `overrides` are applied to what the file says, such as "grid.growth=1.2". Raises CaseError with all problems.
+    """
+    path = Path(path)
+    text, data = _read(path)
+    return _validate(data, overrides, str(path), path.parent, Source(text, str(path), tuple(overrides)))
+
+
+def case_from_dict(
+    data: Mapping[str, Any], overrides: Sequence[str] = (), directory: str | Path = "."
+) -> Case:
+    """The case made of `data`, which is what a case file would hold. Raises CaseError with all problems."""
+    copy = json.loads(json.dumps(data))
+    text = json.dumps(data, indent=2)
+    return _validate(copy, overrides, "case", Path(directory), Source(text, "", tuple(overrides)))
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        found = nearest(path.name, [p.name for p in path.parent.glob("*.toml")])
+        hint = f"; did you mean '{path.parent / found}'?" if found else ""
+        raise CaseError([f"{path}: no such file{hint}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise CaseError([f"{path}: cannot be read: {reason}"]) from None
+    try:
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise CaseError([f"{path}: not valid {kind}: {error}"]) from None
+    if not isinstance(data, dict):
+        raise CaseError([f"{path}: must be a table of keys"])
+    return text, data
+
+
+def _validate(
+    data: dict[str, Any], overrides: Sequence[str], file: str, directory: Path, source: Source
+) -> Case:
+    lines, touched = [], set()
+    for override in overrides:
+        try:
+            touched.add(apply_override(data, override))
+        except ValueError as error:
+            lines.append(f"--set {override}: {error}")
+    if lines:
+        raise CaseError(lines)
+    try:
+        case = Case.model_validate(data, context={"directory": directory})
+    except ValidationError as error:
+        problems = dict.fromkeys(_problems(error, data))  # without repetitions, in order
+        raise CaseError([_line(file, touched, problem, data) for problem in problems]) from None
+    case._source = source
+    return case
+
+
+# -- overrides ---------------------------------------------------------------------------------------
+
+
+def apply_override(data: dict[str, Any], override: str) -> str:
+    """Set one key of `data` from "dotted.path=value"; returns the path. ValueError says what is wrong.
+
+    The value is read as TOML where that is possible and is text otherwise. Numbers in the path count the
+    entries of a list from 0.
+    """
+    path, equals, text = override.partition("=")
+    path, text = path.strip(), text.strip()
+    parts = path.split(".")
+    if not equals or not all(parts):
+        raise ValueError("not of the form key.path=value")
+    node: Any = data
+    for index, part in enumerate(parts[:-1]):
+        node = _enter(node, part, ".".join(parts[: index + 1]), parts[index + 1])
+    _enter(node, parts[-1], path, None, _toml_value(text))
+    return path
+
+
+def _enter(node: Any, part: str, path: str, following: str | None, value: Any = None) -> Any:
+    """The entry `part` of a table or list, made when it is missing; at the end of a path it is set to `value`."""
+    new = value if following is None else [] if following.isdigit() else {}
+    if isinstance(node, dict):
+        if following is None:
+            node[part] = new
+        return node.setdefault(part, new)
+    if not isinstance(node, list):
+        raise ValueError(f"{path}: there is no table or list above it")
+    if not part.isdigit() or int(part) > len(node):
+        raise ValueError(
+            f"{path}: '{part}' is not an entry of a list with {len(node)} entries, counted from 0"
+        )
+    if int(part) == len(node):
+        node.append(new)
+    elif following is None:
+        node[int(part)] = new
+    return node[int(part)]
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if set(parsed) == {"value"} else text
+
+
+# -- errors ------------------------------------------------------------------------------------------
+
+
+def _line(file: str, touched: set[str], problem: Problem, data: dict[str, Any]) -> str:
+    """One line: FILE: key: value 'x': what is wrong; allowed: ...; did you mean 'y'?"""
+    where = f"{file} (--set)" if problem.key in touched else file
+    value = _look_up(data, problem.key)
+    shown = "" if value is _MISSING or isinstance(value, dict | list) else f" value {_short(value)}:"
+    parts = [problem.wrong]
+    if problem.allowed:
+        parts.append(f"allowed: {problem.allowed}")
+    if problem.suggestion:
+        parts.append(f"did you mean '{problem.suggestion}'?")
+    key = f" {problem.key}:" if problem.key else ""
+    return f"{where}:{key}{shown} {'; '.join(parts)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _look_up(data: Any, key: str) -> Any:
+    for part in key.split("."):
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
+            data = data[int(part)]
+        else:
+            return _MISSING
+    return data
+
+
+def _problems(error: ValidationError, data: dict[str, Any]) -> list[Problem]:
+    problems: list[Problem] = []
+    for entry in error.errors(include_url=False):
+        context = entry.get("ctx", {})
+        if entry["type"] == "problems":
+            problems.extend(context["problems"])
+        else:
+            problem = _problem(entry["type"], entry["loc"], context, entry["msg"], data)
+            if entry["type"] == "too_short" and _look_up(data, problem.key) not in ([], _MISSING):
+                continue  # pydantic counts only the entries that are right; the others have been reported
+            problems.append(problem)
+    return problems
+
+
+def _problem(
+    kind: str, location: tuple[int | str, ...], context: dict[str, Any], message: str, data: dict[str, Any]
+) -> Problem:
+    """What pydantic reports, in our words."""
+    key = ".".join(str(part) for part in _without_kinds(location))
+    if kind == "value_refused":
+        return Problem(key, context["wrong"], context["allowed"], context["suggestion"])
+    if kind == "extra_forbidden":
+        return _unknown_key(key, location)
+    if kind == "missing":
+        owner = _model_at(location[:-1])
+        field = owner.model_fields.get(str(location[-1])) if owner else None
+        specs = [spec for spec in field.metadata if isinstance(spec, Quantity | Number)] if field else []
+        meaning = f" ({field.description})" if field else ""
+        return Problem(key, f"missing{meaning}", specs[0].allowed() if specs else "")
+    if kind in ("literal_error", "union_tag_invalid"):
+        expected = context.get("expected") or context.get("expected_tags", "")
+        names = [name.strip("' ") for name in expected.replace(" or ", ",").split(",")]
+        inside = "" if kind == "literal_error" else ".kind"
+        value = _look_up(data, key + inside)
+        found = nearest(value, names) if isinstance(value, str) else ""
+        return Problem(key + inside, "not one of the choices", ", ".join(names), found)
+    if kind == "union_tag_not_found":
+        return Problem(f"{key}.kind", "missing", ", ".join(_kinds(_models_at(location))))
+    if kind == "too_short":
+        return Problem(key, "empty", "at least one entry")
+    words = {
+        "model_type": "a table",
+        "model_attributes_type": "a table",
+        "tuple_type": "a list",
+        "string_type": "text",
+    }
+    if kind in words:
+        return Problem(key, f"not {words[kind]}", words[kind])
+    return Problem(key, message)
+
+
+def _without_kinds(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The path as in the file: a kind follows the number of a segment, or the name `heterogeneity`."""
+    out: list[int | str] = []
+    for index, part in enumerate(location):
+        before = location[index - 1] if index else None
+        if part in _KINDS and (isinstance(before, int) or before == "heterogeneity"):
+            continue
+        out.append(part)
+    return tuple(out)
+
+
+def _unknown_key(key: str, location: tuple[int | str, ...]) -> Problem:
+    """An unknown key, with the nearest one of its table, or of another table."""
+    name = str(location[-1])
+    owner = _model_at(location[:-1])
+    keys = list(owner.model_fields) if owner else []
+    found = nearest(name, keys)
+    if not found:
+        elsewhere = {path.rsplit(".", 1)[-1]: path for path in _all_keys(Case)}
+        found = elsewhere.get(nearest(name, elsewhere, cutoff=0.7), "")
+    return Problem(key, "unknown key", ", ".join(keys), found)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that occur in an annotation."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    if isinstance(annotation, typing.ForwardRef):
+        return []
+    return [model for part in typing.get_args(annotation) for model in _models_in(part)]
+
+
+def _kinds(models: Sequence[type[BaseModel]]) -> list[str]:
+    """The values that the key `kind` of these sections may have."""
+    return [
+        k
+        for m in models
+        if "kind" in m.model_fields
+        for k in typing.get_args(m.model_fields["kind"].annotation)
+    ]
+
+
+def _models_at(location: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """The sections that a path of pydantic leads to: none, one, or those to choose from by `kind`."""
+    models: list[type[BaseModel]] = [Case]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        of_kind = [m for m in models if part in _kinds([m])]
+        inside = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        models = of_kind or [model for annotation in inside for model in _models_in(annotation)]
+    return models
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The one section that a path of pydantic leads to, None when there is none."""
+    models = _models_at(location)
+    return models[0] if len(models) == 1 else None
+
+
+def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted paths of the keys of `model` and of the tables in it that are not lists."""
+    paths = []
+    for name, field in model.model_fields.items():
+        paths.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            paths.extend(_all_keys(field.annotation, f"{prefix}{name}."))
+    return paths

@@ -1,0 +1,240 @@
+"""The protocol as the time loop sees it: segments that say what to apply, when to land, and when to end.
+
+Signs: current density and voltage are positive when plating. Time t counts from the start of the segment; the
+loop adds up its steps, so that t does not lose digits late in a long run. Everything here is plain data and the
+same on all ranks.
+
+Steps land on times to a relative 1e-12 and on capacities to a relative 1e-9, because the charge balance is
+solved to 1e-10.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import case_protocol as schema
+
+if TYPE_CHECKING:
+    from .case import Case
+
+TIME_TOLERANCE = 1e-12
+CAPACITY_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Control:
+    """What is applied at one time: a current density (A/m^2) or a voltage (V), both signed, positive plates.
+
+    `stack_pressure` (Pa) is None where the drive's own holds.
+    """
+
+    current_density: float | None = None
+    voltage: float | None = None
+    stack_pressure: float | None = None
+
+
+@dataclass(frozen=True)
+class SegmentState:
+    """What a segment remembers: whether it still imposes its current ("cc") or already its voltage ("cv")."""
+
+    phase: Literal["cc", "cv"] = "cc"
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SegmentState:
+        """The state that `to_json` gave."""
+        return cls(**data)
+
+
+START = SegmentState()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One segment in SI units. None where something does not apply.
+
+    label: words for logs, such as "protocol.1.segments.0 (repetition 2): strip".
+    current_density, voltage: signed, positive plates. cutoff_current_density, capacity (C/m^2): magnitudes.
+    times, currents, pressures: columns of a measured profile (s, A/m^2 signed, Pa).
+    """
+
+    kind: Literal["rest", "galvanostatic", "potentiostatic", "cc-cv", "profile"]
+    label: str
+    current_density: float | None = None
+    voltage: float | None = None
+    cutoff_current_density: float | None = None
+    duration: float | None = None
+    capacity: float | None = None
+    min_contact_fraction: float | None = None
+    max_void_fraction: float | None = None
+    times: tuple[float, ...] = ()
+    currents: tuple[float, ...] = ()
+    pressures: tuple[float, ...] | None = None
+
+    def holds_voltage(self, state: SegmentState = START) -> bool:
+        """Whether the voltage is imposed rather than the current."""
+        return self.kind == "potentiostatic" or (self.kind == "cc-cv" and state.phase == "cv")
+
+    def control(self, t: float, state: SegmentState = START) -> Control:
+        """What is applied at time t."""
+        if self.kind == "profile":
+            pressure = None if self.pressures is None else self._interpolate(t, self.pressures)
+            return Control(current_density=self._interpolate(t, self.currents), stack_pressure=pressure)
+        if self.holds_voltage(state):
+            return Control(voltage=self.voltage)
+        return Control(current_density=self.current_density)
+
+    def next_time(self, t: float, capacity: float = 0.0, state: SegmentState = START) -> float:
+        """Time in s from t to the next point that a step must land on, inf when there is none.
+
+        These are the end by duration, the end by capacity at a constant current, and the points of a profile.
+        `capacity` is the magnitude of the charge passed in this segment so far, C/m^2.
+        """
+        candidates = [math.inf]
+        if self.duration is not None:
+            candidates.append(self.duration - t)
+        if self.kind == "profile":
+            candidates.append(self._next_breakpoint(t) - t)
+        constant = self.current_density is not None and not self.holds_voltage(state)
+        if constant and self.capacity is not None and self.current_density:
+            candidates.append((self.capacity - capacity) / abs(self.current_density))
+        return max(0.0, min(candidates))
+
+    def ended(
+        self,
+        t: float,
+        capacity: float,
+        current_density: float,
+        contact_fraction: float,
+        void_fraction: float,
+        state: SegmentState = START,
+    ) -> str | None:
+        """Why the segment ends now, None when it goes on. To be asked after every accepted step.
+
+        t (s) and capacity (magnitude, C/m^2) count from its start; current_density is that of the cell now
+        (A/m^2); void_fraction is the void volume over the initial volume of Li.
+        """
+        end = self.times[-1] if self.times else None
+        if self.duration is not None and t >= self.duration * (1 - TIME_TOLERANCE):
+            return "duration"
+        if end is not None and t >= end * (1 - TIME_TOLERANCE):
+            return "end of profile"
+        if self.capacity is not None and capacity >= self.capacity * (1 - CAPACITY_TOLERANCE):
+            return "capacity"
+        cutoff = self.cutoff_current_density
+        if cutoff is not None and self.holds_voltage(state) and abs(current_density) < cutoff:
+            return f"current density below {cutoff:g} A/m^2"
+        if self.min_contact_fraction is not None and contact_fraction < self.min_contact_fraction:
+            return f"contact fraction below {self.min_contact_fraction:g}"
+        if self.max_void_fraction is not None and void_fraction > self.max_void_fraction:
+            return f"void fraction above {self.max_void_fraction:g}"
+        return None
+
+    def advance(self, state: SegmentState, voltage: float) -> SegmentState:
+        """The state after an accepted step that ended at `voltage` (V): CC-CV switches to its hold."""
+        if self.kind == "cc-cv" and state.phase == "cc" and self._reached(voltage):
+            return SegmentState("cv")
+        return state
+
+    def _reached(self, voltage: float) -> bool:
+        assert self.voltage is not None  # of every cc-cv segment
+        return voltage * math.copysign(1.0, self.voltage) >= abs(self.voltage)
+
+    def _next_breakpoint(self, t: float) -> float:
+        """The first time of the profile that lies after t by more than rounding."""
+        index = bisect_right(self.times, t)
+        while index < len(self.times) and self.times[index] <= t * (1 + TIME_TOLERANCE):
+            index += 1
+        return self.times[index] if index < len(self.times) else self.times[-1]
+
+    def _interpolate(self, t: float, values: tuple[float, ...]) -> float:
+        """Straight lines between the points; the last value after the end."""
+        index = bisect_right(self.times, t)
+        if index == len(self.times):
+            return values[-1]
+        left, right = self.times[index - 1], self.times[index]
+        weight = (t - left) / (right - left)
+        return (1 - weight) * values[index - 1] + weight * values[index]
+
+
+def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float, limit: float) -> str | None:
+    """Why the run ends when the cell voltage has reached the limit of the drive, None when it has not.
+
+    A held voltage does not end a run, nor does the overshoot of the step that makes CC-CV switch to its hold.
+    """
+    if segment.holds_voltage(segment.advance(state, voltage)) or abs(voltage) < limit:
+        return None
+    return f"voltage limit {limit:g} V"
+
+
+def expand(case: Case) -> tuple[Segment, ...]:
+    """The segments of a case in the order in which they run, loops unrolled."""
+    return tuple(_expand(case.protocol, "protocol", ""))
+
+
+def _expand(segments: tuple[schema.AnySegment, ...], prefix: str, repetition: str) -> list[Segment]:
+    out: list[Segment] = []
+    for index, item in enumerate(segments):
+        where = f"{prefix}.{index}"
+        if isinstance(item, schema.Loop):
+            for number in range(1, item.repeat + 1):
+                count = f"{repetition}.{number}" if repetition else str(number)
+                out.extend(_expand(item.segments, f"{where}.segments", count))
+        else:
+            label = f"{where} (repetition {repetition})" if repetition else where
+            out.append(_segment(item, label))
+    return out
+
+
+def _segment(item: schema.AnySegment, label: str) -> Segment:
+    """One segment of a case file in signed SI values."""
+    names = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
+    common: dict[str, Any] = {name: getattr(item, name, None) for name in names}
+    match item:
+        case schema.Rest():
+            return Segment(kind="rest", label=f"{label}: rest", current_density=0.0, **common)
+        case schema.Galvanostatic():
+            sign = _sign(item.direction)
+            label = f"{label}: {item.direction}"
+            return Segment(
+                kind="galvanostatic", label=label, current_density=sign * item.current_density, **common
+            )
+        case schema.Potentiostatic():
+            return Segment(kind="potentiostatic", label=f"{label}: hold", voltage=item.voltage, **common)
+        case schema.ConstantCurrentConstantVoltage():
+            sign = _sign(item.direction)
+            common.update(current_density=sign * item.current_density, voltage=sign * item.voltage)
+            return Segment(kind="cc-cv", label=f"{label}: {item.direction}", **common)
+        case schema.Profile():
+            table = item.table
+            columns = {
+                "times": table.time,
+                "currents": table.current_density,
+                "pressures": table.stack_pressure,
+            }
+            return Segment(kind="profile", label=f"{label}: profile", **columns, **common)
+        case schema.Loop():
+            raise TypeError("a loop is not one segment")
+
+
+def _sign(direction: str) -> float:
+    return 1.0 if direction == "plate" else -1.0
+
+
+def expected_duration(segment: Segment) -> float:
+    """The longest time (s) that duration, capacity or profile let the segment take; inf if none bounds it."""
+    bounds = [math.inf]
+    if segment.duration is not None:
+        bounds.append(segment.duration)
+    if segment.times:
+        bounds.append(segment.times[-1])
+    if segment.kind == "galvanostatic" and segment.capacity is not None and segment.current_density:
+        bounds.append(segment.capacity / abs(segment.current_density))
+    return min(bounds)
