@@ -88,7 +88,7 @@ def provenance(path: str | Path) -> dict[str, str]:
 
 
 def case_differences(path: str | Path, resolved: str) -> list[str]:
-    """One line "key: old -> new" for each key of the resolved case (JSON) that differs from the checkpoint's."""
+    """The keys in which the resolved case (JSON) differs from the checkpoint's, each as "key: old -> new"."""
     old = _flat(json.loads(provenance(path)["resolved_case"]))
     new = _flat(json.loads(resolved))
     keys = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
