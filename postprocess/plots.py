@@ -16,6 +16,7 @@ from postprocess import metrics
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
+Curve = tuple[Array, str, str, str]  # values, label of the axis, colour, name
 
 NAME = "curves.png"
 
@@ -27,6 +28,7 @@ MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 BLUE, RED, GREEN, GREY = "#1f5fa8", "#c0392b", "#2e8b57", "#666666"
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 HEAT = "turbo"
+MAP_HEIGHT = 0.75  # height of the map in the picture over its width
 
 
 def plot_run(directory: str | Path) -> Path:
@@ -66,21 +68,21 @@ def _curves(figure: Figure, run: Run) -> None:
         t,
         (c["voltage"] * MV, "voltage / mV", BLUE, "voltage"),
         (c["current_density"] * MA_CM2, "current density / (mA/cm$^2$)", GREY, "current density"),
+        "lower left",
     )
     _pair(
         bottom,
         t,
         (c["contact_fraction"], "contact fraction", GREEN, "contact"),
-        (c["void_volume"] * UM, "void volume per area / um", RED, "void"),
+        (c["void_volume"] * UM, "void volume per area / µm", RED, "void"),
+        "center left",
     )
     bottom.set_ylim(-0.02, 1.05)
     bottom.set_xlabel(f"time / {unit}")
     _capacity_axis(top, t, np.abs(c["capacity"]) * MAH_CM2)
 
 
-def _pair(
-    axes: Axes, t: Array, first: tuple[Array, str, str, str], second: tuple[Array, str, str, str]
-) -> None:
+def _pair(axes: Axes, t: Array, first: Curve, second: Curve, place: str) -> None:
     """Two curves over time, each with its own axis in its own colour, and one legend."""
     other = axes.twinx()
     handles = []
@@ -96,7 +98,7 @@ def _pair(
             ax.set_ylim(centre - half, centre + half)
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
-    axes.legend(handles=handles, loc="best", fontsize=9, framealpha=0.9)
+    other.legend(handles=handles, loc=place, fontsize=9, framealpha=0.9)
 
 
 def _time_unit(end: float) -> tuple[float, str]:
@@ -131,16 +133,17 @@ def _contact(figure: Figure, run: Run) -> None:
     if len(run.axes) == 3:
         hottest = int(np.argmax(np.max(np.abs(current), axis=0)))
         section = (hottest,)
-        when += f", section at y = {run.axes['y'][hottest] * UM:.3g} um"
+        when += f", section at y = {run.axes['y'][hottest] * UM:.3g} µm"
     psi, xi = (_section(run.field(name), section) for name in ("electrolyte", "lithium"))
     height = _section(metrics.interface_height(run), section) * UM
     current = _section(current, section)
     strip, map_axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 2.6))
-    norm = Normalize(min(0.0, current.min()), max(0.0, current.max()) or 1.0)
+    norm = Normalize(*_with_zero(current))
     x = run.axes["x"] * UM
     _current_strip(strip, x, current, norm)
     _map(map_axes, run, psi, xi)
     line = _coloured_line(x, height, current, norm, width=4.0)
+    map_axes.plot(x, height, color="k", lw=6.0, solid_capstyle="round")
     map_axes.add_collection(line)
     bar = figure.colorbar(line, ax=[strip, map_axes], pad=0.02, aspect=35)
     bar.set_label("local current density / (mA/cm$^2$)")
@@ -155,12 +158,18 @@ def _current_strip(axes: Axes, x: Array, current: Array, norm: Normalize) -> Non
     mean = float(np.mean(current))
     axes.add_collection(_coloured_line(x, current, current, norm, width=2.0))
     axes.axhline(mean, color=GREY, ls="--", lw=1.0, label=f"mean {mean:.3g} mA/cm$^2$")
-    low, high = min(0.0, float(current.min())), max(0.0, float(current.max()))
-    margin = 0.08 * (high - low) or 1.0
+    low, high = _with_zero(current)
+    margin = 0.08 * (high - low)
     axes.set_ylim(low - margin, high + margin)
     axes.set_ylabel("j / (mA/cm$^2$)")
     axes.grid(alpha=0.25)
     axes.legend(loc="best", fontsize=8)
+
+
+def _with_zero(values: Array) -> tuple[float, float]:
+    """The range of the values and zero; never empty."""
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    return (low, high) if high > low else (0.0, 1.0)
 
 
 def _coloured_line(x: Array, y: Array, values: Array, norm: Normalize, width: float) -> LineCollection:
@@ -185,10 +194,12 @@ def _map(axes: Axes, run: Run, psi: Array, xi: Array) -> None:
     mesh.set_array(None)
     mesh.set_facecolor(picture.transpose(1, 0, 2).reshape(-1, 3))
     mesh.set_edgecolor("face")
+    surface = np.ma.masked_where(psi > 0.5, xi)
+    axes.contour(run.axes["x"] * UM, run.axes["z"] * UM, surface.T, [0.5], colors="k", linewidths=1.0)
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(*_window(run, psi, fractions[..., 2]))
-    axes.set_xlabel("x / um")
-    axes.set_ylabel("z / um (contact at 0)")
+    axes.set_xlabel("x / µm")
+    axes.set_ylabel("z / µm (contact at 0)")
     patches = [
         Patch(facecolor=c, edgecolor="k", lw=0.4, label=n) for c, n in zip(colours, NAMES, strict=True)
     ]
@@ -199,13 +210,13 @@ NAMES = ("electrolyte", "Li", "void")
 
 
 def _window(run: Run, psi: Array, void: Array) -> tuple[float, float]:
-    """Range of z in the map, um: the contact and all voids with a margin, at least a quarter of the width."""
+    """Range of z in the map, um: the contact and all voids with a margin, so high that shapes look right."""
     z, faces = run.axes["z"] * UM, run.faces["z"] * UM
     contact = z[np.any((psi > 0.1) & (psi < 0.9), axis=0)]
     with_void = z[np.any(void > 0.2, axis=0)]
     low, high = min([0.0, *contact, *with_void]), max([0.0, *contact])
-    reach = max(0.25 * float(np.ptp(run.faces["x"])) * UM, 0.3 * (high - low))
-    return max(low - reach, faces[0]), min(high + 0.6 * reach, faces[-1])
+    margin = max(0.3 * (high - low), 0.5 * (MAP_HEIGHT * float(np.ptp(run.faces["x"])) * UM - (high - low)))
+    return max(low - 1.4 * margin, faces[0]), min(high + 0.6 * margin, faces[-1])
 
 
 def _profiles(axes: Axes, run: Run, when: str) -> None:
@@ -218,7 +229,7 @@ def _profiles(axes: Axes, run: Run, when: str) -> None:
     other = axes.twinx()
     phi = np.where(psi > 0.05, run.field("potential") * MV, np.nan)
     handles += other.plot(z, phi, "--", color=BLUE, lw=1.8, label="potential")
-    axes.set_xlabel("z / um (contact at 0)")
+    axes.set_xlabel("z / µm (contact at 0)")
     axes.set_ylabel("fraction")
     other.set_ylabel("potential / mV", color=BLUE)
     other.tick_params(axis="y", colors=BLUE)

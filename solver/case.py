@@ -1,7 +1,7 @@
 """The case: every key that a case file may have, with unit, meaning, range and default.
 
 A case file is TOML. Dimensional values are text with a unit ("1.0 mA/cm^2"); in a `Case` they are floats in
-SI (m, s, K, Pa, V, A/m^2, C/m^2, rad ...). A `Case` is immutable and complete: what a file leaves out has been
+SI (m, s, K, Pa, V, A/m^2, C/m^2, rad). A `Case` is immutable and complete: what a file leaves out has been
 filled in, from the defaults below, from the material data, or from other keys. `solver.case_io` reads files;
 `solver.protocol` turns the protocol into what the time loop needs.
 

@@ -1,4 +1,4 @@
-"""Checks that need more than one key of a case: contradictions are refused, doubtful choices give warnings."""
+"""Checks of more than one key of a case: contradictions are refused, doubtful choices give warnings."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def _resolution_warnings(case: Case) -> Iterator[str]:
                 f"at least {_um(WIDTHS_PER_RADIUS_ADVISED * width)} is advised"
             )
         if void.centre[-1] - void.radius < -case.grid.fine_depth:
-            yield f"lithium.voids.{index}.centre: part of the void lies below grid.fine_depth, in coarse cells"
+            yield f"lithium.voids.{index}.centre: the void reaches below grid.fine_depth, into coarse cells"
 
 
 def _random_warnings(case: Case) -> Iterator[str]:

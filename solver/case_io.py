@@ -35,7 +35,7 @@ class CaseError(Exception):
 def load_case(path: str | Path, overrides: Sequence[str] = ()) -> Case:
     """Read a case file (.toml, or the .json of a resolved case).
 
-    `overrides` are applied to what the file says, such as "grid.growth=1.2". Raises CaseError with all problems.
+    `overrides`, such as "grid.growth=1.2", replace what the file says. Raises CaseError with all problems.
     """
     path = Path(path)
     text, data = _read(path)
@@ -113,7 +113,7 @@ def apply_override(data: dict[str, Any], override: str) -> str:
 
 
 def _enter(node: Any, part: str, path: str, following: str | None, value: Any = None) -> Any:
-    """The entry `part` of a table or list, made when it is missing; at the end of a path it is set to `value`."""
+    """The entry `part` of a table or list, made if it is missing; at the path's end it is set to `value`."""
     new = value if following is None else [] if following.isdigit() else {}
     if isinstance(node, dict):
         if following is None:

@@ -68,7 +68,7 @@ def required(description: str) -> Any:
 
 
 def resolved(description: str) -> Any:
-    """A key whose default comes from other keys or from material data; in a Case its value is always there."""
+    """A key whose default comes from other keys or from material data; a Case always has its value."""
 
     def no_default(schema: dict[str, Any]) -> None:
         schema.pop("default", None)
@@ -78,7 +78,7 @@ def resolved(description: str) -> Any:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with the value of `key`, what is allowed, the nearest right spelling; "" if there is none."""
+    """What is wrong with the value of `key`, what is allowed, the nearest right spelling ("" if none)."""
 
     key: str
     wrong: str

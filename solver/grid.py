@@ -42,7 +42,8 @@ def _half_axis(length: float, spacing: float, fine_depth: float, growth: float, 
     if rest < 0.5 * spacing:
         faces[-1] = length
         return np.array(faces)
-    steps, step = [], fine / fine_cells
+    steps: list[float] = []
+    step = fine / fine_cells
     while sum(steps) < rest:
         step = min(step * growth, max(max_spacing, spacing))
         steps.append(step)

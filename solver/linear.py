@@ -113,7 +113,7 @@ class LinearSolver:
         if rebuild:
             self.setups += 1
             self._first_cost = cost
-        elif cost > PATIENCE * self._first_cost + 0.2:
+        elif cost > PATIENCE * (self._first_cost or 0.0) + 0.2:
             self._first_cost = None
         outcome = Outcome(reason > 0, _reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome

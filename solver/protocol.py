@@ -1,8 +1,8 @@
 """The protocol as the time loop sees it: segments that say what to apply, when to land, and when to end.
 
 Signs: current density and voltage are positive when plating. Time t counts from the start of the segment; the
-loop adds up its steps, so that t does not lose digits late in a long run. Everything here is plain data and the
-same on all ranks.
+loop adds up its steps, so that t does not lose digits late in a long run. Everything here is plain data, and
+the same on all ranks.
 
 Steps land on times to a relative 1e-12 and on capacities to a relative 1e-9, because the charge balance is
 solved to 1e-10.
@@ -214,12 +214,8 @@ def _segment(item: schema.AnySegment, label: str) -> Segment:
             return Segment(kind="cc-cv", label=f"{label}: {item.direction}", **common)
         case schema.Profile():
             table = item.table
-            columns = {
-                "times": table.time,
-                "currents": table.current_density,
-                "pressures": table.stack_pressure,
-            }
-            return Segment(kind="profile", label=f"{label}: profile", **columns, **common)
+            common.update(times=table.time, currents=table.current_density, pressures=table.stack_pressure)
+            return Segment(kind="profile", label=f"{label}: profile", **common)
         case schema.Loop():
             raise TypeError("a loop is not one segment")
 

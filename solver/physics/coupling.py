@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import ClassVar
 
 import numpy as np
 from petsc4py import PETSc
@@ -37,10 +38,11 @@ from solver.state import State
 
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "source": 0.004, "contact": 0.02}
 SIGNIFICANT = 0.1  # metal weight from which on a field counts in the error
+SMALLEST_CONTACT = 1e-3  # contact fraction below which the mean-field pressure does not rise further
+NEAR_CONTACT = 0.05  # of the largest area density: where a local current density means something
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
-FIELDS = ("lithium", "occupancy", "potential", "feed")
-HISTORY = ("lithium", "occupancy", "potential")
+FIELDS = ("lithium", "occupancy", "potential", "feed")  # feed: q of `vacancies`
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,16 @@ class Noise:
 
 @dataclass
 class StepResult:
-    """A trial step: its new fields, whether its solves converged, its scaled error, and what it measured (SI)."""
+    """A trial step: its new fields, which solve failed and why ("" if none), its scaled error, what it measured (SI)."""
 
     fields: dict[str, Array]
-    outcome: Outcome
     failed: str
     error: float
     measured: dict[str, float] = field(default_factory=dict)
+
+
+def _failure(name: str, outcome: Outcome) -> StepResult:
+    return StepResult({}, f"{name}: {outcome.reason}", np.inf)
 
 
 class Timers:
@@ -101,10 +106,12 @@ class Coupling:
     series_resistance: float = 0.0
     noise: Noise | None = None
     timers: Timers = field(default_factory=Timers)
+    history: ClassVar[tuple[str, ...]] = ("lithium", "occupancy", "potential")  # fields whose last time level predicts the next
 
     def __post_init__(self) -> None:
         self.contact_area = self.grid.sum(self.contact.area)
         self._still = np.zeros((1,) * self.grid.dim)
+        self._near_contact = self.contact.area_density > NEAR_CONTACT * self.grid.max(self.contact.area_density)
         self._significant = self.contact.metal > SIGNIFICANT
 
     # -- measures ------------------------------------------------------------------------------------
@@ -114,8 +121,8 @@ class Coupling:
         return self.grid.sum(self.contact.area * fe.step(lithium)) / self.contact_area
 
     def inventory(self, occupancy: Array) -> float:
-        """int m c dV: volume of Li at bulk occupancy, m^3 (collective)."""
-        return self.grid.integral(self.contact.metal * occupancy)
+        """int m c dV per lateral area: thickness of Li at bulk occupancy, m (collective)."""
+        return self.grid.integral(self.contact.metal * occupancy) / self.grid.lateral_area
 
     def void_volume(self, lithium: Array) -> float:
         """int m (1 - xi) dV, m^3 (collective)."""
@@ -147,9 +154,33 @@ class Coupling:
 
     # -- the step ------------------------------------------------------------------------------------
 
-    def local_current(self, state: State, potential: Array, pressure: float) -> Array:
-        """j in A/m^2 on every cell for the state's metal at the given potential and contact pressure excess."""
-        return self._transfer(state, pressure)(potential)[0]
+    def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
+        """The fields of `state.FIELDS` for the present state (collective)."""
+        xi, m = state["lithium"], self.contact.metal
+        pressure = measured.get("contact_pressure", 0.0)
+        j, _ = self._transfer(state, measured.get("excess_pressure", 0.0))(state["potential"])
+        velocity = np.zeros((*self.grid.local_shape, self.grid.dim))
+        velocity[..., -1] = self._cell_drift(state, pressure)
+        return {
+            "lithium": xi.copy(),
+            "occupancy": state["occupancy"].copy(),
+            "potential": state["potential"].copy(),
+            "electrolyte": self.contact.electrolyte,
+            "metal": m * xi,
+            "void": m * (1 - xi),
+            "current_density": j * fe.step(xi) * self._near_contact,
+            "exchange_current_density": self.exchange * self._near_contact,
+            "velocity": velocity,
+        }
+
+    def _cell_drift(self, state: State, pressure: float) -> Array:
+        """Lattice velocity along the normal in the cells, m/s (collective)."""
+        xi, c, m = state["lithium"], state["occupancy"], self.contact.metal
+        rate, creation = float(self.annihilation.rate(pressure)), self.annihilation.largest_rate
+        h = fe.step(xi)
+        source = vacancies.plane_source_now(m, h, h - c, rate, creation)
+        v, _, _ = vacancies.mean_drift(self.grid, m * c, source)
+        return np.broadcast_to(0.5 * (v[..., 1:] + v[..., :-1]), self.grid.local_shape)
 
     def _transfer(self, state: State, excess_pressure: float) -> InterfaceTerm:
         """phi -> (j, dj/dphi) per area of contact."""
@@ -177,14 +208,15 @@ class Coupling:
         xi, c, phi_old = state["lithium"].copy(), state["occupancy"].copy(), state["potential"].copy()
         h = fe.step(xi)
         fraction = self.contact_fraction(xi)
-        pressure = stack_pressure / max(fraction, 1e-3)
+        pressure = stack_pressure / max(fraction, SMALLEST_CONTACT)
+        excess = pressure - stack_pressure
         ratio = dt / dt_previous if previous is not None else 0.0
 
         def predict(name: str, now: Array) -> Array:
             return now if previous is None else now + ratio * (now - previous[name])
 
         with self.timers("charge"):
-            current_of = self._transfer(state, pressure - stack_pressure)
+            current_of = self._transfer(state, excess)
             area, active = self.contact.area, self.contact.area * h
             charging = self.capacitance / dt
 
@@ -198,7 +230,7 @@ class Coupling:
             control = TopControl(current_density, voltage, self.series_resistance)
             phi, charge = self.charge.solve(predict("potential", phi_old), terms, control)
         if not charge.outcome.converged:
-            return StepResult({}, charge.outcome, "potential", np.inf)
+            return _failure("potential", charge.outcome)
 
         j = current_of(phi)[0]
         with self.timers("drift"):
@@ -212,14 +244,14 @@ class Coupling:
             supply = self.contact.area_density * h * j * self.kinetics.volts_per_pascal + exchange
             moved = self.occupancy.step(c, m, self.contact, xi, h, velocity, supply, dt)
         if not moved.outcome.converged:
-            return StepResult({}, moved.outcome, "occupancy", np.inf)
+            return _failure("occupancy", moved.outcome)
         c_new = moved.occupancy
 
         with self.timers("lithium"):
             noise = self._noise(dt, step_number)
             formed = self.lithium.step(xi, self.contact, c_new, velocity, dt, noise, predict("lithium", xi))
         if not formed.outcome.converged:
-            return StepResult({}, formed.outcome, "lithium", np.inf)
+            return _failure("lithium", formed.outcome)
         xi_new = np.clip(formed.lithium, 0.0, 1 - self.impurities)
 
         deficit = fe.step(xi_new) - c_new
@@ -236,12 +268,12 @@ class Coupling:
             "contact": abs(self.contact_fraction(xi_new) - fraction),
         }
         error = max(e / TOLERANCES[name] for name, e in errors.items())
-        measured = self._measure(fields, charge, j, drift, pressure, moved.bottom_inflow * dt, dt)
+        measured = self._measure(fields, charge, j, drift, pressure, excess, moved.bottom_inflow * dt, dt)
         measured["newton"] = charge.newton + formed.newton
         measured["krylov"] = (
             charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations
         )
-        return StepResult(fields, Outcome(True, "", 0, error), "", error, measured)
+        return StepResult(fields, "", error, measured)
 
     def _largest(self, values: Array) -> float:
         return max(self.grid.max(np.abs(values[self._significant])), 0.0)
@@ -263,13 +295,14 @@ class Coupling:
         j: Array,
         drift: float,
         pressure: float,
+        excess: float,
         bottom: float,
         dt: float,
     ) -> dict[str, float]:
         area = self.grid.lateral_area
         h = fe.step(fields["lithium"])
         applied = charge.applied / area
-        touching = self.contact.area_density * h > 0.05 * self.grid.max(self.contact.area_density)
+        touching = self._near_contact & (h > 0.5)
         largest = self.grid.max(np.abs(j[touching]))
         return {
             "current_density": applied,
@@ -278,9 +311,10 @@ class Coupling:
             "void_volume": self.void_volume(fields["lithium"]) / area,
             "local_current_max_ratio": largest / abs(applied) if applied and np.isfinite(largest) else 0.0,
             "contact_pressure": pressure,
+            "excess_pressure": excess,
             "drift_velocity": drift,
             "charge_error": charge.error,
             "charge": applied * dt,
             "bottom_inflow": bottom / area,
-            "inventory": self.inventory(fields["occupancy"]) / area,
+            "inventory": self.inventory(fields["occupancy"]),
         }

@@ -24,14 +24,15 @@ from solver.grid import Array, Grid
 from solver.linear import LinearSolver, Outcome
 from solver.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
 
+SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
+
 
 @dataclass(frozen=True)
 class DiffusionParameters:
-    """Diffusivities in m^2/s; surface_thickness delta_s and width lambda in m."""
+    """Diffusivities in m^2/s; width lambda in m."""
 
     diffusivity: float
     surface_diffusivity: float
-    surface_thickness: float
     width: float
 
     def of(self, lithium: Array, h: Array) -> Array:
@@ -40,7 +41,7 @@ class DiffusionParameters:
         if self.surface_diffusivity == 0.0:
             return bulk
         near_surface = 16 * (lithium * (1 - lithium)) ** 2
-        return bulk + self.surface_diffusivity * near_surface * self.surface_thickness / self.width
+        return bulk + self.surface_diffusivity * near_surface * SURFACE_THICKNESS / self.width
 
 
 @dataclass(frozen=True)

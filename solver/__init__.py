@@ -1,0 +1,21 @@
+"""lifront: phase-field simulation of lithium electrodeposition in anode-free solid-state batteries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from solver.case_io import load_case
+    from solver.runner import Result, run
+
+__all__ = ["Result", "load_case", "run"]
+_HOMES = {"load_case": "solver.case_io", "run": "solver.runner", "Result": "solver.runner"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that reading a case or the command line's help does not start MPI."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'solver' has no attribute '{name}'")

@@ -1,0 +1,176 @@
+"""From a case to a simulation: the only place that joins the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mpi4py import MPI
+
+from solver import geometry, protocol, random_fields
+from solver.case import Case, RandomHeterogeneity
+from solver.grid import Array, Grid, lateral_faces, normal_faces
+from solver.output.recorder import MemoryRecorder
+from solver.physics import free_energy, kinetics, vacancies
+from solver.physics.charge import ChargeBalance
+from solver.physics.coupling import FIELDS, Coupling, Noise
+from solver.physics.lithium import LithiumEquation
+from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
+from solver.simulation import Simulation
+from solver.state import State
+from solver.stepper import Stepper
+
+REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
+REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
+DEFECT_RANGE = (1 / 3, 1.0)  # of defect_amplitude: spread of the impurities from cell to cell
+
+
+def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
+    """The grid of a case (collective)."""
+    lateral = [lateral_faces(extent, case.grid.spacing) for extent in case.domain.lateral_extents]
+    normal = normal_faces(
+        case.domain.lithium_thickness,
+        case.electrolyte_thickness,
+        case.grid.spacing,
+        case.grid.fine_depth,
+        case.grid.growth,
+        case.grid.max_spacing,
+    )
+    return Grid([*lateral, normal], [case.domain.lateral == "periodic"] * len(lateral), comm)
+
+
+def periods(case: Case) -> tuple[float, ...]:
+    """Periods of random fields along the contact: the extents, or twice these between symmetry planes, m."""
+    factor = 1 if case.domain.lateral == "periodic" else 2
+    return tuple(factor * extent for extent in case.domain.lateral_extents)
+
+
+def surface_height(case: Case) -> geometry.Height:
+    """The electrolyte's surface z = height(x, y)."""
+    rough = case.interface.roughness
+    if rough is None:
+        return geometry.flat
+    field = random_fields.LateralField(periods(case), rough.correlation_length, rough.seed)
+
+    def height(*lateral: Array) -> tuple[Array, Sequence[Array]]:
+        value, slopes = field.with_gradient(*lateral)
+        return rough.amplitude * value, [rough.amplitude * s for s in slopes]
+
+    return height
+
+
+def exchange_current(case: Case, grid: Grid) -> Array:
+    """i0(x) on the owned cells, A/m^2: log-normal with the case's mean, or with patches."""
+    kind = case.interface.heterogeneity
+    factor: Array = np.ones(())
+    lateral = grid.cell_coordinates()[:-1]
+    if isinstance(kind, RandomHeterogeneity):
+        field = random_fields.LateralField(periods(case), kind.correlation_length, kind.seed)
+        factor = np.exp(kind.sigma * field(*lateral) - 0.5 * kind.sigma**2)
+    elif kind is not None:
+        for patch in kind.patches:
+            inside = _distance_squared(case, lateral, patch.centre) <= patch.radius**2
+            factor = np.where(inside, patch.factor, factor)
+    return np.broadcast_to(case.interface.exchange_current_density * factor, grid.local_shape).copy()
+
+
+def _distance_squared(case: Case, points: Sequence[Array], centre: Sequence[float]) -> Array:
+    """Squared distance to a point, over the nearest image where the sides are periodic, m^2."""
+    squared: Array = np.zeros(())
+    for axis, (x, c) in enumerate(zip(points, centre, strict=True)):
+        distance = np.abs(x - c)
+        if axis < len(case.domain.lateral_extents) and case.domain.lateral == "periodic":
+            period = case.domain.lateral_extents[axis]
+            distance = np.minimum(distance % period, period - distance % period)
+        squared = squared + distance**2
+    return squared
+
+
+def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
+    """xi at the start: full Li but for impurities and the voids of the case, with their equilibrium profile."""
+    xi = 1 - impurities
+    for void in case.lithium.voids:
+        distance = np.sqrt(_distance_squared(case, grid.cell_coordinates(), void.centre)) - void.radius
+        xi = np.minimum(xi, 0.5 * (1 + np.tanh(distance / (2 * case.interface.width))))
+    return xi
+
+
+def make_coupling(case: Case, grid: Grid) -> Coupling:
+    """The physics of a case on its grid (collective)."""
+    li, face, drive = case.lithium, case.interface, case.drive
+    contact = geometry.make_contact(grid, face.width, surface_height(case))
+    layers = geometry.Layers(
+        tuple(layer.thickness for layer in case.electrolyte), tuple(layer.conductivity for layer in case.electrolyte)
+    )
+    energy = free_energy.EnergyParameters(
+        li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
+    )
+    annihilation = vacancies.AnnihilationParameters(
+        li.creep_prefactor,
+        li.creep_exponent,
+        li.creep_activation_energy,
+        li.size_effect_strengthening,
+        li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
+        li.diffusivity,
+        face.width,
+        drive.temperature,
+    )
+    exchange = exchange_current(case, grid)
+    charge = ChargeBalance(
+        grid,
+        geometry.face_conductivities(grid, layers, contact),
+        case.solver.newton_tolerance,
+        case.solver.max_newton,
+        case.solver.tolerance,
+        REST_CURRENT * grid.sum(contact.area * exchange),
+    )
+    diffusion = DiffusionParameters(li.diffusivity, li.surface_diffusivity, face.width)
+    mobility = li.mobility_factor * REFERENCE_VELOCITY / (6 * li.surface_energy)
+    noise = Noise(li.noise_amplitude, drive.temperature, li.noise_seed, face.width) if li.noise_amplitude else None
+    low, high = DEFECT_RANGE
+    spread = low + (high - low) * random_fields.uniform(li.defect_seed, 0, grid.global_ids())
+    return Coupling(
+        grid=grid,
+        contact=contact,
+        energy=energy,
+        kinetics=kinetics.KineticsParameters(
+            face.transfer_coefficient, drive.temperature, li.molar_volume, face.film_resistance
+        ),
+        annihilation=annihilation,
+        charge=charge,
+        occupancy=OccupancyBalance(grid, diffusion, case.solver.tolerance),
+        lithium=LithiumEquation(grid, energy, mobility, case.solver.tolerance, max_newton=case.solver.max_newton),
+        exchange=exchange,
+        impurities=np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy(),
+        capacitance=face.double_layer_capacitance,
+        series_resistance=drive.series_resistance,
+        noise=noise,
+    )
+
+
+def make_state(case: Case, coupling: Coupling) -> State:
+    """The fields at the start: metal in equilibrium with itself (c = h), no potential."""
+    state = State(coupling.grid, FIELDS)
+    state["lithium"] = initial_lithium(case, coupling.grid, coupling.impurities)
+    state["occupancy"] = free_energy.step(state["lithium"])
+    return state
+
+
+def make_simulation(case: Case, grid: Grid, recorder: MemoryRecorder) -> Simulation:
+    """Everything joined (collective)."""
+    coupling = make_coupling(case, grid)
+    t = case.time
+    return Simulation(
+        grid=grid,
+        model=coupling,
+        state=make_state(case, coupling),
+        segments=protocol.expand(case),
+        stepper=Stepper(t.first_step, t.min_step, t.max_step, t.tolerance, t.fixed_step),
+        recorder=recorder,
+        stack_pressure=case.drive.stack_pressure,
+        voltage_limit=case.drive.voltage_limit,
+        volume_per_charge=coupling.kinetics.volts_per_pascal,
+        initial_lithium=case.domain.lithium_thickness,
+        output_interval=case.output.interval,
+        checkpoint_interval=case.output.checkpoint_interval,
+    )

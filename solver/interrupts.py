@@ -1,0 +1,71 @@
+"""Requests from outside to a running simulation: signals and the wall-clock limit.
+
+SIGUSR1: write a checkpoint and go on. SIGUSR2, SIGTERM, the wall-clock limit: write a checkpoint and stop. A handler only sets a
+flag; `pending` combines the flags of all ranks once per step, so every rank takes the same decision.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from enum import IntEnum
+from types import FrameType, TracebackType
+
+from mpi4py import MPI
+
+
+class Request(IntEnum):
+    """What is asked for; the larger one wins."""
+
+    NONE = 0
+    CHECKPOINT = 1
+    STOP = 2
+
+
+_SIGNALS = {
+    signal.SIGUSR1: Request.CHECKPOINT,
+    signal.SIGUSR2: Request.STOP,
+    signal.SIGTERM: Request.STOP,
+}
+
+
+class Interrupts:
+    """Context in which the signals are caught. wall: s from `started` (time.monotonic) after which to stop."""
+
+    def __init__(self, comm: MPI.Comm, wall: float | None = None, started: float | None = None):
+        self.comm = comm
+        self.wall = wall
+        self.started = time.monotonic() if started is None else started
+        self.reason = ""
+        self._flag = Request.NONE
+        self._name = ""
+        self._old: dict[int, object] = {}
+
+    def __enter__(self) -> Interrupts:
+        for number in _SIGNALS:
+            try:
+                self._old[number] = signal.signal(number, self._handle)
+            except ValueError:  # not in the main thread: the caller keeps its own signals
+                break
+        return self
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        request = _SIGNALS[signal.Signals(number)]
+        if request >= self._flag:
+            self._flag, self._name = request, signal.Signals(number).name
+
+    def pending(self) -> Request:
+        """The strongest request of all ranks since the last call (collective); `reason` names a stop."""
+        flag, name = self._flag, self._name
+        if self.wall is not None and time.monotonic() - self.started >= self.wall:
+            flag, name = Request.STOP, "wall-clock limit"
+        strongest, name = self.comm.allreduce((int(flag), name), op=MPI.MAX)
+        self._flag = Request.NONE
+        if strongest == Request.STOP:
+            self.reason = name
+        return Request(strongest)
+

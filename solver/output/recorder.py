@@ -1,0 +1,99 @@
+"""Where the results of a run go: the files of its directory, or memory when it has none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from solver.grid import Array, Grid
+from solver.output import checkpoint, files
+from solver.output.log import Console, LogTable
+from solver.output.snapshots import SnapshotWriter
+from solver.state import FIELDS
+
+
+class MemoryRecorder:
+    """Keeps the rows of the log and drops the rest: for runs from Python that want curves only."""
+
+    def __init__(self, comm: MPI.Comm, console: Console):
+        self.comm = comm
+        self.console = console
+        self.rows: list[dict[str, float | str]] = []
+        self.seconds = 0.0
+
+    def row(self, row: Mapping[str, float | str]) -> None:
+        self.rows.append(dict(row))
+
+    def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
+        """Nothing is kept."""
+
+    def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
+        """Nothing is kept."""
+
+    def progress(self, fraction: float, status: str) -> None:
+        self.console.update(fraction, status)
+
+    def message(self, text: str) -> None:
+        self.console.message(text)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """Columns of the log by name, the same on every rank."""
+        names = self.rows[0] if self.rows else ()
+        return {name: np.array([row[name] for row in self.rows]) for name in names}
+
+
+class FileRecorder(MemoryRecorder):
+    """Writes log, snapshots and checkpoints into a run directory (all methods collective).
+
+    fields: names of the fields in the snapshots. seconds: wall time spent on output.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        grid: Grid,
+        console: Console,
+        provenance: Mapping[str, Any],
+        fields: tuple[str, ...],
+        keep_checkpoints: int,
+        resume: tuple[int, float] | None = None,
+    ):
+        super().__init__(grid.comm, console)
+        self.directory = directory
+        self.grid = grid
+        self.provenance = provenance
+        self.fields = fields
+        self.keep_checkpoints = keep_checkpoints
+        self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance)
+        if resume is None:
+            files.on_root(grid.comm, lambda: files.clear(directory))
+            files.on_root(grid.comm, lambda: (directory / "fields").mkdir(parents=True, exist_ok=True))
+        else:
+            self.snapshots.resume(resume[1])
+        self.log = LogTable(directory / "log.csv", resume_step=resume and resume[0], comm=grid.comm)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - start
+
+    def row(self, row: Mapping[str, float | str]) -> None:
+        super().row(row)
+        self.log.append(row)
+
+    def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
+        with self._timed():
+            self.snapshots.write(time, step, {name: fields[name] for name in self.fields})
+
+    def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
+        with self._timed():
+            checkpoint.write(
+                self.directory, self.grid, step, fields, progress, self.provenance, self.keep_checkpoints
+            )

@@ -1,0 +1,335 @@
+"""The loop of a run: next target, try a step, accept or reject, watch, write, stop with a reason.
+
+It knows no physics: a `Model` steps the fields and measures, the protocol says what is applied and when a segment
+ends, the stepper chooses dt. Everything the loop remembers is in `Progress`, which checkpoints carry.
+"""
+
+from __future__ import annotations
+
+import math
+import time as wallclock
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from solver.grid import Array, Grid
+from solver.interrupts import Interrupts, Request
+from solver.protocol import START, TIME_TOLERANCE, Segment, SegmentState, expected_duration, voltage_limit_reached
+from solver.state import State
+from solver.stepper import Stepper, StepTooSmall
+
+EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
+
+
+class SolveFailed(RuntimeError):
+    """The equations could not be solved with the smallest step; names time, step and field."""
+
+
+class StepOutcome(Protocol):
+    """What the loop needs to know of a trial step."""
+
+    fields: dict[str, Array]
+    failed: str
+    error: float
+    measured: dict[str, float]
+
+
+class Model(Protocol):
+    """The physics as the loop sees it."""
+
+    @property
+    def history(self) -> tuple[str, ...]: ...
+
+    def largest_step(self, state: State) -> float: ...
+
+    def step(
+        self,
+        state: State,
+        previous: Mapping[str, Array] | None,
+        dt_previous: float,
+        dt: float,
+        step_number: int,
+        current_density: float | None,
+        voltage: float | None,
+        stack_pressure: float,
+    ) -> StepOutcome: ...
+
+    def inventory(self, occupancy: Array) -> float: ...
+
+    def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]: ...
+
+
+@dataclass
+class Progress:
+    """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2)."""
+
+    time: float = 0.0
+    step: int = 0
+    rejected: int = 0
+    dt_next: float = 0.0
+    dt_previous: float = 0.0
+    segment: int = 0
+    segment_time: float = 0.0
+    segment_charge: float = 0.0
+    segment_state: dict[str, str] = field(default_factory=START.to_json)
+    charge: float = 0.0
+    charge_passed: float = 0.0
+    inventory_start: float = 0.0
+    bottom_inflow: float = 0.0
+    outputs: int = 0
+    wall: float = 0.0
+    measured: dict[str, float] = field(default_factory=dict)
+
+
+class Recorder(Protocol):
+    """Where results go. All methods are collective."""
+
+    def row(self, row: Mapping[str, float | str]) -> None: ...
+
+    def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None: ...
+
+    def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None: ...
+
+    def progress(self, fraction: float, status: str) -> None: ...
+
+    def message(self, text: str) -> None: ...
+
+
+@dataclass
+class Simulation:
+    """A run. state holds the fields; previous those of the last step (None: no history, as at the start of a segment)."""
+
+    grid: Grid
+    model: Model
+    state: State
+    segments: tuple[Segment, ...]
+    stepper: Stepper
+    recorder: Recorder
+    stack_pressure: float
+    voltage_limit: float
+    volume_per_charge: float
+    initial_lithium: float
+    output_interval: float
+    checkpoint_interval: float
+    progress: Progress = field(default_factory=Progress)
+    previous: dict[str, Array] | None = None
+    _last_failure: str = ""
+    _dt: float = 0.0
+    _label: str = ""
+
+    # -- start and restart -----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Write the initial state (collective)."""
+        self.progress.inventory_start = self.model.inventory(self.state["occupancy"])
+        self._snapshot()
+
+    def checkpoint_fields(self) -> dict[str, Array]:
+        """All fields that a restart needs."""
+        fields = {name: self.state[name] for name in self.state}
+        for name, values in (self.previous or {}).items():
+            fields[f"{name}_previous"] = values
+        return fields
+
+    def resume(self, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
+        """Take over fields and progress of a checkpoint."""
+        self.progress = Progress(**progress)
+        for name in self.state:
+            self.state[name] = fields[name]
+        self.state.time = self.progress.time
+        history = {n: fields[f"{n}_previous"] for n in self.model.history if f"{n}_previous" in fields}
+        self.previous = history or None
+        self.stepper.dt = self.progress.dt_next
+
+    # -- the loop --------------------------------------------------------------------------------------
+
+    def run(self, interrupts: Interrupts) -> tuple[str, int]:
+        """Run to the end; returns the reason for stopping and the exit code. Raises SolveFailed (collective)."""
+        begun = wallclock.monotonic()
+        wall_before = self.progress.wall
+        last_checkpoint = begun
+        while self.progress.segment < len(self.segments):
+            try:
+                reason = self._advance()
+            except StepTooSmall as error:
+                self._checkpoint()
+                self._snapshot()
+                raise SolveFailed(self._failure_text(str(error))) from None
+            now = wallclock.monotonic()
+            self.progress.wall = wall_before + now - begun
+            self._report()
+            if reason:
+                self._finish()
+                return reason, EXIT_DONE
+            request = interrupts.pending()
+            due = now - last_checkpoint >= self.checkpoint_interval
+            if request or self.grid.comm.bcast(due):
+                self._checkpoint()
+                last_checkpoint = wallclock.monotonic()
+            if request == Request.STOP:
+                return f"interrupted by {interrupts.reason}", EXIT_INTERRUPTED
+        self._finish()
+        return "protocol finished", EXIT_DONE
+
+    def _finish(self) -> None:
+        self._checkpoint()
+        self._snapshot()
+
+    def _advance(self) -> str:
+        """One accepted step, and what follows from it; returns why the run ends, or ""."""
+        p = self.progress
+        segment = self.segments[p.segment]
+        segment_state = SegmentState.from_json(p.segment_state)
+        to_segment_event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
+        output_time = (p.outputs + 1) * self.output_interval
+        target = min(to_segment_event, output_time - p.time)
+
+        outcome, dt, landed = self._try_until_accepted(segment, segment_state, target)
+
+        at_output = landed and target == output_time - p.time
+        self._take_over(outcome, output_time if at_output else p.time + dt, dt, landed)
+        if p.time >= output_time * (1 - TIME_TOLERANCE):
+            p.outputs += 1
+            self._snapshot()
+        return self._after_step(segment, segment_state)
+
+    def _try_until_accepted(
+        self, segment: Segment, segment_state: SegmentState, target: float
+    ) -> tuple[StepOutcome, float, bool]:
+        p = self.progress
+        limit = self.model.largest_step(self.state)
+        while True:
+            dt, landed = self.stepper.propose(target, limit)
+            # the middle of the step gives a profile of straight lines its exact charge
+            control = segment.control(p.segment_time + 0.5 * dt, segment_state)
+            pressure = self.stack_pressure if control.stack_pressure is None else control.stack_pressure
+            outcome = self.model.step(
+                self.state,
+                self.previous,
+                p.dt_previous,
+                dt,
+                p.step,
+                control.current_density,
+                control.voltage,
+                pressure,
+            )
+            if not outcome.failed and not self.stepper.rejects(outcome.error):
+                return outcome, dt, landed
+            p.rejected += 1
+            if outcome.failed:
+                self.recorder.message(f"t = {p.time:.6g} s, dt = {dt:.3g} s: {outcome.failed}; trying a smaller step")
+            self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
+            self.stepper.reject(dt, None if outcome.failed else outcome.error)
+
+    def _take_over(self, outcome: StepOutcome, time: float, dt: float, landed: bool) -> None:
+        p, measured = self.progress, outcome.measured
+        self.previous = {name: self.state[name].copy() for name in self.model.history}
+        for name, values in outcome.fields.items():
+            self.state[name] = values
+        self.stepper.accept(dt, outcome.error, landed)
+        self.state.time = p.time = time
+        p.step += 1
+        p.dt_previous, p.dt_next = dt, self.stepper.dt
+        p.segment_time += dt
+        p.charge += measured["charge"]
+        p.segment_charge += measured["charge"]
+        p.charge_passed += abs(measured["charge"])
+        p.bottom_inflow += measured["bottom_inflow"]
+        p.measured = dict(measured)
+
+    def _after_step(self, segment: Segment, segment_state: SegmentState) -> str:
+        """Ends of the segment and of the run."""
+        p, m = self.progress, self.progress.measured
+        self._dt, self._label = p.dt_previous, segment.label
+        if reason := voltage_limit_reached(segment, segment_state, m["voltage"], self.voltage_limit):
+            return reason
+        advanced = segment.advance(segment_state, m["voltage"])
+        if advanced != segment_state:
+            p.segment_state = advanced.to_json()
+            self._forget()
+        reason = segment.ended(
+            p.segment_time,
+            abs(p.segment_charge),
+            m["current_density"],
+            m["contact_fraction"],
+            m["void_volume"] / self.initial_lithium,
+            advanced,
+        )
+        if reason:
+            self.recorder.message(f"t = {p.time:.6g} s: {segment.label} ended: {reason}")
+            p.segment += 1
+            p.segment_time, p.segment_charge, p.segment_state = 0.0, 0.0, START.to_json()
+            self._forget()
+        return ""
+
+    def _forget(self) -> None:
+        """What is applied jumps: extrapolation across it would be wrong."""
+        self.previous = None
+        self.progress.dt_previous = 0.0
+        self.stepper.restart()
+        self.progress.dt_next = self.stepper.dt
+
+    # -- output ----------------------------------------------------------------------------------------
+
+    def lithium_error(self) -> float:
+        """Change of inventory minus supply, relative to the Li that has passed the contact."""
+        p = self.progress
+        if p.charge_passed == 0.0:
+            return 0.0
+        gained = p.measured["inventory"] - p.inventory_start
+        supplied = self.volume_per_charge * p.charge + p.bottom_inflow
+        return abs(gained - supplied) / (self.volume_per_charge * p.charge_passed)
+
+    def row(self) -> dict[str, float | str]:
+        """The present line of the log."""
+        p = self.progress
+        columns = (
+            "current_density",
+            "voltage",
+            "contact_fraction",
+            "void_volume",
+            "local_current_max_ratio",
+            "contact_pressure",
+            "drift_velocity",
+            "newton",
+            "krylov",
+            "charge_error",
+        )
+        return {
+            "step": p.step,
+            "time": p.time,
+            "dt": self._dt,
+            "segment": self._label,
+            "capacity": p.charge,
+            **{name: p.measured[name] for name in columns},
+            "lithium_error": self.lithium_error(),
+            "wall": round(p.wall, 3),
+        }
+
+    def _report(self) -> None:
+        p = self.progress
+        self.recorder.row(self.row())
+        status = f"V {1e3 * p.measured['voltage']:.2f} mV, contact {p.measured['contact_fraction']:.3f}"
+        self.recorder.progress(self._fraction_done(), status)
+
+    def _fraction_done(self) -> float:
+        p = self.progress
+        if p.segment >= len(self.segments):
+            return 1.0
+        durations = [expected_duration(s) for s in self.segments]
+        if not all(math.isfinite(d) for d in durations):
+            return p.segment / len(self.segments)
+        return (sum(durations[: p.segment]) + p.segment_time) / sum(durations)
+
+    def _snapshot(self) -> None:
+        fields = self.model.output_fields(self.state, self.progress.measured)
+        self.recorder.snapshot(self.progress.time, self.progress.step, fields)
+
+    def _checkpoint(self) -> None:
+        self.recorder.checkpoint(self.progress.step, self.checkpoint_fields(), asdict(self.progress))
+
+    def _failure_text(self, detail: str) -> str:
+        p = self.progress
+        return f"t = {p.time:.6g} s, step {p.step}: {self._last_failure}; {detail}. The last checkpoint is valid."
+
+
