@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from . import materials
-from .case_checks import find_problems
-from .case_protocol import AnySegment, resolve_segments
-from .case_types import (
+from solver import materials
+from solver.case_checks import find_problems
+from solver.case_protocol import AnySegment, resolve_segments
+from solver.case_types import (
     Angle,
     Capacitance,
     Conductivity,
@@ -55,7 +55,7 @@ from .case_types import (
     required,
     resolved,
 )
-from .units import ValueRefused, nearest
+from solver.units import ValueRefused, nearest
 
 SCHEMA_VERSION = 1
 
@@ -116,7 +116,7 @@ class ElectrolyteLayer(Section):
 
     material: Annotated[str, _material("electrolyte")] = key("Li6PS5Cl", "name of the electrolyte material")
     thickness: Length = key("10 um", "extent along the normal")
-    conductivity: Conductivity = resolved("ionic conductivity; default from the material")
+    conductivity: Conductivity = resolved("ionic conductivity")
 
 
 class GridOptions(Section):
@@ -198,28 +198,21 @@ class Lithium(Section):
     """The Li metal."""
 
     material: Annotated[str, _material("metal")] = key("Li", "name of the metal")
-    surface_energy: SurfaceEnergy = resolved("energy of the Li/void surface; default from the material")
-    molar_volume: MolarVolume = resolved("molar volume; default from the material")
-    diffusivity: Diffusivity = resolved("diffusivity of vacancies in the bulk; default from the material")
-    surface_diffusivity: SurfaceDiffusivity = resolved(
-        "diffusivity along the Li/void surface; default from the material"
-    )
+    surface_energy: SurfaceEnergy = resolved("energy of the Li/void surface")
+    molar_volume: MolarVolume = resolved("molar volume")
+    diffusivity: Diffusivity = resolved("diffusivity of vacancies in the bulk")
+    surface_diffusivity: SurfaceDiffusivity = resolved("diffusivity along the Li/void surface")
     critical_vacancy_fraction: Fraction = resolved(
-        "vacancy fraction at which full Li becomes unstable and voids open; default from the material"
+        "vacancy fraction at which full Li becomes unstable and voids open"
     )
     creep_prefactor: Rate = resolved(
-        "prefactor A of the annihilation of vacancies by creep, A (p / (s 1 MPa))^n exp(-Q/RT); "
-        "default from the material"
+        "prefactor A of the annihilation of vacancies by creep, A (p / (s 1 MPa))^n exp(-Q/RT)"
     )
-    creep_exponent: Exponent = resolved("exponent n of the creep rate; default from the material")
-    creep_activation_energy: MolarEnergy = resolved(
-        "activation energy Q of the creep rate; default from the material"
-    )
-    size_effect_strengthening: Positive = resolved(
-        "strengthening s of Li at the micron scale; default from the material"
-    )
+    creep_exponent: Exponent = resolved("exponent n of the creep rate")
+    creep_activation_energy: MolarEnergy = resolved("activation energy Q of the creep rate")
+    size_effect_strengthening: Positive = resolved("strengthening s of Li at the micron scale")
     linear_annihilation_rate: RatePerPressure = resolved(
-        "annihilation rate of vacancies per pressure, diffusional creep; default from the material"
+        "annihilation rate of vacancies per pressure, diffusional creep"
     )
     mobility_factor: Positive = key(
         100.0, "mobility of the Li/void interface L = factor v_ref / (6 gamma), v_ref = 1.35 nm/s"
@@ -280,11 +273,12 @@ class Output(Section):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a case came from: the text of its file, the file's path ("" if none), and the overrides."""
+    """Where a case came from: text and path ("" if none) of its file, overrides, and the keys it gives."""
 
     text: str
     path: str = ""
     overrides: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
 
 
 class Case(Section):

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from . import case_protocol as protocol
-from .case_types import Problem
+from solver import case_protocol as protocol
+from solver.case_types import Problem
 
 if TYPE_CHECKING:
-    from .case import Case, Interface
+    from solver.case import Case, Interface
 
 # Cells across lambda: with fewer the interface energy and the contact angle depend on the grid.
 CELLS_PER_WIDTH_ADVISED = 2.0

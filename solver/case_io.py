@@ -6,15 +6,16 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .case import Case, Source
-from .case_types import Problem
-from .units import Number, Quantity, nearest
+from solver.case import Case, Source
+from solver.case_types import Problem, spec_of
+from solver.units import nearest
 
 _MISSING = object()
 # pydantic puts the `kind` of a table into the path of an error, where a user's file has no such key.
@@ -87,8 +88,18 @@ def _validate(
     except ValidationError as error:
         problems = dict.fromkeys(_problems(error, data))  # without repetitions, in order
         raise CaseError([_line(file, touched, problem, data) for problem in problems]) from None
-    case._source = source
+    case._source = replace(source, keys=frozenset(_leaves(data)))
     return case
+
+
+def _leaves(data: Any, prefix: str = "") -> Iterator[str]:
+    """Dotted paths of the keys that are given; a list of plain values is one."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for name, value in items:
+        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, dict) for v in value)):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 # -- overrides ---------------------------------------------------------------------------------------
@@ -199,9 +210,9 @@ def _problem(
     if kind == "missing":
         owner = _model_at(location[:-1])
         field = owner.model_fields.get(str(location[-1])) if owner else None
-        specs = [spec for spec in field.metadata if isinstance(spec, Quantity | Number)] if field else []
+        spec = spec_of(field) if field else None
         meaning = f" ({field.description})" if field else ""
-        return Problem(key, f"missing{meaning}", specs[0].allowed() if specs else "")
+        return Problem(key, f"missing{meaning}", spec.allowed() if spec else "")
     if kind in ("literal_error", "union_tag_invalid"):
         expected = context.get("expected") or context.get("expected_tags", "")
         names = [name.strip("' ") for name in expected.replace(" or ", ",").split(",")]

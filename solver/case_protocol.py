@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .case_types import (
+from solver.case_types import (
     Capacity,
     Count,
     CurrentDensity,
@@ -33,7 +33,7 @@ from .case_types import (
     required,
     resolved,
 )
-from .units import Quantity, ValueRefused, nearest
+from solver.units import Quantity, ValueRefused, nearest
 
 Direction = Literal["strip", "plate"]
 

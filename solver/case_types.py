@@ -7,14 +7,15 @@ itself, into lines for the user.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from .units import Integer, Number, Quantity
+from solver.units import Integer, Number, Quantity
 
 Length = Annotated[float, Quantity("m", show="um", what="length", gt=0)]
 Position = Annotated[float, Quantity("m", show="um", what="position")]
@@ -74,6 +75,18 @@ def resolved(description: str) -> Any:
         schema.pop("default", None)
 
     return Field(default=None, validate_default=False, description=description, json_schema_extra=no_default)
+
+
+def spec_of(field: FieldInfo) -> Quantity | Number | None:
+    """What is allowed for a key (for each entry if it is a list), None if that is no quantity or number."""
+    return next(_specs([*field.metadata, field.annotation]), None)
+
+
+def _specs(items: Iterable[Any]) -> Iterator[Quantity | Number]:
+    for item in items:
+        if isinstance(item, Quantity | Number):
+            yield item
+        yield from _specs(get_args(item))
 
 
 @dataclass(frozen=True)

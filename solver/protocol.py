@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import case_protocol as schema
+from solver import case_protocol as schema
 
 if TYPE_CHECKING:
-    from .case import Case
+    from solver.case import Case
 
 TIME_TOLERANCE = 1e-12
 CAPACITY_TOLERANCE = 1e-9

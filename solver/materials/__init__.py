@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..units import Number, Quantity, ValueRefused, nearest
+from solver.units import Number, Quantity, ValueRefused, nearest
 
 REFERENCE_TEMPERATURE = 298.15  # K, at which all values hold
 GAS_CONSTANT = 8.31446261815324  # J/(mol K), CODATA 2018 (exact)
