@@ -97,7 +97,7 @@ def _pair(axes: Axes, t: Array, first: Curve, second: Curve, place: str) -> None
             centre, half = float(values[0]), max(0.1 * abs(float(values[0])), 1e-3)
             ax.set_ylim(centre - half, centre + half)
     axes.grid(alpha=0.25)
-    axes.margins(x=0.01)
+    axes.set_xlim(t[0], t[-1] if t[-1] > t[0] else t[0] + 1.0)
     other.legend(handles=handles, loc=place, fontsize=9, framealpha=0.9)
 
 

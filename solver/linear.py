@@ -15,6 +15,7 @@ from solver.grid import GHOSTS, Array, Grid
 from solver.operators import Stencil
 
 PATIENCE = 1.6  # rebuild when a digit of accuracy costs this many times the iterations it cost at first
+ALLOWANCE = 3  # iterations: a short solve is no measure
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ class LinearSolver:
                 "pc_hypre_boomeramg_coarsen_type": "HMIS",
                 "pc_hypre_boomeramg_interp_type": "ext+i",
                 "pc_hypre_boomeramg_P_max": 4,
-                # symmetric smoothing that does not depend on the partition's order as strongly
-                "pc_hypre_boomeramg_relax_type_all": "symmetric-SOR/Jacobi",
             }
+            if self.ksp.getType() == "cg":  # which needs a symmetric preconditioner
+                defaults["pc_hypre_boomeramg_relax_type_all"] = "symmetric-SOR/Jacobi"
             for key, value in defaults.items():
                 if not options.hasName(prefix + key):
                     options[prefix + key] = value
@@ -109,11 +110,11 @@ class LinearSolver:
         if reason <= 0 and not rebuild:
             self._first_cost = None
             return self.solve(stencil, rhs, rtol)
-        cost = iterations / -np.log10(rtol)
+        digits = -np.log10(rtol)
         if rebuild:
             self.setups += 1
-            self._first_cost = cost
-        elif cost > PATIENCE * (self._first_cost or 0.0) + 0.2:
+            self._first_cost = iterations / digits
+        elif iterations > PATIENCE * (self._first_cost or 0.0) * digits + ALLOWANCE:
             self._first_cost = None
         outcome = Outcome(reason > 0, _reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome

@@ -28,7 +28,7 @@ for extra in "$@"; do
         extras+=("$extra")
         packages+=(libegl1 libgl1-mesa-dri libxrender1)
         ;;
-    paraview) packages+=(paraview xvfb xauth) ;;
+    paraview) packages+=(paraview python3-paraview xvfb xauth) ;;
     *) fail "unknown extra '$extra'; known: tests pictures sweeps peers paraview" ;;
     esac
 done

@@ -13,7 +13,7 @@ no flux elsewhere. Voltage = area mean of phi at the top face + R_series j.
 The right-hand side is a list of interface terms, each a function of phi that returns current and derivative per
 cell (A, S), so other reactions join by adding one to the list. Newton's method; the linear systems are symmetric
 positive definite. Converged when the sum of the cells' absolute residuals is below `newton_tolerance` times the
-reference current: then the charge balance holds to at least that accuracy.
+reference current, or at what the rounding of phi leaves: the charge balance holds to at least that accuracy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from solver.operators import Stencil, conductance, net_outflow
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 
 LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
-FORCING = 1e-3  # a linear solve need not be more accurate than what Newton gains from it
+FORCING = 1e-2  # a linear solve need not be more accurate than what Newton gains from it
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,10 @@ class ChargeBalance:
             diagonal[..., -1:] -= slope
         return residual, diagonal
 
+    def _round_off(self, phi: Array) -> float:
+        """The sum of absolute residuals (A) that rounding of phi alone leaves."""
+        return float(np.finfo(float).eps) * self.grid.sum(self.bulk.diagonal * np.abs(phi))
+
     def _applied(self, phi: Array, control: TopControl) -> float:
         inflow = np.sum(self._top(control, phi)[0]) if self.grid.is_top else 0.0
         return self.grid.sum(np.asarray(inflow))
@@ -125,7 +129,7 @@ class ChargeBalance:
             applied = self._applied(phi, control)
             unit = max(abs(applied), self.reference_current)
             norm = self.grid.sum(np.abs(residual)) / unit
-            if norm <= self.newton_tolerance:
+            if norm <= self.newton_tolerance + self._round_off(phi) / unit:
                 return phi, self._report(phi, residual, applied, unit, control, newton, krylov, outcome)
             if newton == self.max_newton or not np.isfinite(norm):
                 break

@@ -29,7 +29,7 @@ from solver.operators import Stencil, apply_stencil, conductance, full_faces, hy
 from solver.physics import free_energy as fe
 
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
-FORCING = 1e-4
+FORCING = 1e-2
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class LithiumEquation:
             self._stencil.values[...] = linear.values
             slope = self.mobility * self._variation_slope(contact, xi, occupancy)
             self._stencil.diagonal[...] += inertia + slope * self.grid.volume
-            rtol = max(min(FORCING, 0.3 * self.newton_tolerance / norm), 1e-14)
+            rtol = min(FORCING, 0.3 * self.newton_tolerance / norm)
             change, outcome = self.solver.solve(self._stencil, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:
