@@ -1,0 +1,134 @@
+"""Output on several ranks: the same bytes, errors on all ranks, the fallback without a parallel h5py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from solver.output import checkpoint, files, hdf5, log
+from solver.output.checkpoint import CheckpointError
+from tests import synthetic
+from tests.mpi import rank_results
+
+WRITERS = ["parallel", "gathered"]
+
+
+def datasets(path: Path) -> dict[str, tuple[Any, ...]]:
+    """Shape, type, bytes and attributes of every dataset of a file."""
+    found: dict[str, tuple[Any, ...]] = {}
+
+    def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        attributes = {key: np.asarray(value).tobytes() for key, value in item.attrs.items()}
+        if isinstance(item, h5py.Dataset):
+            found[name] = (item.shape, item.dtype, np.asarray(item[()]).tobytes(), attributes)
+        else:
+            found[name] = (attributes,)
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def write_all(directory: str, writer: str) -> dict[str, Any]:
+    """Output of all kinds of grids; "gathered" behaves like an h5py without MPI."""
+    assert hdf5.has_mpi(), "these tests need the MPI build of h5py"
+    if writer == "gathered":
+        hdf5.has_mpi = lambda: False
+    checks = {}
+    for dim in (1, 2, 3):
+        for graded in (False, True):
+            name = f"{dim}{'g' if graded else 'u'}"
+            files.on_root(MPI.COMM_WORLD, Path(directory, name).mkdir)
+            checks[name] = synthetic.write_output(f"{directory}/{name}", dim, graded)
+    return checks | {"ranks": MPI.COMM_WORLD.size}
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("serial")
+    rank_results(1, write_all, str(folder), "parallel")
+    return folder
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_write_the_same_bytes(tmp_path, serial, ranks, writer):
+    checks = rank_results(ranks, write_all, str(tmp_path), writer)
+    assert checks.pop("ranks") == ranks
+    assert all(check == {"same": True, "time": 1 / 3} for check in checks.values())
+    written = sorted(path.relative_to(serial) for path in serial.rglob("*") if path.is_file())
+    assert len(written) == 6 * 5
+    for path in written:
+        if path.suffix in (".h5", ".vtkhdf"):
+            assert datasets(tmp_path / path) == datasets(serial / path), path
+        else:
+            assert (tmp_path / path).read_bytes() == (serial / path).read_bytes(), path
+
+
+def read_checkpoint(path: str) -> dict[str, Any]:
+    g = synthetic.grid(3, True)
+    read, _ = checkpoint.read(path, g)
+    same = all(np.array_equal(read[name], values) for name, values in synthetic.fields(g).items())
+    return {"same": MPI.COMM_WORLD.allreduce(same, MPI.LAND), "ranks": MPI.COMM_WORLD.size}
+
+
+def test_a_checkpoint_is_read_on_another_number_of_ranks(serial):
+    path = serial / "3g/checkpoint_000001.h5"
+    assert rank_results(3, read_checkpoint, str(path)) == {"same": True, "ranks": 3}
+
+
+def errors_on_all_ranks(directory: str) -> dict[str, Any]:
+    """What goes wrong on one rank only, and how every rank hears of it."""
+    comm, g = MPI.COMM_WORLD, synthetic.grid(2, True)
+    fields = synthetic.fields(g)
+    path = checkpoint.write(directory, g, 1, fields, {}, {})
+    if comm.rank == comm.size - 1:
+        fields["velocity"].flat[-1] = np.nan
+    heard: dict[str, str] = {}
+
+    def attempt(name: str, action: Any, error: type[Exception]) -> None:
+        try:
+            action()
+        except error as exc:
+            heard[name] = str(exc)
+
+    attempt("nan", lambda: checkpoint.write(directory, g, 2, fields, {}, {}), CheckpointError)
+    attempt("grid", lambda: checkpoint.read(path, synthetic.grid(1, True)), CheckpointError)
+    attempt("missing", lambda: checkpoint.read(Path(directory, "checkpoint_000009.h5"), g), CheckpointError)
+    attempt("log", lambda: log.LogTable(Path(directory, "missing/log.csv"), ("step",)), OSError)
+    everywhere = comm.allgather(heard)
+    return {"heard": heard, "same": all(h == heard for h in everywhere), "left": sorted(files_in(directory))}
+
+
+def files_in(directory: str) -> list[str]:
+    return [path.name for path in Path(directory).iterdir()]
+
+
+def test_errors_of_one_rank_are_raised_on_all(tmp_path):
+    result = rank_results(2, errors_on_all_ranks, str(tmp_path))
+    assert result["same"]
+    assert "NaN or infinity in velocity" in result["heard"]["nan"]
+    assert "axes ['x', 'z'] in the checkpoint" in result["heard"]["grid"]
+    assert "no such checkpoint" in result["heard"]["missing"]
+    assert "missing/log.csv" in result["heard"]["log"]
+    assert result["left"] == ["checkpoint_000001.h5"]
+
+
+def write_log(directory: str) -> dict[str, Any]:
+    table = log.LogTable(Path(directory, "log.csv"), ("step", "rank"))
+    for step in range(3):
+        table.append({"step": step, "rank": MPI.COMM_WORLD.rank})
+    table.close()
+    console = log.Console(title="run", every=0.5)
+    console.update(1.0)
+    return {}
+
+
+def test_only_rank_0_writes_the_log(tmp_path):
+    rank_results(2, write_log, str(tmp_path))
+    assert (tmp_path / "log.csv").read_text() == "step,rank\n0,0\n1,0\n2,0\n"

@@ -1,0 +1,123 @@
+"""Made-up grids, fields and runs for the tests of output and post-processing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from solver.grid import Grid, lateral_faces, normal_faces
+from solver.output import checkpoint, log, summary
+from solver.output.snapshots import SnapshotWriter
+from solver.state import FIELDS
+
+PROVENANCE: dict[str, Any] = {
+    "case": 'title = "made up"  # \u00b5m\n',
+    "resolved_case": '{"title": "made up", "drive": {"current_density": 10.0}}',
+    "versions": {"lifront": "0"},
+    "ranks": 1,
+    "seeds": {"heterogeneity": 1},
+}
+
+
+def grid(dim: int, graded: bool) -> Grid:
+    """A small grid with different numbers of cells along its axes."""
+    z = normal_faces(2e-6, 1e-6, 1e-7, 3e-7, 1.2, 3e-7) if graded else np.linspace(-2e-6, 1e-6, 31)
+    lateral = [lateral_faces(7e-7, 1e-7), lateral_faces(5e-7, 1e-7)][: dim - 1]
+    return Grid([*lateral, z], [True] * (dim - 1))
+
+
+def fields(g: Grid, factor: float = 1.0) -> dict[str, np.ndarray]:
+    """A scalar whose value tells the cell, and a vector whose components differ."""
+    cell = g.global_ids().astype(float) + 0.1
+    velocity = np.stack([1e-3 * cell + n for n in range(g.dim)], axis=-1)
+    return {"lithium": factor * cell, "velocity": factor * velocity}
+
+
+def global_fields(g: Grid, factor: float = 1.0) -> dict[str, np.ndarray]:
+    """What `fields` gives, for the whole grid."""
+    cell = np.arange(np.prod(g.shape)).reshape(g.shape) + 0.1
+    velocity = np.stack([1e-3 * cell + n for n in range(g.dim)], axis=-1)
+    return {"lithium": factor * cell, "velocity": factor * velocity}
+
+
+def write_output(directory: str, dim: int, graded: bool) -> dict[str, Any]:
+    """Two snapshots and a checkpoint, which is read back; run on any number of ranks."""
+    g = grid(dim, graded)
+    writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
+    writer.write(0.0, 0, fields(g))
+    writer.write(1 / 3, 1, fields(g, 2.0))
+    path = checkpoint.write(directory, g, 1, fields(g), {"time": 1 / 3}, PROVENANCE)
+    read, scalars = checkpoint.read(path, g)
+    same = all(np.array_equal(read[name], values) for name, values in fields(g).items())
+    return {"same": g.sum(np.array(not same)) == 0.0, "time": scalars["time"]}
+
+
+# -- a run that looks like stripping with voids ---------------------------------------------------------
+
+
+VOIDS = ((4e-6, 0.7e-6), (9.5e-6, 1.3e-6), (15e-6, 0.5e-6))  # place along the contact, radius; m
+
+
+def strip_run(directory: str | Path, dim: int = 2, finished: bool = True) -> Path:
+    """A run directory with half-disc voids at a flat contact, 0.2 um diffuse, that grow over an hour."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    z = normal_faces(30e-6, 10e-6, 1e-7, 4e-6, 1.1, 1e-6)
+    lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
+    g = Grid([*lateral, z], [True] * (dim - 1))
+    writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
+    table = log.LogTable(directory / "log.csv")
+    for step, time in enumerate(np.linspace(0.0, 3600.0, 61)):
+        if step % 20 == 0:
+            writer.write(float(time), step, strip_fields(g, float(time) / 3600.0))
+        table.append(_row(step, float(time)))
+    table.close()
+    if finished:
+        summary.write(directory, g.comm, "capacity reached", 60, 2, {"charge": 1.0}, PROVENANCE)
+    return directory
+
+
+def strip_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:
+    """The fields of `strip_run` when the voids have `growth` (0 to 1) of their final radius."""
+    at = dict(zip(g.axes, g.cell_coordinates(), strict=True))
+    width, z = 2e-7, at["z"] + np.zeros(g.local_shape)
+    psi = 0.5 * (1 + np.tanh(z / (2 * width)))
+    xi, shadow = np.ones(g.local_shape), np.zeros(g.local_shape)
+    for place, radius in VOIDS if "x" in at else ():
+        r = radius * growth + 1e-12
+        across = (at["x"] - place) ** 2 + (at["y"] - 3e-6) ** 2 * 0.2 if "y" in at else (at["x"] - place) ** 2
+        xi = xi * 0.5 * (1 + np.tanh((np.sqrt(across + z**2) - r) / (2 * width)))
+        shadow = shadow + growth * np.exp(-(((np.sqrt(across) - r) / 4e-7) ** 2))
+    at_contact = np.exp(-((z / (2 * width)) ** 2))
+    return {
+        "lithium": xi,
+        "occupancy": xi * (1 - 0.08 * growth * np.exp(z / 5e-6) * (z < 0)),
+        "potential": -0.01 + 55.0 * z,
+        "electrolyte": psi,
+        "current_density": -10.0 * (xi + 2.5 * shadow) * at_contact,
+    }
+
+
+def _row(step: int, time: float) -> dict[str, float]:
+    part = time / 3600.0
+    return {
+        "step": step,
+        "time": time,
+        "dt": 60.0,
+        "segment": 0,
+        "current_density": -10.0,
+        "capacity": -10.0 * time,
+        "voltage": -0.010 - 0.02 * part**3,
+        "contact_fraction": 1.0 - 0.25 * part**2,
+        "void_volume": 1.2e-7 * part**2,
+        "local_current_max_ratio": 1.0 + 2.5 * part,
+        "contact_pressure": 3e6,
+        "drift_velocity": 1.35e-9,
+        "newton": 3,
+        "krylov": 21,
+        "charge_error": 1e-12,
+        "lithium_error": 1e-9,
+        "wall": 0.1 * step,
+    }

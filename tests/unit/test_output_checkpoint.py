@@ -1,0 +1,141 @@
+"""Checkpoints: exact, complete or absent, never with NaN, refused with a reason where they do not fit."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from solver.grid import Grid
+from solver.output import checkpoint, files
+from solver.output.checkpoint import CheckpointError
+from tests import synthetic
+
+SCALARS = {
+    "time": 0.1 + 0.2,
+    "dt": np.float64(1 / 3),
+    "segment": 2,
+    "stops": ["a", "b"],
+    "table": np.arange(3),
+}
+
+
+@pytest.fixture
+def grid() -> Grid:
+    return synthetic.grid(2, True)
+
+
+def write(directory, grid, step, keep=2, factor=1.0):
+    return checkpoint.write(
+        directory, grid, step, synthetic.fields(grid, factor), SCALARS, synthetic.PROVENANCE, keep
+    )
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_what_is_read_is_what_was_written(tmp_path, dim):
+    grid = synthetic.grid(dim, True)
+    fields, scalars = checkpoint.read(write(tmp_path, grid, 12), grid)
+    for name, values in synthetic.fields(grid).items():
+        np.testing.assert_array_equal(fields[name], values)
+        assert fields[name].flags.c_contiguous
+    assert scalars == {"time": 0.1 + 0.2, "dt": 1 / 3, "segment": 2, "stops": ["a", "b"], "table": [0, 1, 2]}
+
+
+def test_the_last_ones_are_kept(tmp_path, grid):
+    for step in (5, 999_999, 1_000_000):
+        write(tmp_path, grid, step)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint_1000000.h5", "checkpoint_999999.h5"]
+    assert checkpoint.latest(tmp_path) == tmp_path / "checkpoint_1000000.h5"
+
+
+def test_checkpoints_of_an_abandoned_continuation_are_deleted(tmp_path, grid):
+    for step in (10, 20, 30):
+        write(tmp_path, grid, step, keep=3)
+    write(tmp_path, grid, 15, keep=3)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint_000010.h5", "checkpoint_000015.h5"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_is_refused_and_the_old_checkpoint_stays(tmp_path, grid, bad):
+    old = write(tmp_path, grid, 1)
+    fields = synthetic.fields(grid)
+    fields["lithium"][0, 3] = bad
+    with pytest.raises(CheckpointError, match=r"step 2 not written: NaN or infinity in lithium$"):
+        checkpoint.write(tmp_path, grid, 2, fields, {}, {})
+    assert list(tmp_path.iterdir()) == [old]
+
+
+@pytest.mark.parametrize(
+    ("scalars", "message"), [({"v": np.nan}, "not JSON"), ({"v": object()}, "cannot store")]
+)
+def test_scalars_that_json_cannot_carry_are_refused(tmp_path, grid, scalars, message):
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.write(tmp_path, grid, 2, {}, scalars, {})
+
+
+def test_kill_between_writing_and_renaming_leaves_the_old_one_valid(tmp_path, grid, monkeypatch):
+    old = write(tmp_path, grid, 1, keep=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "publish", lambda path: (_ for _ in ()).throw(OSError("killed")))
+        with pytest.raises(OSError, match="killed"):
+            write(tmp_path, grid, 2, keep=1, factor=5.0)
+    assert (tmp_path / "checkpoint_000002.h5.part").exists()
+    assert checkpoint.latest(tmp_path) == old
+    assert checkpoint.read(old, grid)[0]["lithium"].flat[0] == 0.1
+    new = write(tmp_path, grid, 2, keep=1, factor=5.0)  # the next attempt is not in the way of the leftover
+    assert list(tmp_path.iterdir()) == [new]
+
+
+def test_kill_while_writing_leaves_no_checkpoint(tmp_path, grid):
+    old = write(tmp_path, grid, 1)
+    content = old.read_bytes()
+    (tmp_path / "checkpoint_000002.h5").write_bytes(content[: len(content) // 2])
+    (tmp_path / "checkpoint_000003.h5").write_bytes(b"")
+    assert checkpoint.latest(tmp_path) == old
+    with pytest.raises(CheckpointError, match="truncated, or not an HDF5 file"):
+        checkpoint.read(tmp_path / "checkpoint_000002.h5", grid)
+
+
+def test_checkpoint_without_the_mark_of_completeness_is_passed_over(tmp_path, grid):
+    old, new = write(tmp_path, grid, 1), write(tmp_path, grid, 2)
+    with h5py.File(new, "a") as file:
+        del file.attrs["complete"]
+    assert checkpoint.latest(tmp_path) == old
+    with pytest.raises(CheckpointError, match="incomplete"):
+        checkpoint.read(new, grid)
+
+
+def test_no_checkpoint(tmp_path, grid):
+    assert checkpoint.latest(tmp_path) is None
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        checkpoint.read(tmp_path / "checkpoint_000001.h5", grid)
+
+
+def test_other_format_version_is_refused(tmp_path, grid):
+    path = write(tmp_path, grid, 1)
+    with h5py.File(path, "a") as file:
+        file.attrs["format_version"] = 99
+    with pytest.raises(CheckpointError, match="checkpoint format 99; this version reads 1"):
+        checkpoint.read(path, grid)
+
+
+def test_other_grids_are_refused_with_the_difference(tmp_path, grid):
+    path = write(tmp_path, grid, 1)
+    with pytest.raises(CheckpointError, match=r"axes \['x', 'z'\] in the checkpoint, \['z'\] in the case"):
+        checkpoint.read(path, synthetic.grid(1, True))
+    more_cells = Grid([np.linspace(0.0, 7e-7, 15), grid.faces[1]], [True])
+    with pytest.raises(CheckpointError, match="7 cells along x in the checkpoint, 14 in the case"):
+        checkpoint.read(path, more_cells)
+    wider = Grid([2 * grid.faces[0], grid.faces[1]], [True])
+    with pytest.raises(CheckpointError, match=r"along x lie elsewhere .* 0 to 7e-07 m .* 0 to 1.4e-06 m"):
+        checkpoint.read(path, wider)
+
+
+def test_what_differs_in_the_case_is_named(tmp_path, grid):
+    path = write(tmp_path, grid, 1)
+    resolved = '{"title": "made up", "drive": {"current_density": 5.0, "stack_pressure": 3e6}}'
+    assert checkpoint.case_differences(path, resolved) == [
+        "drive.current_density: 10.0 -> 5.0",
+        "drive.stack_pressure: absent -> 3000000.0",
+    ]
+    assert checkpoint.provenance(path)["case"] == synthetic.PROVENANCE["case"]

@@ -1,0 +1,177 @@
+"""Snapshots as VTK and ParaView see them: exact values, places, units and times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import pyvista
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
+
+from postprocess import Run
+from solver.output.snapshots import SnapshotWriter
+from solver.state import FIELDS
+from tests import synthetic
+
+GRIDS = pytest.mark.parametrize(("dim", "graded"), [(d, g) for d in (1, 2, 3) for g in (False, True)])
+
+
+def cells_by_centre(dataset) -> dict[tuple[float, float, float], int]:
+    """Number of the cell for each cell centre, rounded to 1e-12 m."""
+    centres = vtk_to_numpy(dataset.cell_centers().GetPoints().GetData())
+    return {tuple(np.round(c, 12) + 0.0): n for n, c in enumerate(centres)}
+
+
+def check_values(dataset, grid, factor: float) -> None:
+    """Every cell of the grid is found at its place with its values, bit for bit."""
+    expected = synthetic.global_fields(grid, factor)
+    numbers = cells_by_centre(dataset)
+    assert len(numbers) == np.prod(grid.shape)
+    lithium, velocity = dataset.cell_data["lithium"], dataset.cell_data["velocity"]
+    slab = 0.5 * min(np.diff(f).min() for f in grid.faces)
+    for index in np.ndindex(*grid.shape):
+        place = dict(zip(grid.axes, (c[i] for c, i in zip(grid.centres, index, strict=True)), strict=True))
+        cell = numbers[tuple(np.round([place.get(axis, slab) for axis in "xyz"], 12) + 0.0)]
+        assert lithium[cell] == expected["lithium"][index]
+        vector = dict(zip(grid.axes, expected["velocity"][index], strict=True))
+        assert tuple(velocity[cell]) == tuple(vector.get(axis, 0.0) for axis in "xyz")
+
+
+def read_xdmf(path: Path, time: float):
+    """The grid at a time, and all times, read with VTK's XDMF reader."""
+    reader = vtkXdmfReader()
+    reader.SetFileName(str(path))
+    reader.UpdateInformation()
+    information = reader.GetOutputInformation(0)
+    key = vtkStreamingDemandDrivenPipeline
+    times = [information.Get(key.TIME_STEPS(), n) for n in range(information.Length(key.TIME_STEPS()))]
+    information.Set(key.UPDATE_TIME_STEP(), time)
+    reader.Update()
+    data = reader.GetOutputDataObject(0)
+    while data.IsA("vtkMultiBlockDataSet"):
+        data = data.GetBlock(0)
+    return pyvista.wrap(data), times
+
+
+@GRIDS
+def test_vtkhdf_opens_in_vtk_with_exact_values(tmp_path, dim, graded):
+    synthetic.write_output(str(tmp_path), dim, graded)
+    dataset = pyvista.read(tmp_path / "fields/fields_000001.vtkhdf")
+    kind = pyvista.UnstructuredGrid if graded else pyvista.ImageData
+    assert isinstance(dataset, kind)
+    assert dataset.field_data["TimeValue"][0] == 1 / 3
+    check_values(dataset, synthetic.grid(dim, graded), 2.0)
+
+
+@GRIDS
+def test_xdmf_opens_in_vtk_with_exact_values_and_times(tmp_path, dim, graded):
+    synthetic.write_output(str(tmp_path), dim, graded)
+    for time, factor in ((0.0, 1.0), (1 / 3, 2.0)):
+        dataset, times = read_xdmf(tmp_path / "fields.xdmf", time)
+        assert times == [0.0, 1 / 3]
+        check_values(dataset, synthetic.grid(dim, graded), factor)
+
+
+def test_series_opens_in_pyvista(tmp_path):
+    synthetic.write_output(str(tmp_path), 2, True)
+    reader = pyvista.get_reader(tmp_path / "fields.vtkhdf.series", force_ext=".series")
+    assert reader.time_values == [0.0, 1 / 3]
+    reader.set_active_time_value(1 / 3)
+    check_values(reader.read(), synthetic.grid(2, True), 2.0)
+
+
+@GRIDS
+def test_reader_gives_back_the_fields(tmp_path, dim, graded):
+    synthetic.write_output(str(tmp_path), dim, graded)
+    run, grid = Run(tmp_path), synthetic.grid(dim, graded)
+    assert list(run.times) == [0.0, 1 / 3]
+    assert tuple(run.axes) == grid.axes
+    for axis, centres in zip(grid.axes, grid.centres, strict=True):
+        np.testing.assert_array_equal(run.axes[axis], centres)
+    for index, factor in ((0, 1.0), (-1, 2.0)):
+        for name, values in synthetic.global_fields(grid, factor).items():
+            np.testing.assert_array_equal(run.field(name, index), values)
+    np.testing.assert_allclose(run.volumes, grid.volume, rtol=1e-14)
+
+
+def test_datasets_carry_unit_and_meaning_and_files_carry_provenance(tmp_path):
+    synthetic.write_output(str(tmp_path), 2, False)
+    run = Run(tmp_path)
+    assert run.fields["velocity"].unit == "m/s"
+    assert run.fields["velocity"].vector
+    assert run.fields["lithium"].long_name == FIELDS["lithium"].long_name
+    assert run.fields["lithium"].symbol == "xi"
+    assert run.info["case"] == synthetic.PROVENANCE["case"]
+    assert run.info["resolved_case"]["drive"] == {"current_density": 10.0}
+    assert run.info["seeds"] == {"heterogeneity": 1}
+    with h5py.File(tmp_path / "fields/fields_000001.vtkhdf") as file:
+        assert file["snapshot"].attrs["step"] == 1
+        assert file["snapshot"].attrs["time"] == 1 / 3
+
+
+def writer_with(directory: Path, times: list[float]) -> SnapshotWriter:
+    grid = synthetic.grid(2, False)
+    writer = SnapshotWriter(directory, grid, FIELDS, {})
+    for n, time in enumerate(times):
+        writer.write(time, n, synthetic.fields(grid))
+    return writer
+
+
+def series_times(directory: Path) -> list[float]:
+    return [entry["time"] for entry in json.loads((directory / "fields.vtkhdf.series").read_text())["files"]]
+
+
+def test_resume_drops_what_came_later_and_goes_on(tmp_path):
+    writer_with(tmp_path, [0.0, 1.0, 2.0, 3.0])
+    grid = synthetic.grid(2, False)
+    writer = SnapshotWriter(tmp_path, grid, FIELDS, {})
+    writer.resume(1.5)
+    assert writer.last_time == 1.0
+    assert sorted(p.name for p in (tmp_path / "fields").iterdir()) == [
+        f"fields_00000{n}.vtkhdf" for n in (0, 1)
+    ]
+    writer.write(2.0, 7, synthetic.fields(grid, 3.0))
+    assert series_times(tmp_path) == [0.0, 1.0, 2.0]
+    dataset, times = read_xdmf(tmp_path / "fields.xdmf", 2.0)
+    assert times == [0.0, 1.0, 2.0]
+    check_values(dataset, grid, 3.0)
+
+
+def test_resume_in_an_empty_directory_starts_a_series(tmp_path):
+    writer = SnapshotWriter(tmp_path, synthetic.grid(1, False), FIELDS, {})
+    writer.resume(5.0)
+    writer.write(6.0, 1, synthetic.fields(synthetic.grid(1, False)))
+    assert series_times(tmp_path) == [6.0]
+
+
+def test_second_snapshot_at_one_time_replaces_the_first(tmp_path):
+    writer = writer_with(tmp_path, [0.0, 1.0])
+    writer.write(1.0, 9, synthetic.fields(synthetic.grid(2, False), 4.0))
+    assert series_times(tmp_path) == [0.0, 1.0]
+    assert Run(tmp_path).field("lithium")[0, 0] == 0.4
+
+
+def test_earlier_time_unknown_field_and_wrong_shape_are_refused(tmp_path):
+    writer = writer_with(tmp_path, [0.0, 1.0])
+    fields = synthetic.fields(synthetic.grid(2, False))
+    with pytest.raises(ValueError, match=r"snapshot at 0\.5 s after the one at 1\.0 s"):
+        writer.write(0.5, 2, fields)
+    with pytest.raises(ValueError, match=r"no unit and meaning given for the fields \['lithum'\]"):
+        writer.write(2.0, 2, {"lithum": fields["lithium"]})
+    with pytest.raises(ValueError, match="does not fit the grid"):
+        writer.write(2.0, 2, {"lithium": fields["lithium"].T})
+    assert series_times(tmp_path) == [0.0, 1.0]
+
+
+def test_half_written_snapshot_leaves_the_series_as_it_was(tmp_path, monkeypatch):
+    writer = writer_with(tmp_path, [0.0])
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+    with pytest.raises(OSError, match="killed"):
+        writer.write(1.0, 1, synthetic.fields(synthetic.grid(2, False)))
+    assert list(Run(tmp_path).times) == [0.0]
+    assert Run(tmp_path).field("lithium")[0, 0] == 0.1

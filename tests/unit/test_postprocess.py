@@ -1,0 +1,187 @@
+"""Reading, measuring, plotting and exporting made-up runs with known numbers."""
+
+from __future__ import annotations
+
+import meshio
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from postprocess import ResultsError, Run, metrics
+from postprocess.export import export
+from postprocess.plots import plot_run
+from solver.grid import Grid
+from solver.output.snapshots import SnapshotWriter
+from solver.state import FIELDS
+from tests import synthetic
+
+
+@pytest.fixture(scope="module")
+def strip(tmp_path_factory) -> Run:
+    return Run(synthetic.strip_run(tmp_path_factory.mktemp("strip")))
+
+
+def test_run_knows_curves_times_and_end(strip):
+    assert strip.curves["voltage"][-1] == pytest.approx(-0.03)
+    assert strip.units["voltage"] == "V"
+    assert list(strip.times) == [0.0, 1200.0, 2400.0, 3600.0]
+    assert strip.summary["stop_reason"] == "capacity reached"
+    assert strip.info["resolved_case"]["title"] == "made up"
+    assert strip.lateral_area == pytest.approx(20e-6)
+
+
+def test_missing_things_are_named(tmp_path, strip):
+    with pytest.raises(ResultsError, match="nowhere: no such directory"):
+        Run(tmp_path / "nowhere")
+    with pytest.raises(ResultsError, match="not a run directory: neither log"):
+        Run(tmp_path)
+    with pytest.raises(ResultsError, match="no field 'lithum'; there are current_density, electrolyte"):
+        strip.field("lithum")
+    with pytest.raises(ResultsError, match="no snapshot 4; there are 4"):
+        strip.field("lithium", 4)
+    (tmp_path / "log.csv").write_text("step,time [s]\n1,2\n3\n4,5\n")
+    with pytest.raises(ResultsError, match="line 3 does not have the 2 columns"):
+        _ = Run(tmp_path).curves
+    with pytest.raises(ResultsError, match="no snapshots yet"):
+        Run(tmp_path).field("lithium")
+    with pytest.raises(ResultsError, match=r"log\.csv has no rows yet"):
+        (tmp_path / "log.csv").write_text("time [s],voltage [V]\n")
+        plot_run(tmp_path)
+
+
+def test_a_damaged_snapshot_is_named(tmp_path):
+    synthetic.write_output(str(tmp_path), 1, False)
+    (tmp_path / "fields/fields_000001.vtkhdf").write_bytes(b"nothing")
+    with pytest.raises(ResultsError, match=r"fields_000001\.vtkhdf: missing or damaged"):
+        Run(tmp_path).field("lithium")
+
+
+def test_row_that_is_being_written_is_left_out(tmp_path):
+    (tmp_path / "log.csv").write_text("step,time [s]\n1,2.5\n2,3.")
+    assert list(Run(tmp_path).curves["time"]) == [2.5]
+
+
+# -- metrics of the curves -------------------------------------------------------------------------------
+
+
+def test_extremes_of_the_curves(strip):
+    assert metrics.minimum_contact_fraction(strip.curves) == pytest.approx(0.75)
+    assert metrics.maximum_void_volume(strip.curves) == pytest.approx(1.2e-7)
+    assert metrics.maximum_local_current_ratio(strip.curves) == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize(
+    ("contact", "onset"), [((1.0, 0.995, 0.985), 15.0), ((0.9, 0.8, 0.7), 0.0), ((1.0, 1.0, 0.99), np.nan)]
+)
+def test_onset_of_contact_loss(contact, onset):
+    curves = {"time": np.array([0.0, 10.0, 20.0]), "contact_fraction": np.array(contact)}
+    assert metrics.contact_loss_onset(curves) == pytest.approx(onset, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "efficiency"),
+    [
+        ([50, 100, 100, 60, 10, 110, 15], [0.9, 0.95]),  # plate 100, rest, strip 90, plate 100, strip 95
+        ([-40, -80, 20, -30], [0.5]),  # strip first: not counted
+        ([10, 20], []),
+        ([0, 0], []),
+    ],
+)
+def test_coulombic_efficiency(capacity, efficiency):
+    curves = {"capacity": np.array(capacity, dtype=float)}
+    np.testing.assert_allclose(metrics.coulombic_efficiency(curves), efficiency)
+
+
+# -- metrics of the fields ---------------------------------------------------------------------------------
+
+
+def write_fields(directory, axes, electrolyte, lithium, current_density) -> Run:
+    """A run with one snapshot of sharp fields, functions of the coordinates."""
+    grid = Grid(axes, [True] * (len(axes) - 1))
+    points = np.meshgrid(*grid.centres, indexing="ij")
+    fields = {"electrolyte": electrolyte, "lithium": lithium, "current_density": current_density}
+    values = {name: np.asarray(function(*points), dtype=float) for name, function in fields.items()}
+    SnapshotWriter(directory, grid, FIELDS, {}).write(0.0, 0, values)
+    return Run(directory)
+
+
+def test_voids_and_roughness_of_a_notched_surface(tmp_path):
+    """Contact at z = 0; over half of the width the Li surface lies 3 um below it: depth 1.5 +- 1.5 um."""
+    axes = [np.linspace(0, 8e-6, 9), np.linspace(-10e-6, 5e-6, 31)]
+    run = write_fields(
+        tmp_path,
+        axes,
+        lambda x, z: z > 0,
+        lambda x, z: np.where((x < 4e-6) & (z > -3e-6), 0.0, 1.0),
+        lambda x, z: np.where(x < 4e-6, 0.0, -20.0),
+    )
+    assert metrics.void_volume(run) == pytest.approx(1.5e-6)
+    assert metrics.void_fraction(run) == pytest.approx(0.15)
+    np.testing.assert_allclose(metrics.interface_height(run), 0.0, atol=1e-18)
+    np.testing.assert_allclose(metrics.surface_depth(run), [3e-6] * 4 + [0.0] * 4, atol=1e-18)
+    assert metrics.roughness(run) == pytest.approx(1.5e-6)
+    current = metrics.interface_average(run, run.field("current_density"))
+    np.testing.assert_allclose(current, [0.0] * 4 + [-20.0] * 4)
+
+
+def test_void_volume_per_area_in_1d_and_3d(tmp_path):
+    z = np.array([-4.0, -2.0, -1.0, 0.0, 1.0]) * 1e-6
+    for n, lateral in enumerate(([], [np.linspace(0, 5e-6, 6), np.linspace(0, 4e-6, 5)])):
+        run = write_fields(
+            tmp_path / str(n),
+            [*lateral, z],
+            lambda *p: p[-1] > 0,
+            lambda *p: np.where((p[-1] > -2e-6) & (p[-1] < 0), 0.25, 1.0),
+            lambda *p: 0.0 * p[-1],
+        )
+        assert metrics.void_volume(run) == pytest.approx(0.75 * 2e-6)
+        assert metrics.interface_height(run).shape == (() if n == 0 else (5, 4))
+
+
+def test_depth_of_diffuse_voids_is_their_radius(strip):
+    """The voids of the made-up run have depths equal to their radii where they are deepest."""
+    depth = metrics.surface_depth(strip)
+    x = strip.axes["x"]
+    for place, radius in synthetic.VOIDS:
+        assert depth[np.abs(x - place) < 3e-7].max() == pytest.approx(radius, abs=5e-8)
+    assert metrics.surface_depth(strip, 0).max() < 5e-8
+
+
+# -- pictures and export -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_picture(tmp_path, dim):
+    path = plot_run(synthetic.strip_run(tmp_path, dim, finished=dim > 1))
+    assert path == tmp_path / "curves.png"
+    picture = imread(path)
+    assert picture.shape[0] > 600
+    assert picture.shape[1] > 1200
+    left, right = picture[:, : picture.shape[1] // 2, :3], picture[:, picture.shape[1] // 2 :, :3]
+    assert min(left.std(), right.std()) > 0.05
+
+
+def test_picture_of_a_cycle_and_of_a_run_without_snapshots(tmp_path):
+    rows = [synthetic._row(n, 60.0 * n) | {"capacity": 10.0 * (n % 4)} for n in range(9)]
+    table = synthetic.log.LogTable(tmp_path / "log.csv")
+    for row in rows:
+        table.append(row)
+    table.close()
+    assert imread(plot_run(tmp_path)).std() > 0.05
+
+
+@pytest.mark.parametrize(("dim", "kind", "corners"), [(1, "line", 2), (2, "quad", 4), (3, "hexahedron", 8)])
+def test_export_through_meshio(tmp_path, dim, kind, corners):
+    synthetic.write_output(str(tmp_path), dim, True)
+    run = Run(tmp_path)
+    mesh = meshio.read(export(run, tmp_path / "last.vtu"))
+    cells = mesh.cells_dict[kind]
+    assert cells.shape == (run.field("lithium").size, corners)
+    np.testing.assert_array_equal(mesh.cell_data_dict["lithium"][kind], run.field("lithium").ravel())
+    centres = mesh.points[cells].mean(axis=1)
+    expected = np.stack([c.ravel() for c in np.meshgrid(*run.axes.values(), indexing="ij")], axis=1)
+    own = ["xyz".index(axis) for axis in run.axes]
+    np.testing.assert_allclose(centres[:, own], expected, atol=1e-20)
+    velocity = mesh.cell_data_dict["velocity"][kind]
+    np.testing.assert_array_equal(velocity[:, own], run.field("velocity").reshape(-1, dim))
+    assert dim == 3 or not velocity[:, 1].any()
