@@ -28,6 +28,13 @@ MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 BLUE, RED, GREEN, GREY = "#1f5fa8", "#c0392b", "#2e8b57", "#666666"
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 HEAT = "turbo"
+# colour, factor to the unit shown, range of psi in which the field means something
+PROFILES = {
+    "electrolyte": ("#b8860b", 1.0, (0.0, 1.0)),
+    "lithium": (GREY, 1.0, (0.0, 0.95)),
+    "occupancy": (GREEN, 1.0, (0.0, 0.95)),
+    "potential": (BLUE, MV, (0.05, 1.0)),
+}
 MAP_HEIGHT = 0.75  # height of the map in the picture over its width
 
 
@@ -128,6 +135,11 @@ def _contact(figure: Figure, run: Run) -> None:
     if len(run.axes) == 1:
         _profiles(figure.subplots(), run, when)
         return
+    if absent := sorted({"electrolyte", "lithium", "current_density"} - set(run.fields)):
+        figure.text(
+            0.5, 0.5, f"no picture of the contact: {', '.join(absent)} not in the output", ha="center"
+        )
+        return
     section: tuple[int, ...] = ()
     current = metrics.interface_average(run, run.field("current_density")) * MA_CM2
     if len(run.axes) == 3:
@@ -220,19 +232,21 @@ def _window(run: Run, psi: Array, void: Array) -> tuple[float, float]:
 
 
 def _profiles(axes: Axes, run: Run, when: str) -> None:
+    """The fields along the normal, each where it means something."""
     z = run.axes["z"] * UM
-    psi = run.field("electrolyte")
-    handles = axes.plot(z, psi, color="#b8860b", lw=1.2, label="electrolyte")
-    for name, colour in (("lithium", GREY), ("occupancy", GREEN)):
-        values = np.where(psi < 0.95, run.field(name), np.nan)  # they mean nothing inside the electrolyte
-        handles += axes.plot(z, values, color=colour, lw=1.8, label=name)
+    fields = {name: run.field(name) for name in PROFILES if name in run.fields}
+    psi = fields.get("electrolyte", np.full(len(z), 0.5))
     other = axes.twinx()
-    phi = np.where(psi > 0.05, run.field("potential") * MV, np.nan)
-    handles += other.plot(z, phi, "--", color=BLUE, lw=1.8, label="potential")
+    handles = []
+    for name, values in fields.items():
+        colour, factor, shown = PROFILES[name]
+        on = other if name == "potential" else axes
+        visible = np.where((psi >= shown[0]) & (psi <= shown[1]), values * factor, np.nan)
+        handles += on.plot(z, visible, "--" if on is other else "-", color=colour, lw=1.8, label=name)
     axes.set_xlabel("z / µm (contact at 0)")
     axes.set_ylabel("fraction")
     other.set_ylabel("potential / mV", color=BLUE)
     other.tick_params(axis="y", colors=BLUE)
     axes.set_title(f"profiles at {when}", fontsize=10)
-    axes.legend(handles=handles, loc="best", fontsize=9)
+    other.legend(handles=handles, loc="center left", fontsize=9)
     axes.grid(alpha=0.25)

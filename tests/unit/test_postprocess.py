@@ -170,6 +170,15 @@ def test_picture_of_a_cycle_and_of_a_run_without_snapshots(tmp_path):
     assert imread(plot_run(tmp_path)).std() > 0.05
 
 
+@pytest.mark.parametrize("dim", [1, 2])
+def test_picture_of_a_run_that_did_not_write_all_fields(tmp_path, dim):
+    synthetic.write_output(str(tmp_path), dim, True)
+    table = synthetic.log.LogTable(tmp_path / "log.csv")
+    table.append(synthetic._row(1, 60.0))
+    table.close()
+    assert imread(plot_run(tmp_path)).std() > 0.05
+
+
 @pytest.mark.parametrize(("dim", "kind", "corners"), [(1, "line", 2), (2, "quad", 4), (3, "hexahedron", 8)])
 def test_export_through_meshio(tmp_path, dim, kind, corners):
     synthetic.write_output(str(tmp_path), dim, True)
