@@ -149,19 +149,22 @@ def _prepare(
 
 
 def _claim(directory: Path, force: bool) -> None:
-    """Refuse a directory that holds results, or clear it with force."""
+    """Make the directory for the results; one that holds results is refused, or cleared with force."""
     from solver.output import files
 
     if directory.exists() and not directory.is_dir():
         raise _BadInput(f"--output: {directory} is a file, not a directory")
-    if not any(found for pattern in files.OUTPUTS for found in directory.glob(pattern)):
-        return
-    if not force:
-        raise _BadInput(
-            f"--output: {directory} already holds results; choose another directory with --output, replace them "
-            "with --force, or continue them with --restart latest"
-        )
-    files.clear(directory)
+    if any(found for pattern in files.OUTPUTS for found in directory.glob(pattern)):
+        if not force:
+            raise _BadInput(
+                f"--output: {directory} already holds results; choose another directory with --output, "
+                "replace them with --force, or continue them with --restart latest"
+            )
+        files.clear(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
 
 
 def _check_restart(directory: Path, restart: str) -> None:

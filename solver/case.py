@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from solver import materials
 from solver.case_checks import find_problems
@@ -73,6 +81,13 @@ FieldName = Literal[
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 
 
+def _whole_number(value: object) -> object:
+    """Refuse true and 2.0, which Python takes for 1 and 2."""
+    if type(value) is not int:
+        raise ValueRefused("not a whole number", "a whole number").for_pydantic()
+    return value
+
+
 def _material(kind: str) -> AfterValidator:
     """A validator for the name of a material of one kind."""
 
@@ -89,7 +104,9 @@ def _material(kind: str) -> AfterValidator:
 class Domain(Section):
     """The box that is computed."""
 
-    dimension: Literal[1, 2, 3] = key(2, "number of space dimensions")
+    dimension: Annotated[Literal[1, 2, 3], BeforeValidator(_whole_number)] = key(
+        2, "number of space dimensions"
+    )
     width: Length | None = resolved("extent along x; default 20 um in 2-D and 3-D, not used in 1-D")
     depth: Length | None = resolved("extent along y; default the width in 3-D, not used otherwise")
     lithium_thickness: Length = key("30 um", "extent of the Li below the contact")
@@ -284,7 +301,7 @@ class Source:
 class Case(Section):
     """A complete case in SI units. Sections that others depend on come first."""
 
-    schema_version: Literal[1] = required("version of this schema")
+    schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = required("version of this schema")
     title: str = key("", "title of the case, for pictures and tables")
     domain: Domain = Field(default_factory=Domain, description="the box")
     interface: Interface = Field(

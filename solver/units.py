@@ -217,7 +217,8 @@ class Quantity(_Spec):
     def check_unit(self, unit: str) -> None:
         """Raise ValueRefused when `unit` is unknown or has another dimension."""
         common = _COMMON.get(self.unit, (self.shown_unit,))
-        suggestion = _MEANT.get((self.unit, unit)) or nearest(unit, common, cutoff=0.4)
+        begun = (right for right in common if right.startswith((f"{unit}*", f"{unit}/")))  # "ohm": "ohm*cm^2"
+        suggestion = _MEANT.get((self.unit, unit)) or next(begun, "") or nearest(unit, common, cutoff=0.4)
         try:
             parsed = _unit(unit)
         except Exception:  # pint raises its own errors, and those of the tokenizer
