@@ -183,10 +183,11 @@ def _parse(file: str, stem: str, data: dict[str, Any]) -> Material:
             raise MaterialError(
                 f"{file}: {key}: unknown property of kind '{kind}'; allowed: {', '.join(known)}{hint}"
             )
+    properties = {key: _property(file, key, known[key], entry) for key, entry in data.items()}
     for key, info in known.items():
         if info.required and key not in data:
             raise MaterialError(f"{file}: {key}: missing ({info.meaning})")
-    return Material(stem, kind, {key: _property(file, key, known[key], entry) for key, entry in data.items()})
+    return Material(stem, kind, properties)
 
 
 def _property(file: str, key: str, info: PropertyInfo, entry: Any) -> Property:
@@ -202,11 +203,13 @@ def _property(file: str, key: str, info: PropertyInfo, entry: Any) -> Property:
     if "activation_energy" in entry and not info.activated:
         raise MaterialError(f"{file}: {key}.activation_energy: this property does not depend on temperature")
     unit = info.spec.unit if isinstance(info.spec, Quantity) else "1"
-    part, energy = "value", None
+    part = "value"
+    energy: float | None = None
     try:
         value = info.spec.parse(entry["value"])
         if "activation_energy" in entry:
-            part, energy = "activation_energy", _ENERGY.parse(entry["activation_energy"])
+            part = "activation_energy"
+            energy = _ENERGY.parse(entry["activation_energy"])
     except ValueRefused as error:
         raise MaterialError(f"{file}: {key}.{part}: value {entry.get(part)!r}: {error}") from None
     return Property(value, unit, source, energy)

@@ -1,0 +1,81 @@
+"""Text with units to SI and back."""
+
+import math
+
+import pytest
+
+from solver.units import Integer, Number, Quantity, ValueRefused, nearest, parse_quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("1.0 mA/cm^2", "A/m^2", 10.0),
+        ("0.5mA/cm**2", "A/m^2", 5.0),
+        ("1 mAh/cm^2", "C/m^2", 36000.0),
+        ("7 MPa", "Pa", 7e6),
+        ("25 nm", "m", 25e-9),
+        ("3 µm", "m", 3e-6),
+        (".5 um", "m", 0.5e-6),
+        ("1e-3 mm", "m", 1e-6),
+        ("25 degC", "K", 298.15),
+        ("298.15 K", "K", 298.15),
+        ("90 deg", "rad", math.pi / 2),
+        ("5 ohm*cm^2", "ohm*m^2", 5e-4),
+        ("1.8 mS/cm", "S/m", 0.18),
+        ("0.1 F/m^2", "F/m^2", 0.1),
+        ("13.0 cm^3/mol", "m^3/mol", 1.3e-5),
+        ("-33.8 meV/angstrom^2", "J/m^2", -33.8 * 1.602176634e-2),
+        ("1.6e-4 1/(s*MPa)", "1/(s*Pa)", 1.6e-10),
+        ("11.5h", "s", 41400.0),
+        ("30 min", "s", 1800.0),
+    ],
+)
+def test_value_in_si(text, unit, value):
+    assert parse_quantity(text, unit) == pytest.approx(value, rel=1e-15)
+
+
+def test_round_decimal_values_are_exact():
+    # factors are decimal: binary ones would give 9.999999999999998 and the like
+    assert [parse_quantity(f"{i / 10} mA/cm^2", "A/m^2") for i in range(100)] == [
+        float(i) for i in range(100)
+    ]
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300, 1 / 3, -math.pi, 1.3407807929942596e154, 6.02214076e23, 5e-7])
+def test_exact_text_reads_back_as_the_same_float(value):
+    for unit, show in [("m", "um"), ("A/m^2", "mA/cm^2"), ("rad", "deg"), ("C/m^2", "mAh/cm^2")]:
+        quantity = Quantity(unit, show=show)
+        assert quantity.parse(quantity.exact(value)) == value
+
+
+def test_bounds_are_inclusive_or_not_in_the_shown_unit():
+    angle = Quantity("rad", show="deg", what="angle", ge=0, le=180)
+    assert angle.parse("180 deg") == math.pi
+    assert angle.parse(angle.exact(math.pi)) == math.pi
+    with pytest.raises(ValueRefused):
+        angle.parse("180.0001 deg")
+    with pytest.raises(ValueRefused):
+        Quantity("m", gt=0).parse("0 um")
+
+
+def test_plain_numbers():
+    assert Number(gt=0).parse(3) == 3.0 and isinstance(Number().parse(3), float)
+    assert Integer(ge=1).parse(3) == 3
+    for bad in (True, "3", math.nan, math.inf, None, 0):
+        with pytest.raises(ValueRefused):
+            Number(gt=0).parse(bad)
+    for bad in (True, 3.0, "3", 0):
+        with pytest.raises(ValueRefused):
+            Integer(ge=1).parse(bad)
+
+
+def test_text_is_in_the_usual_unit():
+    assert Quantity("A/m^2", show="mA/cm^2").text(5.0) == "0.5 mA/cm^2"
+    assert Quantity("m", show="um").text(1e-7) == "0.1 um"
+    assert Quantity("rad", show="deg").text(math.pi / 2) == "90 deg"
+
+
+def test_nearest_word():
+    assert nearest("Curent_density", ["current_density", "duration"]) == "current_density"
+    assert nearest("xyz", ["current_density", "duration"]) == ""

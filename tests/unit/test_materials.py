@@ -1,0 +1,137 @@
+"""Material data: complete, sourced, and errors that name file and key."""
+
+import math
+
+import pytest
+
+from solver import materials
+from solver.case_io import case_from_dict
+
+GOOD = """
+name = "Salt"
+kind = "electrolyte"
+[conductivity]
+value = "2 mS/cm"
+source = "measured"
+activation_energy = "30 kJ/mol"
+"""
+
+
+@pytest.mark.parametrize("name", materials.available())
+def test_every_value_has_a_source(name):
+    material = materials.load(name)
+    assert material.properties
+    for key, entry in material.properties.items():
+        assert len(entry.source) > 15, key
+        assert math.isfinite(entry.value)
+
+
+def test_available_by_kind():
+    assert {"Li6PS5Cl", "Li10SnP2S12"} <= set(materials.available("electrolyte"))
+    assert "Li" in materials.available("metal")
+    assert set(materials.available()) == set(
+        materials.available("metal") + materials.available("electrolyte")
+    )
+
+
+def test_values_are_in_si():
+    argyrodite, lithium = materials.load("Li6PS5Cl"), materials.load("Li")
+    assert argyrodite.value("conductivity") == 0.18
+    assert argyrodite.value("lithium_interfacial_energy") == pytest.approx(-0.5415, rel=1e-3)
+    assert argyrodite.properties["toughness"].value == pytest.approx(0.23e6)
+    assert lithium.value("creep_activation_energy") == 37e3
+    assert lithium.properties["linear_annihilation_rate"].unit == "1/(s*Pa)"
+
+
+def test_lithium_gives_the_critical_stripping_currents_it_was_calibrated_on():
+    # Kasemchainan 2019: 0.2 mA/cm^2 at 3 MPa, 1.0 mA/cm^2 at 7 MPa
+    value = materials.load("Li").value
+    for pressure, measured in ((3e6, 2.0), (7e6, 10.0)):
+        creep = value("creep_prefactor") * math.exp(
+            -value("creep_activation_energy") / (materials.GAS_CONSTANT * 298.15)
+        )
+        stress = pressure / 1e6 / value("size_effect_strengthening")
+        rate = creep * stress ** value("creep_exponent") + value("linear_annihilation_rate") * pressure
+        flux = math.sqrt(value("diffusivity") * rate) * value("critical_vacancy_fraction")
+        critical = 96485.33212 / value("molar_volume") * flux
+        assert critical == pytest.approx(measured, rel=0.1)
+
+
+def write(folder, text, name="Salt"):
+    (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+def test_activation_energy_gives_the_value_at_another_temperature(tmp_path):
+    salt = materials.load("Salt", write(tmp_path, GOOD))
+    assert salt.value("conductivity") == 0.2
+    factor = math.exp(-30e3 / materials.GAS_CONSTANT * (1 / 333.15 - 1 / 298.15))
+    assert salt.value("conductivity", 333.15) == pytest.approx(0.2 * factor, rel=1e-12)
+    assert factor > 3
+
+
+def test_temperature_is_allowed_when_the_case_gives_what_the_material_lacks():
+    drive = {"stack_pressure": "3 MPa", "current_density": "1 mA/cm^2", "temperature": "60 degC"}
+    protocol = [{"kind": "rest", "duration": "1 s"}]
+    lithium = {"diffusivity": "5e-14 m^2/s", "linear_annihilation_rate": "5e-4 1/(s*MPa)"}
+    electrolyte = [{"conductivity": "5 mS/cm"}]
+    data = {
+        "schema_version": 1,
+        "drive": drive,
+        "protocol": protocol,
+        "electrolyte": electrolyte,
+        "lithium": lithium,
+    }
+    case = case_from_dict(data)
+    assert case.drive.temperature == pytest.approx(333.15)
+    assert (case.electrolyte[0].conductivity, case.lithium.diffusivity) == (0.5, 5e-14)
+    assert case.lithium.creep_prefactor == 42500.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fragment"),
+    [
+        ('name = "Salt"', 'name = "Sugar"', "Salt.toml: name: must be 'Salt'"),
+        ('"electrolyte"', '"oxide"', "Salt.toml: kind: value 'oxide'; allowed: metal, electrolyte"),
+        ("[conductivity]", "[conductvity]", "conductvity: unknown property of kind 'electrolyte'"),
+        ("[conductivity]", "[conductvity]", "did you mean 'conductivity'?"),
+        (
+            "[conductivity]",
+            "[poisson_ratio]",
+            "poisson_ratio.activation_energy: this property does not depend",
+        ),
+        (
+            "2 mS/cm",
+            "2 MPa",
+            "Salt.toml: conductivity.value: value '2 MPa': 'MPa' is not a unit of conductivity",
+        ),
+        ("30 kJ/mol", "30 kJ", "conductivity.activation_energy: value '30 kJ'"),
+        ('"2 mS/cm"', "2", "conductivity.value: value 2: a number without a unit"),
+        ('source = "measured"\n', "", "conductivity.source: missing; every value needs its source"),
+        ('source = "measured"', 'source = " "', "conductivity.source: missing"),
+        ('source = "measured"', 'source = "measured"\nnote = "x"', "conductivity.note: unknown key"),
+        ('value = "2 mS/cm"\n', "", "conductivity: must be a table with value and source"),
+        ("value =", "value", "Salt.toml: not valid TOML"),
+    ],
+)
+def test_malformed_file_says_what_is_wrong(tmp_path, old, new, fragment):
+    assert old in GOOD
+    with pytest.raises(materials.MaterialError) as caught:
+        materials.load("Salt", write(tmp_path, GOOD.replace(old, new)))
+    assert fragment in str(caught.value)
+
+
+def test_required_property_is_missing(tmp_path):
+    with pytest.raises(
+        materials.MaterialError, match=r"Salt\.toml: conductivity: missing \(ionic conductivity\)"
+    ):
+        materials.load("Salt", write(tmp_path, 'name = "Salt"\nkind = "electrolyte"\n'))
+
+
+def test_unknown_material_and_property():
+    with pytest.raises(materials.MaterialError, match="did you mean 'Li6PS5Cl'"):
+        materials.load("Li6PS5CI")
+    with pytest.raises(materials.MaterialError, match=r"unknown material '\.\./materials/Li'"):
+        materials.load("../materials/Li")
+    with pytest.raises(materials.MaterialError, match=r"Li\.toml: colour"):
+        materials.load("Li").value("colour")

@@ -1,0 +1,202 @@
+"""Segments: what is applied, where steps land, when they end."""
+
+import json
+import math
+
+import pytest
+
+from solver.case_io import case_from_dict
+from solver.protocol import (
+    START,
+    Control,
+    Segment,
+    SegmentState,
+    expand,
+    expected_duration,
+    voltage_limit_reached,
+)
+
+
+def segments(*protocol, **drive):
+    data = {
+        "schema_version": 1,
+        "drive": {"stack_pressure": "3 MPa", "current_density": "1 mA/cm^2", **drive},
+        "protocol": list(protocol),
+    }
+    return expand(case_from_dict(data))
+
+
+STRIP = {"kind": "galvanostatic", "direction": "strip", "capacity": "1 mAh/cm^2"}
+PLATE = {"kind": "galvanostatic", "direction": "plate", "duration": "10 s", "current_density": "2 mA/cm^2"}
+CC_CV = {
+    "kind": "cc-cv",
+    "direction": "strip",
+    "voltage": "50 mV",
+    "cutoff_current_density": "0.1 mA/cm^2",
+    "duration": "1 h",
+}
+PROFILE = {
+    "kind": "profile",
+    "file": "measured.csv",
+    "table": {
+        "time": ["0 s", "10 s", "30 s"],
+        "current_density": ["0 A/m^2", "-10 A/m^2", "10 A/m^2"],
+        "stack_pressure": ["3 MPa", "3 MPa", "5 MPa"],
+    },
+}
+
+
+def ended(segment, t=0.0, capacity=0.0, current=1.0, contact=1.0, void=0.0, state=START):
+    return segment.ended(t, capacity, current, contact, void, state)
+
+
+def march(segment, dt, state=START):
+    """Step with at most dt, landing where the segment says; returns times and the reason of the end."""
+    t, capacity, times = 0.0, 0.0, []
+    while True:
+        step = min(dt, segment.next_time(t, capacity, state))
+        assert step > 1e-9, "a sliver"
+        capacity += abs(segment.control(t + step / 2, state).current_density) * step
+        t += step
+        times.append(t)
+        if reason := ended(segment, t, capacity, state=state):
+            return times, reason
+
+
+def test_signs_plate_is_positive():
+    strip, plate, rest = segments(STRIP, PLATE, {"kind": "rest", "duration": "1 min"})
+    assert strip.control(0.0) == Control(current_density=-10.0)
+    assert plate.control(3.0) == Control(current_density=20.0)
+    assert rest.control(0.0) == Control(current_density=0.0)
+
+
+def test_duration_and_capacity_are_landed_on():
+    strip, plate = segments(STRIP, PLATE)
+    assert strip.next_time(0.0) == 3600.0
+    assert strip.next_time(1000.0, capacity=10000.0) == 2600.0
+    assert plate.next_time(4.0) == 6.0
+    assert ended(strip, 3599.0, 35990.0) is None
+    assert ended(strip, 3600.0, 36000.0) == "capacity"
+    assert ended(plate, 10.0) == "duration"
+    assert plate.next_time(10.0) == 0.0
+
+
+@pytest.mark.parametrize("dt", [0.1, 1 / 3, 0.7, math.pi])
+@pytest.mark.parametrize("item", [STRIP | {"capacity": "10 C/m^2"}, PLATE, STRIP | {"duration": "0.7 s"}])
+def test_landing_leaves_no_sliver_from_rounding(item, dt):
+    (segment,) = segments(item)
+    times, reason = march(segment, dt)
+    assert times[-1] == pytest.approx(expected_duration(segment), rel=1e-9)
+    assert reason in ("duration", "capacity")
+    assert len(times) <= math.ceil(times[-1] / dt * (1 + 1e-9))
+
+
+def test_limits_of_contact_and_voids():
+    (segment,) = segments(STRIP | {"min_contact_fraction": 0.5, "max_void_fraction": 0.1})
+    assert ended(segment, contact=0.5, void=0.1) is None
+    assert ended(segment, contact=0.49) == "contact fraction below 0.5"
+    assert ended(segment, void=0.11) == "void fraction above 0.1"
+
+
+def test_potentiostatic_holds_its_voltage_until_the_cutoff():
+    hold = {"kind": "potentiostatic", "voltage": "-20 mV", "cutoff_current_density": "0.1 mA/cm^2"}
+    (segment,) = segments(hold | {"capacity": "1 C/m^2"})
+    assert segment.control(5.0) == Control(voltage=-0.02)
+    assert segment.next_time(5.0, 0.5) == math.inf
+    assert ended(segment, current=-2.0) is None
+    assert ended(segment, current=-0.9) == "current density below 1 A/m^2"
+    assert ended(segment, capacity=1.0, current=-2.0) == "capacity"
+
+
+def test_cc_cv_switches_once_to_its_hold():
+    (segment,) = segments(CC_CV)
+    state = START
+    assert segment.control(0.0, state) == Control(current_density=-10.0)
+    state = segment.advance(state, -0.049)
+    assert state.phase == "cc"
+    assert segment.advance(state, +0.06).phase == "cc"  # the wrong direction
+    assert ended(segment, current=-0.5, state=state) is None  # the cutoff belongs to the hold
+    state = segment.advance(state, -0.05)
+    assert state.phase == "cv"
+    assert segment.control(1.0, state) == Control(voltage=-0.05)
+    assert segment.advance(state, -0.01).phase == "cv"
+    assert ended(segment, current=-0.5, state=state) == "current density below 1 A/m^2"
+    assert ended(segment, t=3600.0, current=-5.0, state=state) == "duration"
+
+
+def test_cc_cv_capacity_is_landed_on_only_at_constant_current():
+    (segment,) = segments(CC_CV | {"capacity": "10 C/m^2"})
+    assert segment.next_time(0.0, 5.0) == 0.5
+    assert segment.next_time(0.0, 5.0, SegmentState("cv")) == 3600.0
+
+
+def test_state_survives_a_checkpoint():
+    for state in (START, SegmentState("cv")):
+        assert SegmentState.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_voltage_limit_ends_the_run_except_where_the_voltage_is_held():
+    strip, cc_cv, hold = segments(
+        STRIP, CC_CV, {"kind": "potentiostatic", "voltage": "0.2 V", "duration": "1 s"}
+    )
+    assert voltage_limit_reached(strip, START, -0.199, 0.2) is None
+    assert voltage_limit_reached(strip, START, -0.2, 0.2) == "voltage limit 0.2 V"
+    assert voltage_limit_reached(strip, START, 0.3, 0.2) == "voltage limit 0.2 V"
+    assert voltage_limit_reached(cc_cv, START, -0.3, 0.2) is None  # it switches to its hold
+    assert voltage_limit_reached(cc_cv, START, 0.3, 0.2) == "voltage limit 0.2 V"
+    assert voltage_limit_reached(cc_cv, SegmentState("cv"), -0.3, 0.2) is None
+    assert voltage_limit_reached(hold, START, 0.2, 0.2) is None
+
+
+def test_loops_are_unrolled_in_order():
+    inner = {"kind": "loop", "repeat": 2, "segments": [PLATE]}
+    expanded = segments(
+        {"kind": "rest", "duration": "1 s"}, {"kind": "loop", "repeat": 2, "segments": [STRIP, inner]}
+    )
+    assert [s.label for s in expanded] == [
+        "protocol.0: rest",
+        "protocol.1.segments.0 (repetition 1): strip",
+        "protocol.1.segments.1.segments.0 (repetition 1.1): plate",
+        "protocol.1.segments.1.segments.0 (repetition 1.2): plate",
+        "protocol.1.segments.0 (repetition 2): strip",
+        "protocol.1.segments.1.segments.0 (repetition 2.1): plate",
+        "protocol.1.segments.1.segments.0 (repetition 2.2): plate",
+    ]
+
+
+def test_profile_is_joined_by_straight_lines():
+    (segment,) = segments(PROFILE)
+    values = {t: segment.control(t).current_density for t in (0.0, 5.0, 10.0, 20.0, 30.0, 31.0)}
+    assert values == {0.0: 0.0, 5.0: -5.0, 10.0: -10.0, 20.0: 0.0, 30.0: 10.0, 31.0: 10.0}
+    assert segment.control(20.0).stack_pressure == 4e6
+    assert expected_duration(segment) == 30.0
+
+
+def test_profile_is_landed_on_at_its_points():
+    (segment,) = segments(PROFILE)
+    assert segment.next_time(0.0) == 10.0
+    assert segment.next_time(10.0) == 20.0
+    assert segment.next_time(10.0 * (1 - 1e-15)) == pytest.approx(20.0)  # rounding does not make a sliver
+    times, reason = march(segment, 3.0)
+    assert reason == "end of profile"
+    assert 10.0 in times and times[-1] == pytest.approx(30.0, rel=1e-12)
+    (short,) = segments(PROFILE | {"duration": "15 s"})
+    assert march(short, 100.0) == ([10.0, 15.0], "duration")
+
+
+def test_profile_without_pressure_leaves_it_to_the_drive():
+    table = {k: v for k, v in PROFILE["table"].items() if k != "stack_pressure"}
+    (segment,) = segments(PROFILE | {"table": table})
+    assert segment.control(0.0).stack_pressure is None
+
+
+def test_profile_table_must_fit():
+    table = PROFILE["table"] | {"time": ["0 s", "10 s"]}
+    with pytest.raises(Exception, match=r"protocol\.0\.table: the columns do not fit"):
+        segments(PROFILE | {"table": table})
+
+
+def test_expected_duration():
+    strip, plate, cc_cv = segments(STRIP, PLATE, CC_CV)
+    assert [expected_duration(s) for s in (strip, plate, cc_cv)] == [3600.0, 10.0, 3600.0]
+    assert expected_duration(Segment(kind="potentiostatic", label="", voltage=0.1, capacity=1.0)) == math.inf
