@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from solver import environment as environment  # first: it sets what must be set before NumPy and h5py load
+
 if TYPE_CHECKING:
     from solver.case_io import load_case
     from solver.runner import Result, run

@@ -84,7 +84,7 @@ class Grid:
         self.periodic = (*periodic, False) if len(periodic) < self.dim else tuple(periodic)
         self.centres = tuple(0.5 * (f[1:] + f[:-1]) for f in self.faces)
         self.shape = tuple(len(c) for c in self.centres)
-        self.uniform = all(np.allclose(np.diff(f), f[1] - f[0], rtol=1e-9) for f in self.faces)
+        self.uniform = all(np.allclose(np.diff(f), f[1] - f[0], rtol=1e-9, atol=0.0) for f in self.faces)
         self.lateral_area = float(np.prod([f[-1] - f[0] for f in self.faces[:-1]]))
         self._create_dmda()
         self._local_metric()

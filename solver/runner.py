@@ -90,6 +90,9 @@ def _checkpoint_to_restart(
         path = Path(restart)
     saved = checkpoint.read(path, grid)
     changed = files.on_root(grid.comm, lambda: checkpoint.case_differences(path, _resolved(case)))
+    if directory is not None:
+        step = int(saved[1]["step"])
+        files.on_root(grid.comm, lambda: checkpoint.discard_later(Path(directory), step))
     for line in changed:
         console.message(f"restart: the case differs from the checkpoint's: {line}")
     console.message(f"restart from {path}")

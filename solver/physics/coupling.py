@@ -125,8 +125,8 @@ class Coupling:
         return self.grid.integral(self.contact.metal * occupancy) / self.grid.lateral_area
 
     def void_volume(self, lithium: Array) -> float:
-        """int m (1 - xi) dV, m^3 (collective)."""
-        return self.grid.integral(self.contact.metal * (1 - lithium))
+        """int m (1 - a - xi) dV over the impurities' a, m^3; zero in full Li (collective)."""
+        return self.grid.integral(self.contact.metal * (1 - self.impurities - lithium))
 
     def free_energy(self, lithium: Array, occupancy: Array) -> float:
         """F of section "free energy" of the docs, J (collective)."""
