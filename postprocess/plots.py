@@ -127,13 +127,23 @@ def _capacity_axis(axes: Axes, t: Array, capacity: Array) -> None:
 # -- the contact -------------------------------------------------------------------------------------------
 
 
+def _shown(run: Run) -> int:
+    """The snapshot to draw: the one nearest to the smallest contact fraction, the last when no contact was lost."""
+    contact = run.curves["contact_fraction"]
+    if not len(contact) or metrics.minimum_contact_fraction(run.curves) > CONTACT_LOST:
+        return len(run.times) - 1
+    worst = run.curves["time"][int(np.argmin(contact))]
+    return int(np.argmin(np.abs(np.asarray(run.times) - worst)))
+
+
 def _contact(figure: Figure, run: Run) -> None:
-    """The last snapshot near the contact: a map in 2-D and in a section of 3-D, profiles in 1-D."""
-    time = float(run.times[-1])
+    """A snapshot near the contact (see `_shown`): a map in 2-D and in a section of 3-D, profiles in 1-D."""
+    index = _shown(run)
+    time = float(run.times[index])
     factor, unit = _time_unit(time)
     when = f"t = {time * factor:.4g} {unit}"
     if len(run.axes) == 1:
-        _profiles(figure.subplots(), run, when)
+        _profiles(figure.subplots(), run, index, when)
         return
     if absent := sorted({"electrolyte", "lithium", "current_density"} - set(run.fields)):
         figure.text(
@@ -141,13 +151,13 @@ def _contact(figure: Figure, run: Run) -> None:
         )
         return
     section: tuple[int, ...] = ()
-    current = metrics.interface_average(run, run.field("current_density")) * MA_CM2
+    current = metrics.interface_average(run, run.field("current_density", index), index) * MA_CM2
     if len(run.axes) == 3:
         hottest = int(np.argmax(np.max(np.abs(current), axis=0)))
         section = (hottest,)
         when += f", section at y = {run.axes['y'][hottest] * UM:.3g} µm"
-    psi, xi = (_section(run.field(name), section) for name in ("electrolyte", "lithium"))
-    height = _section(metrics.interface_height(run), section) * UM
+    psi, xi = (_section(run.field(name, index), section) for name in ("electrolyte", "lithium"))
+    height = _section(metrics.interface_height(run, index), section) * UM
     current = _section(current, section)
     strip, map_axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 2.6))
     norm = Normalize(*_with_zero(current))
@@ -218,6 +228,7 @@ def _map(axes: Axes, run: Run, psi: Array, xi: Array) -> None:
     axes.legend(handles=patches, loc="lower right", fontsize=8, framealpha=0.9)
 
 
+CONTACT_LOST = 0.99
 NAMES = ("electrolyte", "Li", "void")
 
 
@@ -231,10 +242,10 @@ def _window(run: Run, psi: Array, void: Array) -> tuple[float, float]:
     return max(low - 1.4 * margin, faces[0]), min(high + 0.6 * margin, faces[-1])
 
 
-def _profiles(axes: Axes, run: Run, when: str) -> None:
+def _profiles(axes: Axes, run: Run, index: int, when: str) -> None:
     """The fields along the normal, each where it means something."""
     z = run.axes["z"] * UM
-    fields = {name: run.field(name) for name in PROFILES if name in run.fields}
+    fields = {name: run.field(name, index) for name in PROFILES if name in run.fields}
     psi = fields.get("electrolyte", np.full(len(z), 0.5))
     other = axes.twinx()
     handles = []
