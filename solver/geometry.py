@@ -4,8 +4,8 @@
     m   = max(1 - psi, FLOOR)                                                       weight of the metal side
     |grad psi|                                                                       area of the contact per volume
 
-eta(x, y) is the height of the electrolyte's surface (0 when flat), d its signed distance (exact when flat, first order in the
-slope otherwise). psi is evaluated on the faces; |grad psi| of a cell follows from the differences of its
+eta(x, y) is the height of the electrolyte's surface (0 when flat), d its signed distance (exact when
+flat, first order in the slope otherwise). psi is evaluated on the faces; |grad psi| of a cell follows from the differences of its
 faces, so that over a flat contact the areas of a column of cells add up to exactly its cross-section, and a
 uniform current meets a discretely exact solution of the charge equation.
 
@@ -118,9 +118,7 @@ def face_conductivities(grid: Grid, layers: Layers, contact: Contact) -> list[Ar
     last = grid.dim - 1
     result = []
     for axis in range(grid.dim):
-        if axis == last:
-            s = grid.along(last, across[cells.start : cells.stop + 1])
-        else:
-            s = grid.along(last, along[cells])
+        faces_of_block = across[cells.start : cells.stop + 1]
+        s = grid.along(last, faces_of_block if axis == last else along[cells])
         result.append(s * np.maximum(contact.electrolyte_faces[axis], FLOOR))
     return result

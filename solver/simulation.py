@@ -97,7 +97,7 @@ class Recorder(Protocol):
 
 @dataclass
 class Simulation:
-    """A run. state holds the fields; previous those of the last step (None: no history, as at the start of a segment)."""
+    """A run. state holds the fields; previous those of the last step (None: no history, as when a segment starts)."""
 
     grid: Grid
     model: Model

@@ -2,7 +2,7 @@
 
     div( s psi grad phi ) = |grad psi| [ h(xi) j(phi) + C_dl d_t phi ]
 
-    s psi      conductivity weighted with the electrolyte indicator, S/m      phi  electric potential against the metal, V
+    s psi      conductivity weighted with the electrolyte indicator, S/m    phi  electric potential against the metal, V
     |grad psi| contact area per volume, 1/m                                   j    `kinetics.transfer_current`, A/m^2
     h(xi)      where there is Li at the contact                               C_dl double-layer capacitance, F/m^2
 

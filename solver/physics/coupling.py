@@ -1,16 +1,16 @@
 """One staggered time step: charge -> lattice source and drift -> occupancy -> lithium.
 
 Each sub-problem is implicit in its own field. The transfer current that the charge equation has found is the one
-that the occupancy equation supplies, so every electron is paid for by an atom. Pressure at the contact is the mean field
-p_stack / contact fraction. What staggering leaves open is measured, not assumed:
+that the occupancy equation supplies, so every electron is paid for by an atom. Pressure at the contact is the mean
+field p_stack / contact fraction. What staggering leaves open is measured, not assumed:
 
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / TOLERANCES["lithium"]        (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / TOLERANCES["occupancy"]
                      dt |S* - S(new fields)|                / TOLERANCES["source"]
                      |contact fraction change|              / TOLERANCES["contact"]
 
-The first two are the local truncation error of backward Euler (the prediction is the linear extrapolation of the last two
-time levels); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
+The first two are the local truncation error of backward Euler (the prediction is the linear extrapolation of the
+last two time levels); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Noise:
 
 @dataclass
 class StepResult:
-    """A trial step: its new fields, which solve failed and why ("" if none), its scaled error, what it measured (SI)."""
+    """A trial step: new fields, which solve failed and why ("" if none), scaled error, what it measured (SI)."""
 
     fields: dict[str, Array]
     failed: str
@@ -106,7 +106,8 @@ class Coupling:
     series_resistance: float = 0.0
     noise: Noise | None = None
     timers: Timers = field(default_factory=Timers)
-    history: ClassVar[tuple[str, ...]] = ("lithium", "occupancy", "potential")  # fields whose last time level predicts the next
+    # fields whose last time level predicts the next
+    history: ClassVar[tuple[str, ...]] = ("lithium", "occupancy", "potential")
 
     def __post_init__(self) -> None:
         self.contact_area = self.grid.sum(self.contact.area)

@@ -3,8 +3,8 @@
     m (d_t xi + v.grad xi) = -L dF/dxi
     dF/dxi = m W g'(xi) - div(m kg grad xi) + |grad psi| dg h'(xi) - m A (c - h(xi)) h'(xi)
 
-Symbols: `free_energy`; L mobility, 1/(Pa s); v lattice velocity on the faces, m/s. A flat front under a drive dG (J/m^3)
-moves at exactly 6 lambda L dG. No flux of xi through the box; the wetting energy is a source on the diffuse contact.
+Symbols: `free_energy`; L mobility, 1/(Pa s); v lattice velocity on the faces, m/s. A flat front under a drive dG
+(J/m^3) moves at exactly 6 lambda L dG. No flux of xi through the box; the wetting energy is a source on the diffuse contact.
 v.grad xi is evaluated as div(v xi) - xi div v with the same face values, so a uniform xi stays uniform.
 
 Backward Euler, solved by Newton's method with the exact Jacobian. xi = 1 is an exact stationary point, so full Li
@@ -77,7 +77,7 @@ class LithiumEquation:
         return bulk + contact.area_density * e.wetting * curvature
 
     def growth_rate(self, contact: Contact, lithium: Array, occupancy: Array) -> float:
-        """g_max in 1/s: the fastest growth of a perturbation of dense Li; negative when all of it is stable (collective)."""
+        """g_max in 1/s: fastest growth of a perturbation of dense Li; negative when all is stable (collective)."""
         dense = (contact.metal > 0.5) & (lithium > DENSE)
         deficit = np.where(dense, fe.step(lithium) - occupancy, -np.inf)
         worst = self.grid.max(deficit)

@@ -8,7 +8,8 @@ Vacancies that reach dislocations and boundaries disappear, and with them lattic
     r(p)   = A_cr (p/s)^n + r_lin p,     r, r_plus <= D / (2 lambda^2)            p = max(pressure, 0) in MPa
     A_cr   = A_0 exp(-Q/RT), Norton creep of Li; s strengthening of micron-scale Li; r_lin diffusional creep
 
-The cap keeps the layer sqrt(D/r) wider than the diffuse contact, else the source would sit in the electrolyte's half of it.
+The cap keeps the layer sqrt(D/r) wider than the diffuse contact, else the source would sit in the
+electrolyte's half of it.
 
 Semi-implicit source. Over a step dt the deficit theta = h - c decays by r while everything else (stripping,
 diffusion) feeds it at a rate q known from the last step; the source used is the one of the implicit estimate
@@ -29,7 +30,8 @@ differ; the flow that evens this out within the plane is represented by an excha
 
     Q = -m c (S - s)                            (sums to zero over each plane)
 
-so that a vacancy vanishes where it is, Li is conserved exactly, and dense Li under a uniform current is treated exactly.
+so that a vacancy vanishes where it is, Li is conserved exactly, and dense Li under a uniform current is
+treated exactly.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ MEGAPASCAL = 1e6
 @dataclass(frozen=True)
 class AnnihilationParameters:
     """creep_prefactor 1/s (at MPa^-n), creep_exponent 1, activation_energy J/mol, size_effect_strengthening 1,
-    linear_rate 1/(s MPa), diffusivity m^2/s, width m (lambda), temperature K."""
+    linear_rate 1/(s MPa), diffusivity m^2/s, width m (lambda), temperature K.
+    """
 
     creep_prefactor: float
     creep_exponent: float
