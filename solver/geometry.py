@@ -4,10 +4,10 @@
     m   = max(1 - psi, FLOOR)                                                       weight of the metal side
     |grad psi|                                                                       area of the contact per volume
 
-eta(x, y) is the height of the electrolyte's surface (0 when flat), d its signed distance (exact when
-flat, first order in the slope otherwise). psi is evaluated on the faces; |grad psi| of a cell follows from the differences of its
-faces, so that over a flat contact the areas of a column of cells add up to exactly its cross-section, and a
-uniform current meets a discretely exact solution of the charge equation.
+eta(x, y) is the height of the electrolyte's surface (0 when flat), d its signed distance (exact when flat,
+first order in the slope otherwise). psi is evaluated on the faces; |grad psi| of a cell follows from the
+differences of its faces, so that over a flat contact the areas of a column of cells add up to exactly its
+cross-section, and a uniform current meets a discretely exact solution of the charge equation.
 
 The weights are data of one time level: equations are given the weights they need (a moving collector will change m).
 """

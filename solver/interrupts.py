@@ -1,7 +1,8 @@
 """Requests from outside to a running simulation: signals and the wall-clock limit.
 
-SIGUSR1: write a checkpoint and go on. SIGUSR2, SIGTERM, the wall-clock limit: write a checkpoint and stop. A handler only
-sets a flag; `pending` combines the flags of all ranks once per step, so every rank takes the same decision.
+SIGUSR1: write a checkpoint and go on. SIGUSR2, SIGTERM, the wall-clock limit: write a checkpoint and stop. A
+handler only sets a flag; `pending` combines the flags of all ranks once per step, so every rank takes the
+same decision.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
     m (d_t xi + v.grad xi) = -L dF/dxi
     dF/dxi = m W g'(xi) - div(m kg grad xi) + |grad psi| dg h'(xi) - m A (c - h(xi)) h'(xi)
 
-Symbols: `free_energy`; L mobility, 1/(Pa s); v lattice velocity on the faces, m/s. A flat front under a drive dG
-(J/m^3) moves at exactly 6 lambda L dG. No flux of xi through the box; the wetting energy is a source on the diffuse contact.
-v.grad xi is evaluated as div(v xi) - xi div v with the same face values, so a uniform xi stays uniform.
+Symbols: `free_energy`; L mobility, 1/(Pa s); v lattice velocity on the faces, m/s. A flat front under a drive
+dG (J/m^3) moves at exactly 6 lambda L dG. No flux of xi through the box; the wetting energy is a source on
+the diffuse contact. v.grad xi is evaluated as div(v xi) - xi div v with the same face values, so a uniform xi
+stays uniform.
 
 Backward Euler, solved by Newton's method with the exact Jacobian. xi = 1 is an exact stationary point, so full Li
 would never open a void: xi is kept below 1 - a(x) with a static field a (impurities), and the step obeys

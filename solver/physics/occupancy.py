@@ -8,8 +8,9 @@
     j      transfer current density, A/m^2               Q   exchange of Li within a plane (see `vacancies`), 1/s
     c - h  chemical potential over A
 
-Bottom: a Li reservoir, c = h (= 1 in dense Li); elsewhere no flux. Linear in c; the unknown is the change over the
-step, backward Euler. What crossed the bottom is returned, so the inventory int m c closes to the accuracy of the solver.
+Bottom: a Li reservoir, c = h (= 1 in dense Li); elsewhere no flux. Linear in c; the unknown is the change
+over the step, backward Euler. What crossed the bottom is returned, so the inventory int m c closes to the
+accuracy of the solver.
 """
 
 from __future__ import annotations
