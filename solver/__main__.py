@@ -90,7 +90,10 @@ def run(
 
     comm = MPI.COMM_WORLD
     prepare = lambda: _prepare(case, output, set_ or [], restart, wall, force)  # noqa: E731
-    raise typer.Exit(_on_all_ranks(comm, lambda: _run(comm, prepare, restart, started)))
+    code = _on_all_ranks(comm, lambda: _run(comm, prepare, restart, started))
+    if code not in (0, EXIT_ERROR):
+        comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
+    raise typer.Exit(code)
 
 
 def _run(comm: MPI.Comm, prepare: Callable[[], _Job], restart: str | None, started: float) -> int:

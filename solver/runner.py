@@ -157,4 +157,5 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str) ->
         capacity=p.charge,
         lithium_error=simulation.lithium_error(),
         cells=list(simulation.grid.shape),
+        warnings=p.warnings,
     )

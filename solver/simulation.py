@@ -32,6 +32,7 @@ class StepOutcome(Protocol):
     failed: str
     error: float
     measured: dict[str, float]
+    warning: str
 
 
 class Model(Protocol):
@@ -79,6 +80,7 @@ class Progress:
     outputs: int = 0
     wall: float = 0.0
     measured: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Recorder(Protocol):
@@ -236,6 +238,9 @@ class Simulation:
         p.charge_passed += abs(measured["charge"])
         p.bottom_inflow += measured["bottom_inflow"]
         p.measured = dict(measured)
+        if outcome.warning and outcome.warning not in p.warnings:
+            p.warnings.append(outcome.warning)
+            self.recorder.message(f"warning: t = {time:.6g} s: {outcome.warning}")
 
     def _after_step(self, segment: Segment, segment_state: SegmentState) -> str:
         """Ends of the segment and of the run."""

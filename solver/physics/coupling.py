@@ -63,6 +63,7 @@ class StepResult:
     failed: str
     error: float
     measured: dict[str, float] = field(default_factory=dict)
+    warning: str = ""
 
 
 def _failure(name: str, outcome: Outcome) -> StepResult:
@@ -274,7 +275,16 @@ class Coupling:
         measured["krylov"] = (
             charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations
         )
-        return StepResult(fields, "", error, measured)
+        return StepResult(fields, "", error, measured, self._warning(pressure))
+
+    def _warning(self, pressure: float) -> str:
+        """What a user must know of the validity of this step."""
+        if self.annihilation.uncapped_rate(pressure) <= self.annihilation.largest_rate:
+            return ""
+        return (
+            f"the annihilation rate r(p) has reached its cap D/(2 lambda^2) = {self.annihilation.largest_rate:.3g} 1/s: "
+            "the result depends on interface.width; a smaller one raises the cap"
+        )
 
     def _largest(self, values: Array) -> float:
         return max(self.grid.max(np.abs(values[self._significant])), 0.0)

@@ -19,9 +19,7 @@ def observed_orders(sizes: Sequence[float], errors: Sequence[float]) -> np.ndarr
     return np.diff(np.log(e)) / np.diff(np.log(h))
 
 
-def assert_order(
-    sizes: Sequence[float], errors: Sequence[float], expected: float, tolerance: float = 0.1
-) -> None:
+def assert_order(sizes: Sequence[float], errors: Sequence[float], expected: float, tolerance: float = 0.1) -> None:
     """Every pair of successive sizes must show the expected order, within the tolerance, from both sides."""
     orders = observed_orders(sizes, errors)
     assert np.all(np.abs(orders - expected) <= tolerance), (
