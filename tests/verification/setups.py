@@ -1,0 +1,96 @@
+"""Common parts of the verification tests: small cases, bulk metal without a contact, runs that keep their fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solver.build import make_grid, make_simulation
+from solver.case import Case
+from solver.geometry import Contact
+from solver.grid import Array, Grid
+from solver.interrupts import Interrupts
+from solver.output.log import Console
+from solver.output.recorder import MemoryRecorder
+from solver.physics import free_energy as fe
+from solver.physics.coupling import Coupling
+from solver.physics.lithium import LithiumEquation
+from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
+from solver.simulation import Simulation
+
+GAMMA = 0.5  # J/m^2
+VOLUME_PER_CHARGE = 13.0e-6 / 96485.33212  # Omega/F, m^3/C
+NO_STIFFNESS = 1e12  # as critical vacancy fraction: A = gamma/(lambda theta_c) is negligible
+
+
+def bulk_metal(grid: Grid) -> Contact:
+    """The whole box is metal side: m = 1, no electrolyte, no contact."""
+    faces = []
+    for axis in range(grid.dim):
+        shape = list(grid.local_shape)
+        shape[axis] += 1
+        faces.append(np.ones(shape))
+    zero, one = np.zeros(grid.local_shape), np.ones(grid.local_shape)
+    return Contact(zero, [1 - f for f in faces], one, faces, zero, zero)
+
+
+def at_rest(grid: Grid) -> list[Array]:
+    """No velocity."""
+    return [np.zeros((1,) * grid.dim)] * grid.dim
+
+
+def energy(width: float, theta_c: float = NO_STIFFNESS, degrees: float = 90.0) -> fe.EnergyParameters:
+    """Free energy of Li with gamma = 0.5 J/m^2."""
+    return fe.EnergyParameters(GAMMA, width, float(np.radians(degrees)), theta_c)
+
+
+def relax(
+    lithium: LithiumEquation,
+    occupancy: OccupancyBalance,
+    contact: Contact,
+    fields: tuple[Array, Array],
+    dt: float,
+    steps: int,
+) -> tuple[Array, Array]:
+    """xi and c after `steps` steps of the coupled occupancy and lithium equations: no current, no drift."""
+    grid, (xi, c) = lithium.grid, fields
+    still, none = at_rest(grid), np.zeros(grid.local_shape)
+    for _ in range(steps):
+        moved = occupancy.step(c, contact.metal, contact, xi, fe.step(xi), still, none, dt)
+        formed = lithium.step(xi, contact, moved.occupancy, still, dt)
+        assert moved.outcome.converged and formed.outcome.converged
+        xi, c = formed.lithium, moved.occupancy
+    return xi, c
+
+
+def closed_metal(grid: Grid, diffusivity: float, surface_diffusivity: float, width: float) -> OccupancyBalance:
+    """The occupancy equation without a reservoir: the amount of Li is conserved."""
+    return OccupancyBalance(grid, DiffusionParameters(diffusivity, surface_diffusivity, width), 1e-11, reservoir=False)
+
+
+def make_case(sections: dict[str, Any], protocol: list[dict[str, Any]]) -> Case:
+    """A case from its sections, as in a case file."""
+    return Case.model_validate({"schema_version": 1, **sections, "protocol": protocol})
+
+
+def prepare(case: Case) -> tuple[Simulation, Coupling]:
+    """A simulation before its first step, and its physics."""
+    grid = make_grid(case)
+    simulation = make_simulation(case, grid, MemoryRecorder(grid.comm, Console(grid.comm, False, "test")))
+    simulation.begin()
+    assert isinstance(simulation.model, Coupling)
+    return simulation, simulation.model
+
+
+def finish(simulation: Simulation) -> str:
+    """Run to the end; the reason for stopping."""
+    with Interrupts(simulation.grid.comm) as interrupts:
+        reason, _ = simulation.run(interrupts)
+    return reason
+
+
+def curves(simulation: Simulation) -> dict[str, np.ndarray]:
+    """The columns of the log so far."""
+    assert isinstance(simulation.recorder, MemoryRecorder)
+    return simulation.recorder.curves()
