@@ -124,6 +124,11 @@ def _run(comm: MPI.Comm, prepare: Callable[[], _Job], restart: str | None, start
         if comm.rank == 0:
             _complain(str(error))
         return EXIT_FAILED if isinstance(error, SolveFailed) else EXIT_BAD_INPUT
+    if comm.rank == 0:
+        try:
+            print(f"curves and contact: {_draw(job.directory)}", file=sys.stderr)
+        except _BadInput as error:  # for example stopped before the first step: nothing to draw
+            print(f"no picture: {error}", file=sys.stderr)
     return int(result.exit_code)
 
 
@@ -235,17 +240,18 @@ def info(directory: DirectoryArgument) -> None:
 @app.command()
 def plot(directory: DirectoryArgument) -> None:
     """Draw the curves and the contact of a run into its directory."""
+    print(_or_exit(lambda: _draw(directory)))
 
-    def draw() -> Path:
-        from postprocess.plots import plot_run
-        from postprocess.reader import ResultsError
 
-        try:
-            return plot_run(directory)
-        except ResultsError as error:
-            raise _BadInput(str(error)) from None
+def _draw(directory: Path) -> Path:
+    """Draw curves.png of a run. Raises _BadInput when there is nothing to draw."""
+    from postprocess.plots import plot_run
+    from postprocess.reader import ResultsError
 
-    print(_or_exit(draw))
+    try:
+        return plot_run(directory)
+    except ResultsError as error:
+        raise _BadInput(str(error)) from None
 
 
 def _summary(directory: Path) -> list[tuple[str, str]]:
