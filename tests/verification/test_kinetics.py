@@ -1,0 +1,116 @@
+"""Charge transfer at the contact against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solver.physics.constants import FARADAY, GAS_CONSTANT
+from solver.physics.kinetics import (
+    KineticsParameters,
+    anodic_availability,
+    equilibrium_potential,
+    transfer_current,
+)
+
+THERMAL = GAS_CONSTANT * 298.15 / FARADAY
+OMEGA = 13.0e-6
+I0 = 25.0
+POTENTIALS = np.array([-0.2, -0.08, -0.01, -1e-4, 0.0, 1e-4, 0.01, 0.08, 0.2])
+
+
+def parameters(anodic: float = 0.5, film: float = 0.0) -> KineticsParameters:
+    return KineticsParameters(anodic, 298.15, OMEGA, film)
+
+
+def current(p: KineticsParameters, phi: np.ndarray, rest: float = 0.0, available: float = 1.0):
+    ones = np.ones_like(phi)
+    return transfer_current(p, phi, rest * ones, I0 * ones, available * ones)
+
+
+def central_difference(p: KineticsParameters, phi: np.ndarray, **options: float) -> np.ndarray:
+    e = 1e-6
+    return (current(p, phi + e, **options)[0] - current(p, phi - e, **options)[0]) / (2 * e)
+
+
+def test_symmetric_transfer_is_a_hyperbolic_sine():
+    """alpha = 1/2: j = 2 i0 sinh(F eta / 2RT), positive plates; slope i0 F/RT at equilibrium."""
+    j, slope = current(parameters(), POTENTIALS)
+    np.testing.assert_allclose(j, 2 * I0 * np.sinh(POTENTIALS / (2 * THERMAL)), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(slope, I0 / THERMAL * np.cosh(POTENTIALS / (2 * THERMAL)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("anodic", [0.2, 0.5, 0.7])
+def test_tafel_slopes(anodic):
+    """Far from equilibrium d ln|j| / d eta = alpha_c F/RT when plating, -alpha_a F/RT when stripping."""
+    j, slope = current(parameters(anodic), np.array([0.6, -0.6]))
+    np.testing.assert_allclose(slope / j, [(1 - anodic) / THERMAL, -anodic / THERMAL], rtol=1e-4)
+    assert j[0] > 0 > j[1]
+
+
+@pytest.mark.parametrize("anodic", [0.2, 0.5])
+@pytest.mark.parametrize("film", [0.0, 1e-3, 1.0])
+@pytest.mark.parametrize("available", [1.0, 0.3, 0.0])
+def test_the_slope_is_the_derivative(anodic, film, available):
+    """dj/dphi against central differences, with and without a film, also where Li runs out."""
+    p = parameters(anodic, film)
+    _, slope = current(p, POTENTIALS, available=available)
+    np.testing.assert_allclose(slope, central_difference(p, POTENTIALS, available=available), rtol=1e-6)
+
+
+def test_beyond_the_largest_exponent_the_current_goes_on_linearly():
+    """Continuous with its slope, monotone and finite at potentials no cell has."""
+    p = parameters()
+    phi = np.array([-50.0, -5.0, 5.0, 50.0])
+    j, slope = current(p, phi)
+    assert np.all(np.isfinite(j)) and np.all(np.diff(j) > 0) and np.all(slope > 0)
+    edge = 60 * 2 * THERMAL
+    below, above = current(p, np.array([edge * (1 - 1e-9), edge * (1 + 1e-9)]))[0]
+    assert above / below == pytest.approx(1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("film", [1e-4, 3e-3, 10.0])
+def test_the_current_behind_a_film_is_the_root(film):
+    """phi = j R + (2RT/F) asinh(j / 2 i0), R from 0.1 to 1e4 times the charge-transfer resistance, to +-1 V."""
+    phi = np.concatenate([POTENTIALS, [-1.0, 1.0]])
+    j, _ = current(parameters(film=film), phi)
+    np.testing.assert_allclose(j * film + 2 * THERMAL * np.arcsinh(j / (2 * I0)), phi, rtol=1e-9, atol=1e-13)
+
+
+def test_a_thick_film_is_ohmic():
+    """R much larger than RT/(F i0): j R = phi - (2RT/F) asinh(j/2 i0), hardly any overpotential."""
+    j, slope = current(parameters(film=100.0), np.array([0.1]))
+    assert j[0] == pytest.approx(0.1 / 100.0, rel=2e-5)
+    assert slope[0] == pytest.approx(1 / 100.0, rel=2e-5)
+
+
+def test_equilibrium_potential_of_vacancies_and_pressure():
+    """E = (Omega/F) (A (c - h) + s_n - p_stack): 7.42 MPa per mV; vacancies make the metal less noble for plating."""
+    p = parameters()
+    assert equilibrium_potential(p, 0.0, np.ones(1), np.ones(1), 7.42e6)[0] == pytest.approx(1e-3, rel=1e-3)
+    stiffness = 0.5 / (100e-9 * 0.1)  # gamma / (lambda theta_c)
+    vacancies = equilibrium_potential(p, stiffness, np.array([0.9]), np.ones(1), 0.0)
+    assert vacancies[0] == pytest.approx(-OMEGA / FARADAY * 5e7 * 0.1)
+    # at that potential nothing flows
+    j, _ = current(p, vacancies, rest=vacancies[0])
+    assert j[0] == 0.0
+
+
+def test_the_clip_does_not_shift_the_equilibrium():
+    """q = clip(20 c/h, 0, 1) is 1 unless less than 1/20 of the Li is left, so j = 0 at phi = E for all c/h >= 0.05."""
+    h = np.array([1.0, 1.0, 1.0, 0.5, 0.02])
+    c = np.array([1.0, 0.9, 0.05, 0.025, 0.02])
+    q = anodic_availability(c, h)
+    np.testing.assert_array_equal(q, 1.0)
+    rest = equilibrium_potential(parameters(), 5e7, c, h, 0.0)
+    j, _ = transfer_current(parameters(), rest, rest, np.full(5, I0), q)
+    np.testing.assert_array_equal(j, 0.0)
+
+
+def test_no_li_no_stripping():
+    """Without Li (c <= 0, slightly negative in a void) the anodic branch vanishes, the cathodic one stays."""
+    q = anodic_availability(np.array([0.0, -0.05, 0.0, 0.01]), np.array([1.0, 1e-3, 0.0, 1.0]))
+    np.testing.assert_allclose(q, [0.0, 0.0, 0.0, 0.2])
+    j, _ = current(parameters(), np.array([-0.1, 0.1]), available=0.0)
+    assert 0 < j[0] < 0.2 * I0  # only the little that plating still gives
+    assert j[1] == pytest.approx(I0 * np.exp(0.05 / THERMAL))
