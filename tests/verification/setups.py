@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from mpi4py import MPI
 
 from solver.build import make_grid, make_simulation
 from solver.case import Case
@@ -69,6 +71,20 @@ def closed_metal(grid: Grid, diffusivity: float, surface_diffusivity: float, wid
     return OccupancyBalance(grid, DiffusionParameters(diffusivity, surface_diffusivity, width), 1e-11, reservoir=False)
 
 
+class FieldRecorder(MemoryRecorder):
+    """Keeps the snapshots too: time and fields of each."""
+
+    def __init__(self, comm: MPI.Comm):
+        super().__init__(comm, Console(comm, False, "test"))
+        self.snapshots: list[tuple[float, dict[str, Array]]] = []
+
+    def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
+        self.snapshots.append((time, {name: values.copy() for name, values in fields.items()}))
+
+    def message(self, text: str) -> None:
+        """Nothing is said."""
+
+
 def make_case(sections: dict[str, Any], protocol: list[dict[str, Any]]) -> Case:
     """A case from its sections, as in a case file."""
     return Case.model_validate({"schema_version": 1, **sections, "protocol": protocol})
@@ -77,7 +93,7 @@ def make_case(sections: dict[str, Any], protocol: list[dict[str, Any]]) -> Case:
 def prepare(case: Case) -> tuple[Simulation, Coupling]:
     """A simulation before its first step, and its physics."""
     grid = make_grid(case)
-    simulation = make_simulation(case, grid, MemoryRecorder(grid.comm, Console(grid.comm, False, "test")))
+    simulation = make_simulation(case, grid, FieldRecorder(grid.comm))
     simulation.begin()
     assert isinstance(simulation.model, Coupling)
     return simulation, simulation.model
@@ -92,5 +108,10 @@ def finish(simulation: Simulation) -> str:
 
 def curves(simulation: Simulation) -> dict[str, np.ndarray]:
     """The columns of the log so far."""
-    assert isinstance(simulation.recorder, MemoryRecorder)
-    return simulation.recorder.curves()
+    return recorder_of(simulation).curves()
+
+
+def recorder_of(simulation: Simulation) -> FieldRecorder:
+    """Where the rows and the snapshots are."""
+    assert isinstance(simulation.recorder, FieldRecorder)
+    return simulation.recorder

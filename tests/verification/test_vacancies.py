@@ -1,0 +1,165 @@
+"""Vacancy layer, drift, creation of planes and conservation of Li, in 1-D through the whole coupled step.
+
+Stripping at j feeds vacancies to the contact; they diffuse into the Li and annihilate at the rate r. For a small
+vacancy fraction theta = 1 - c the steady layer solves D theta'' = r theta:
+
+    theta = theta_s exp(z/d),   d = sqrt(D/r),   theta_s = (Omega/F) j/sqrt(D r),   drift velocity = (Omega/F) j
+
+The contact is diffuse over lambda << d. Beyond a few lambda from it theta is the exponential of the bulk, which is
+fitted between 3 d and 8 lambda below the contact and extrapolated to z = 0; what differs from the sharp contact is of
+the order (lambda/d)^2, and of the order theta_s because theta is not infinitely small.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from solver.case import Case
+from solver.grid import Grid
+from solver.physics import vacancies
+from solver.physics.coupling import Coupling
+from solver.simulation import Simulation
+from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of
+
+DIFFUSIVITY = 1.35e-14  # m^2/s
+RATE = 0.0135  # 1/s
+DEPTH = np.sqrt(DIFFUSIVITY / RATE)  # 1 um
+WIDTH = DEPTH / 20  # lambda
+CURRENT = 0.5  # A/m^2: theta_s = 0.005
+PRESSURE = 3e6  # Pa
+
+
+def layer_case(direction: str = "strip", rate: float = RATE, **time: Any) -> Case:
+    """1-D, Li 14 d deep, a rate of annihilation that is linear in the pressure."""
+    duration = time.pop("duration", 1500)
+    return make_case(
+        {
+            "domain": {"dimension": 1, "lithium_thickness": f"{14 * DEPTH} m"},
+            "electrolyte": [{"thickness": "1 um"}],
+            "interface": {"width": f"{WIDTH} m"},
+            "grid": {"fine_depth": f"{DEPTH} m", "max_spacing": f"{0.25 * DEPTH} m", "growth": 1.05},
+            "lithium": {
+                "diffusivity": f"{DIFFUSIVITY} m^2/s",
+                "creep_prefactor": "1e-30 1/s",
+                "linear_annihilation_rate": f"{rate / PRESSURE} 1/(s*Pa)",
+                "defect_amplitude": 1e-6,
+            },
+            "drive": {"stack_pressure": f"{PRESSURE} Pa", "current_density": f"{CURRENT} A/m^2"},
+            "solver": {"tolerance": 1e-12},
+            "time": {"max_step": "30 s", **time},
+            "output": {"interval": "250 s"},
+        },
+        [{"kind": "galvanostatic", "direction": direction, "duration": f"{duration} s"}],
+    )
+
+
+@pytest.fixture(scope="module")
+def stripped() -> tuple[Simulation, Coupling]:
+    """The layer after 20 times 1/r."""
+    simulation, model = prepare(layer_case())
+    assert finish(simulation) == "protocol finished"
+    return simulation, model
+
+
+def fitted_layer(simulation: Simulation, depth: float = DEPTH) -> tuple[float, float]:
+    """Depth of the layer (m) and its fraction at z = 0, from the logarithm of theta in the bulk."""
+    z = simulation.grid.centres[-1]
+    bulk = (z > -3 * depth) & (z < -8 * WIDTH)
+    slope, intercept = np.polyfit(z[bulk], np.log(1 - simulation.state["occupancy"][bulk]), 1)
+    return 1 / slope, np.exp(intercept)
+
+
+def vacancy_content(grid: Grid, model: Coupling, occupancy: np.ndarray) -> float:
+    """int m (1 - c) dz, m."""
+    return grid.integral(model.contact.metal * (1 - occupancy)) / grid.lateral_area
+
+
+def test_layer_depth_and_surface_fraction(stripped) -> None:
+    """d = sqrt(D/r) and theta_s = (Omega j/F)/sqrt(D r), both within 1 % (lambda/d = 1/20, theta_s = 0.005)."""
+    depth, fraction = fitted_layer(stripped[0])
+    assert depth == pytest.approx(DEPTH, rel=0.01)
+    assert fraction == pytest.approx(VOLUME_PER_CHARGE * CURRENT / np.sqrt(DIFFUSIVITY * RATE), rel=0.01)
+
+
+def test_metal_drifts_up_by_what_is_stripped(stripped) -> None:
+    """In the steady state the velocity at the bottom is (Omega/F) j to 1e-5: every vacancy becomes a vanished plane."""
+    assert curves(stripped[0])["drift_velocity"][-1] == pytest.approx(VOLUME_PER_CHARGE * CURRENT, rel=1e-5)
+
+
+def test_vacancy_content_is_steady(stripped) -> None:
+    """int m (1 - c) is theta_s d within 1 % and changes by less than 1e-5 of itself between 17 and 20 filling times."""
+    simulation, model = stripped
+    content = [
+        vacancy_content(simulation.grid, model, fields["occupancy"])
+        for time, fields in recorder_of(simulation).snapshots
+        if time > 1200
+    ]
+    assert content[-1] == pytest.approx(VOLUME_PER_CHARGE * CURRENT / RATE, rel=0.01)
+    assert content[-1] == pytest.approx(content[0], rel=1e-5)
+
+
+def test_lithium_is_conserved(stripped) -> None:
+    """Change of int m c = (Omega/F) charge + inflow at the bottom, relative to the Li stripped: 1e-9."""
+    assert stripped[0].lithium_error() < 1e-9
+
+
+def test_plating_creates_planes() -> None:
+    """Plating pushes the metal down at (Omega/F) j to 1e-5 and c stays near 1: c - 1 = (Omega j/F) sqrt(2) lambda/D."""
+    simulation, _ = prepare(layer_case("plate", duration=300))
+    finish(simulation)
+    drift = VOLUME_PER_CHARGE * CURRENT
+    metal = simulation.grid.centres[-1] < 0
+    excess = simulation.state["occupancy"][metal] - 1
+    assert curves(simulation)["drift_velocity"][-1] == pytest.approx(-drift, rel=1e-5)
+    assert 0 < excess.max() < 1.5 * drift * np.sqrt(2) * WIDTH / DIFFUSIVITY
+    assert excess.max() < 1e-3
+    assert simulation.lithium_error() < 1e-9
+
+
+def test_large_steps_are_stable_and_reach_the_same_steady_state(stripped) -> None:
+    """Fixed steps with r dt = 10: the semi-implicit source neither oscillates nor shifts the layer."""
+    simulation, _ = prepare(layer_case(fixed_step=f"{10 / RATE} s", max_step="1 h", duration=50 / RATE * 10))
+    finish(simulation)
+    theta, reference = (1 - s.state["occupancy"] for s in (simulation, stripped[0]))
+    metal = simulation.grid.centres[-1] < -4 * WIDTH
+    np.testing.assert_allclose(theta[metal], reference[metal], atol=1e-4 * reference.max())
+    drift = curves(simulation)["drift_velocity"]
+    assert np.all(drift[1:] > 0)  # the first step begins without vacancies
+    assert drift[-1] == pytest.approx(VOLUME_PER_CHARGE * CURRENT, rel=1e-5)
+
+
+def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
+    """theta' = q - k theta with S* over steps of k dt = 0.01 ... 1000 goes monotonically to theta = q/k, S = -q."""
+    k, feed = 2.0, 0.01
+    for steps in (0.01, 1.0, 10.0, 1000.0):
+        dt, theta, learned = steps / k, np.zeros(1), np.zeros(1)
+        history = []
+        for _ in range(4000 if steps < 0.1 else 60):
+            source = vacancies.plane_source(np.ones(1), np.ones(1), theta, learned, k, k, dt)
+            new = theta + dt * (feed + source)
+            learned = (new - theta) / dt - source
+            theta = new
+            history.append(theta[0])
+        assert history[-1] == pytest.approx(feed / k, rel=1e-6)
+        assert source[0] == pytest.approx(-feed, rel=1e-6)
+        assert np.all(np.diff(history[1:]) > -1e-15) or np.all(np.diff(history[1:]) < 1e-15)
+
+
+def test_rate_of_annihilation_and_its_cap() -> None:
+    """r(p) = A_cr (p/s)^n + r_lin p, at most D/(2 lambda^2), reached at 10 MPa (200 nm) and 12.6 MPa (100 nm)."""
+    for width, pressure_of_cap in ((200e-9, 10.0e6), (100e-9, 12.6e6)):
+        p = vacancies.AnnihilationParameters(4.25e4, 6.6, 37e3, 7.0, 1.6e-4, DIFFUSIVITY, width, 298.15)
+        cap = DIFFUSIVITY / (2 * width**2)
+        assert p.largest_rate == pytest.approx(cap)
+        reached = brentq(lambda pressure, p=p: p.uncapped_rate(pressure) - p.largest_rate, 1e6, 30e6)
+        assert reached == pytest.approx(pressure_of_cap, rel=0.03)
+        assert p.rate(30e6) == cap
+        assert p.rate(-1e6) == 0.0
+        creep = 4.25e4 * np.exp(-37e3 / (8.314462618 * 298.15)) * (3 / 7) ** 6.6
+        assert p.rate(3e6) == pytest.approx(creep + 3 * 1.6e-4, rel=1e-12)
+    assert np.sqrt(DIFFUSIVITY / p.rate(3e6)) == pytest.approx(5.0e-6, rel=0.02)
+    assert np.sqrt(DIFFUSIVITY / p.rate(7e6)) == pytest.approx(0.95e-6, rel=0.02)
