@@ -231,3 +231,10 @@ class Grid:
             row[self.owned[-1]] = np.broadcast_to(v, self.local_shape).sum(axis=lateral)
         self.comm.Allreduce(MPI.IN_PLACE, rows, MPI.SUM)
         return rows
+
+    def column_sums(self, values: Array) -> Array:
+        """Sums along the normal: one value for each column of cells of the whole grid, same on all ranks."""
+        columns = np.zeros(self.shape[:-1])
+        columns[self.owned[:-1]] += values.sum(axis=-1)
+        self.comm.Allreduce(MPI.IN_PLACE, columns, MPI.SUM)
+        return columns

@@ -243,7 +243,8 @@ class Coupling:
             velocity = [self._still] * (self.grid.dim - 1) + [v]
 
         with self.timers("occupancy"):
-            supply = self.contact.area_density * h * j * self.kinetics.volts_per_pascal + exchange
+            transfer = self.contact.area_density * h * j
+            supply = transfer * self.kinetics.volts_per_pascal + exchange
             moved = self.occupancy.step(c, m, self.contact, xi, h, velocity, supply, dt)
         if not moved.outcome.converged:
             return _failure("occupancy", moved.outcome)
@@ -260,31 +261,34 @@ class Coupling:
         feed = (deficit - (h - c)) / dt - source
         fields = {"lithium": xi_new, "occupancy": c_new, "potential": phi, "feed": feed}
         weight = dt / (2 * dt + dt_previous) if previous is not None else 0.5
+        source_error = source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, rate, creation)
+        contact = self.contact_fraction(xi_new)
         errors = {
             "lithium": weight * self._largest(xi_new - predict("lithium", xi)),
             "occupancy": weight * self._largest(c_new - predict("occupancy", c)),
-            "source": dt
-            * self._largest(
-                source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, rate, creation)
-            ),
-            "contact": abs(self.contact_fraction(xi_new) - fraction),
+            "source": dt * self._largest(source_error),
+            "contact": abs(contact - fraction),
         }
         error = max(e / TOLERANCES[name] for name, e in errors.items())
-        measured = self._measure(fields, charge, j, drift, pressure, excess, moved.bottom_inflow * dt, dt)
-        measured["newton"] = charge.newton + formed.newton
-        measured["krylov"] = (
-            charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations
-        )
+        measured = {
+            **self._measure(fields, charge, transfer),
+            "contact_fraction": contact,
+            "contact_pressure": pressure,
+            "excess_pressure": excess,
+            "drift_velocity": drift,
+            "charge": charge.applied / self.grid.lateral_area * dt,
+            "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * dt,
+            "newton": charge.newton + formed.newton,
+            "krylov": charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations,
+        }
         return StepResult(fields, "", error, measured, self._warning(pressure))
 
     def _warning(self, pressure: float) -> str:
         """What a user must know of the validity of this step."""
         if self.annihilation.uncapped_rate(pressure) <= self.annihilation.largest_rate:
             return ""
-        return (
-            f"the annihilation rate r(p) has reached its cap D/(2 lambda^2) = {self.annihilation.largest_rate:.3g} 1/s: "
-            "the result depends on interface.width; a smaller one raises the cap"
-        )
+        cap = f"D/(2 lambda^2) = {self.annihilation.largest_rate:.3g} 1/s"
+        return f"r(p) has reached its cap {cap}: the result depends on interface.width; a smaller one raises the cap"
 
     def _largest(self, values: Array) -> float:
         return max(self.grid.max(np.abs(values[self._significant])), 0.0)
@@ -299,33 +303,20 @@ class Coupling:
         kicks = random_fields.normal(n.seed, step_number, ids)
         return n.amplitude * self.contact.metal * np.sqrt(variance) * kicks
 
-    def _measure(
-        self,
-        fields: Mapping[str, Array],
-        charge: ChargeOutcome,
-        j: Array,
-        drift: float,
-        pressure: float,
-        excess: float,
-        bottom: float,
-        dt: float,
-    ) -> dict[str, float]:
+    def _measure(self, fields: Mapping[str, Array], charge: ChargeOutcome, transfer: Array) -> dict[str, float]:
+        """Integral quantities of a step, per lateral area (collective). transfer: current per volume, A/m^3."""
         area = self.grid.lateral_area
-        h = fe.step(fields["lithium"])
-        applied = charge.applied / area
-        touching = self._near_contact & (h > 0.5)
-        largest = self.grid.max(np.abs(j[touching]))
         return {
-            "current_density": applied,
+            "current_density": charge.applied / area,
             "voltage": charge.voltage,
-            "contact_fraction": self.contact_fraction(fields["lithium"]),
-            "void_volume": self.void_volume(fields["lithium"]) / area,
-            "local_current_max_ratio": largest / abs(applied) if applied and np.isfinite(largest) else 0.0,
-            "contact_pressure": pressure,
-            "excess_pressure": excess,
-            "drift_velocity": drift,
             "charge_error": charge.error,
-            "charge": applied * dt,
-            "bottom_inflow": bottom / area,
+            "void_volume": self.void_volume(fields["lithium"]) / area,
             "inventory": self.inventory(fields["occupancy"]),
+            "local_current_max_ratio": self._hot_spot(transfer) if charge.applied else 0.0,
         }
+
+    def _hot_spot(self, transfer: Array) -> float:
+        """Largest over mean of the current that passes the contact in one column of cells (collective)."""
+        columns = self.grid.column_sums(transfer * self.grid.spacing[-1])
+        mean = self.grid.integral(transfer) / self.grid.lateral_area
+        return float(np.max(np.abs(columns)) / abs(mean)) if mean else 0.0
