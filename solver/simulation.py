@@ -74,7 +74,8 @@ class Progress:
     segment_charge: float = 0.0
     segment_state: dict[str, str] = field(default_factory=START.to_json)
     charge: float = 0.0
-    charge_passed: float = 0.0
+    transferred_charge: float = 0.0
+    transferred_magnitude: float = 0.0
     inventory_start: float = 0.0
     bottom_inflow: float = 0.0
     outputs: int = 0
@@ -235,7 +236,8 @@ class Simulation:
         p.segment_time += dt
         p.charge += measured["charge"]
         p.segment_charge += measured["charge"]
-        p.charge_passed += abs(measured["charge"])
+        p.transferred_charge += measured["transferred_charge"]
+        p.transferred_magnitude += abs(measured["transferred_charge"])
         p.bottom_inflow += measured["bottom_inflow"]
         p.measured = dict(measured)
         if outcome.warning and outcome.warning not in p.warnings:
@@ -279,11 +281,11 @@ class Simulation:
     def lithium_error(self) -> float:
         """Change of inventory minus supply, relative to the Li that has passed the contact."""
         p = self.progress
-        if p.charge_passed == 0.0:
+        if p.transferred_magnitude == 0.0:
             return 0.0
         gained = p.measured["inventory"] - p.inventory_start
-        supplied = self.volume_per_charge * p.charge + p.bottom_inflow
-        return abs(gained - supplied) / (self.volume_per_charge * p.charge_passed)
+        supplied = self.volume_per_charge * p.transferred_charge + p.bottom_inflow
+        return abs(gained - supplied) / (self.volume_per_charge * p.transferred_magnitude)
 
     def row(self) -> dict[str, float | str]:
         """The present line of the log."""

@@ -270,13 +270,16 @@ class Coupling:
             "contact": abs(contact - fraction),
         }
         error = max(e / TOLERANCES[name] for name, e in errors.items())
+        applied = charge.applied * dt / self.grid.lateral_area
+        stored = self.capacitance * self.grid.sum(area * (phi - phi_old)) / self.grid.lateral_area
         measured = {
             **self._measure(fields, charge, transfer),
             "contact_fraction": contact,
             "contact_pressure": pressure,
             "excess_pressure": excess,
             "drift_velocity": drift,
-            "charge": charge.applied / self.grid.lateral_area * dt,
+            "charge": applied,
+            "transferred_charge": applied - stored,
             "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * dt,
             "newton": charge.newton + formed.newton,
             "krylov": charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations,
