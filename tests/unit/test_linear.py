@@ -1,0 +1,151 @@
+"""Linear solves: right answers, preconditioners that are kept while they pay, iterations that do not grow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solver.geometry import Layers, face_conductivities, make_contact
+from solver.grid import Grid
+from solver.linear import LinearSolver
+from solver.operators import Stencil, apply_stencil, conductance, face_mean, hybrid_weight
+
+
+def unit_grid(dim: int, n: int) -> Grid:
+    s = np.linspace(0.0, 1.0, n + 1)
+    return Grid([s] * (dim - 1) + [s + 0.2 * s * (1 - s)], [True] * (dim - 1))
+
+
+def diffusion(grid: Grid, coefficient: float = 1.0, inertia: float = 1.0) -> Stencil:
+    stencil = Stencil(grid)
+    for axis in range(grid.dim):
+        stencil.add_conductance(axis, conductance(grid, axis, coefficient * np.ones(())))
+    stencil.diagonal[...] += inertia * grid.volume
+    return stencil
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("periodic", [True, False])
+def test_the_matrix_is_the_stencil(dim, periodic):
+    """The assembled matrix times a vector is `apply_stencil`, with random rows, also on 4 and 5 cells."""
+    rng = np.random.default_rng(dim)
+    grid = Grid([np.linspace(0, 1, n + 1) for n in (5, 4, 6)[:dim]], [periodic] * (dim - 1))
+    stencil = Stencil(grid)
+    for axis in range(dim):
+        shape = [n + (a == axis) for a, n in enumerate(grid.local_shape)]
+        k = conductance(grid, axis, rng.uniform(1, 2, size=shape))
+        flow = rng.normal(size=shape) * grid.interior[axis]
+        stencil.add_conductance(axis, k)
+        stencil.add_advection(axis, flow, hybrid_weight(grid, axis, flow, k))
+    stencil.diagonal[...] += 1.0
+    solver = LinearSolver(grid, "test", "gmres", 1e-12)
+    exact = rng.normal(size=grid.local_shape)
+    found, outcome = solver.solve(stencil, apply_stencil(stencil, exact))
+    assert outcome.converged
+    np.testing.assert_allclose(found, exact, atol=1e-9)
+    x, y = grid.vector(), grid.vector()
+    grid.view(x)[...] = exact
+    solver.matrix.mult(x, y)
+    np.testing.assert_allclose(grid.view(y), apply_stencil(stencil, exact), atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["cg", "gmres"])
+@pytest.mark.parametrize("rtol", [1e-4, 1e-12])
+def test_the_residual_is_below_the_tolerance(method, rtol):
+    """|b - A x| <= rtol |b|, the true residual, and the outcome says so."""
+    grid = unit_grid(2, 32)
+    rhs = np.random.default_rng(1).normal(size=grid.local_shape)
+    stencil = diffusion(grid)
+    found, outcome = LinearSolver(grid, "test", method, rtol).solve(stencil, rhs)
+    assert outcome.converged and outcome.iterations > 0
+    residual = np.linalg.norm(apply_stencil(stencil, found) - rhs) / np.linalg.norm(rhs)
+    assert residual <= 1.01 * rtol
+    assert outcome.norm == pytest.approx(residual * np.linalg.norm(rhs), rel=0.05)
+
+
+def test_a_tolerance_of_one_solve_does_not_outlive_it():
+    """A looser rtol holds for that solve only; a tighter one than the solver's is not given."""
+    grid = unit_grid(2, 32)
+    solver, stencil = LinearSolver(grid, "test", "cg", 1e-8), diffusion(grid)
+    rhs = np.random.default_rng(1).normal(size=grid.local_shape)
+    counts = [solver.solve(stencil, rhs, rtol)[1].iterations for rtol in (1e-2, None, 1e-14, 1e-8)]
+    assert counts[0] < counts[1] == counts[2] == counts[3]
+
+
+def test_a_preconditioner_is_kept_while_it_pays():
+    """Thirty slowly changing systems, loose and tight solves mixed: one set-up."""
+    grid = unit_grid(2, 48)
+    solver = LinearSolver(grid, "test", "cg", 1e-10)
+    rhs = np.random.default_rng(2).normal(size=grid.local_shape)
+    for step in range(30):
+        _, outcome = solver.solve(diffusion(grid, 1 + 0.02 * step), rhs, 1e-3 if step % 2 else None)
+        assert outcome.converged
+    assert solver.setups == 1
+
+
+def test_a_preconditioner_that_stops_paying_is_rebuilt():
+    """Conductivity that jumps by 100 elsewhere: many iterations once, then a set-up and few again, which is kept."""
+    grid = unit_grid(2, 48)
+    solver = LinearSolver(grid, "test", "cg", 1e-10, max_iterations=1000)
+    rhs = np.random.default_rng(2).normal(size=grid.local_shape)
+    x, z = grid.cell_coordinates()
+
+    def system(conducting: np.ndarray) -> Stencil:
+        stencil = Stencil(grid)
+        ghosted = grid.ghosted(np.where(conducting, 1.0, 1e-2))
+        for axis in range(2):
+            stencil.add_conductance(axis, conductance(grid, axis, face_mean(grid, ghosted, axis)))
+        stencil.diagonal[...] += 1e-3 * grid.volume
+        return stencil
+
+    left, right = system((x < 0.5) & (z < 2)), system((x > 0.5) & (z < 2))
+    first, worse, rebuilt = (solver.solve(s, rhs)[1].iterations for s in (left, right, right))
+    assert worse > 3 * first and rebuilt <= first + 2
+    assert solver.setups == 2
+    for _ in range(5):
+        assert solver.solve(right, rhs)[1].iterations == rebuilt
+    assert solver.setups == 2
+
+
+def test_a_solve_that_fails_with_a_kept_preconditioner_is_repeated_with_a_new_one():
+    """The caller sees convergence."""
+    grid = unit_grid(2, 48)
+    rhs = np.random.default_rng(2).normal(size=grid.local_shape)
+    solver = LinearSolver(grid, "test", "cg", 1e-10, max_iterations=30)
+    solver.solve(diffusion(grid, 1e-6, 1e4), rhs)
+    _, outcome = solver.solve(diffusion(grid, 1.0, 1.0), rhs)
+    assert outcome.converged and outcome.iterations <= 30
+    assert solver.setups == 2
+
+
+def test_failure_is_an_outcome():
+    """Too few iterations: not converged, with PETSc's reason in words."""
+    grid = unit_grid(2, 48)
+    rhs = np.random.default_rng(2).normal(size=grid.local_shape)
+    _, outcome = LinearSolver(grid, "test", "cg", 1e-12, max_iterations=1).solve(diffusion(grid), rhs)
+    assert not outcome.converged
+    assert outcome.reason == "diverged max it" and outcome.iterations == 1
+
+
+def charge_iterations(n: int) -> int:
+    """Iterations to 1e-9 for s psi over n x n cells with a flat contact, a void over half of it, contrast 1e5."""
+    width = 4.0 / n
+    grid = Grid([np.linspace(0, 1, n + 1), np.linspace(-0.5, 0.5, n + 1)], [True])
+    contact = make_contact(grid, width)
+    stencil = Stencil(grid)
+    for axis, k in enumerate(face_conductivities(grid, Layers((0.5,), (1.0,)), contact)):
+        stencil.add_conductance(axis, conductance(grid, axis, np.maximum(k, 1e-5)))
+    covered = grid.cell_coordinates()[0] < 0.5
+    stencil.diagonal[...] += 10 * contact.area * covered
+    rhs = np.zeros(grid.local_shape)
+    rhs[:, -1] = grid.spacing[0][:, 0]
+    _, outcome = LinearSolver(grid, "charge", "cg", 1e-9).solve(stencil, rhs)
+    assert outcome.converged
+    return outcome.iterations
+
+
+def test_iterations_of_the_charge_operator_do_not_grow_with_the_grid():
+    """Contrast 1e5 between electrolyte and metal side: as many iterations on 256^2 as on 64^2, but for two."""
+    counts = [charge_iterations(n) for n in (64, 128, 256)]
+    assert max(counts) <= min(counts) + 2, counts
+    assert max(counts) <= 20, counts
