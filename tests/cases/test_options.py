@@ -126,7 +126,9 @@ def test_limits_end_the_segment_or_the_run():
     strip = {"kind": "galvanostatic", "direction": "strip", "duration": "1 h"}
     assert "voltage limit" in run('drive.voltage_limit="5 mV"', **protocol(strip)).stop_reason
     limited = run(
-        'drive.current_density="5 mA/cm^2"', 'drive.stack_pressure="1 MPa"', **protocol({**strip, "min_contact_fraction": 0.9})
+        'drive.current_density="5 mA/cm^2"',
+        'drive.stack_pressure="1 MPa"',
+        **protocol({**strip, "min_contact_fraction": 0.9}),
     )
     assert final(limited, "contact_fraction") < 0.9
     assert final(limited, "time") < 3600
