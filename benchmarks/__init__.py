@@ -1,0 +1,1 @@
+"""What is measured, and against whom. Results are printed, never asserted on time."""
