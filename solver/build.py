@@ -139,7 +139,9 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         annihilation=annihilation,
         charge=charge,
         occupancy=OccupancyBalance(grid, diffusion, case.solver.tolerance),
-        lithium=LithiumEquation(grid, energy, mobility, case.solver.tolerance, max_newton=case.solver.max_newton),
+        lithium=LithiumEquation(
+            grid, energy, mobility, case.solver.tolerance, 10 * case.solver.tolerance, case.solver.max_newton
+        ),
         exchange=exchange,
         impurities=np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy(),
         capacitance=face.double_layer_capacitance,
