@@ -101,11 +101,14 @@ class LithiumEquation:
         """
         linear, inertia = self._linear_part(contact, velocity, dt)
         xi = (old if guess is None else guess).copy()
-        scale = self.grid.sum(np.abs(inertia))
+        # rows are divided by m: else xi would be left inaccurate where there is little metal
+        per_metal = 1 / contact.metal
+        scale = self.grid.sum(self.grid.volume) / dt
         krylov, norm = 0, np.inf
         for newton in range(self.max_newton + 1):
             local = self.mobility * self.variation(contact, xi, occupancy) - source
             residual = inertia * (xi - old) + local * self.grid.volume + apply_stencil(linear, xi)
+            residual *= per_metal
             norm = self.grid.sum(np.abs(residual)) / scale
             if norm <= self.newton_tolerance:
                 return LithiumResult(xi, Outcome(True, "newton converged", krylov, norm), newton)
@@ -114,6 +117,7 @@ class LithiumEquation:
             self._stencil.values[...] = linear.values
             slope = self.mobility * self._variation_slope(contact, xi, occupancy)
             self._stencil.diagonal[...] += inertia + slope * self.grid.volume
+            self._stencil.values[...] *= per_metal[..., None]
             rtol = min(FORCING, 0.3 * self.newton_tolerance / norm)
             change, outcome = self.solver.solve(self._stencil, -residual, rtol)
             krylov += outcome.iterations

@@ -2,7 +2,7 @@
 
 Measured (Kasemchainan et al., Nat. Mater. 18 (2019) 1105): a critical stripping current of 0.2 mA/cm2 at 3 MPa and
 1.0 mA/cm2 at 7 MPa. The annihilation rate r(p) is calibrated on these two, so what is tested is that the coupled fields
-show them: voids open above, none below, each threshold between half and twice the formula j_c = (F/Omega) sqrt(D r) theta_c.
+show them: voids open above, none below, each threshold between half and twice j_c = (F/Omega) sqrt(D r) theta_c.
 The two points that lie on the threshold itself (0.2 at 3 MPa, 1.0 at 7 MPa) are not asserted.
 """
 
