@@ -95,6 +95,29 @@ def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     return xi
 
 
+def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
+    """Rates at which lattice planes vanish and are made."""
+    li = case.lithium
+    return vacancies.AnnihilationParameters(
+        li.creep_prefactor,
+        li.creep_exponent,
+        li.creep_activation_energy,
+        li.size_effect_strengthening,
+        li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
+        li.diffusivity,
+        case.interface.width,
+        case.drive.temperature,
+    )
+
+
+def critical_stripping_current(case: Case) -> float:
+    """j_c at the stack pressure by the planar formula, A/m^2."""
+    li = case.lithium
+    return annihilation_parameters(case).critical_stripping_current(
+        case.drive.stack_pressure, li.critical_vacancy_fraction, li.molar_volume
+    )
+
+
 def make_coupling(case: Case, grid: Grid) -> Coupling:
     """The physics of a case on its grid (collective)."""
     li, face, drive = case.lithium, case.interface, case.drive
@@ -104,16 +127,6 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     )
     energy = free_energy.EnergyParameters(
         li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
-    )
-    annihilation = vacancies.AnnihilationParameters(
-        li.creep_prefactor,
-        li.creep_exponent,
-        li.creep_activation_energy,
-        li.size_effect_strengthening,
-        li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
-        li.diffusivity,
-        face.width,
-        drive.temperature,
     )
     exchange = exchange_current(case, grid)
     charge = ChargeBalance(
@@ -136,7 +149,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         kinetics=kinetics.KineticsParameters(
             face.transfer_coefficient, drive.temperature, li.molar_volume, face.film_resistance
         ),
-        annihilation=annihilation,
+        annihilation=annihilation_parameters(case),
         charge=charge,
         occupancy=OccupancyBalance(grid, diffusion, case.solver.tolerance),
         lithium=LithiumEquation(

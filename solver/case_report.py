@@ -17,7 +17,7 @@ from solver.case_types import Section, spec_of
 from solver.protocol import Segment, expand, expected_duration
 from solver.units import Quantity
 
-BYTES_PER_CELL = 3000  # measured on 2-D runs: fields, matrix, preconditioner
+BYTES_PER_CELL = 3000  # fields, matrices and preconditioners of a 2-D run, see benchmarks/scaling.py
 STEP_GROWTH = 1.5  # a step is at most this much larger than the one before
 PLAIN_WIDTH = 150  # columns when the output is not a terminal
 SHOWN_SEGMENTS = 20
@@ -152,8 +152,21 @@ def print_report(case: Case) -> None:
         console.print(f"snapshots, at most        {size.duration / case.output.interval + 1:.0f}")
     else:
         console.print("simulated time            not bounded by the protocol")
+    _print_expected(console, case)
     for warning in find_warnings(case):
         console.print(f"warning: {warning}", style="yellow", highlight=False)
+
+
+def _print_expected(console: Console, case: Case) -> None:
+    """What the planar formulas say of this case."""
+    from solver.build import annihilation_parameters, critical_stripping_current
+
+    rates, pressure = annihilation_parameters(case), case.drive.stack_pressure
+    if pressure == 0.0:
+        return
+    console.print(f"critical stripping current {critical_stripping_current(case) / 10:.3g} mA/cm^2 (planar formula)")
+    console.print(f"vacancy layer             {rates.layer_depth(pressure) * 1e6:.3g} um deep")
+    console.print(f"layer fills in            {1 / float(rates.rate(pressure)):.4g} s")
 
 
 def _segments_table(segments: tuple[Segment, ...]) -> Table:

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.grid import Array, Grid
-from solver.physics.constants import GAS_CONSTANT
+from solver.physics.constants import FARADAY, GAS_CONSTANT
 
 MEGAPASCAL = 1e6
 
@@ -75,6 +75,14 @@ class AnnihilationParameters:
     def rate(self, pressure: Array | float) -> Array:
         """min(r(p), D/(2 lambda^2)), 1/s."""
         return np.minimum(self.uncapped_rate(pressure), self.largest_rate)
+
+    def layer_depth(self, pressure: float) -> float:
+        """sqrt(D/r): depth of the vacancy layer below a stripped contact, m."""
+        return float(np.sqrt(self.diffusivity / self.rate(pressure)))
+
+    def critical_stripping_current(self, pressure: float, vacancy_fraction: float, molar_volume: float) -> float:
+        """j_c = (F/Omega) sqrt(D r) theta_c: stripping current density that opens voids in dense Li, A/m^2."""
+        return FARADAY / molar_volume * float(np.sqrt(self.diffusivity * self.rate(pressure))) * vacancy_fraction
 
 
 def plane_source(
