@@ -1,0 +1,118 @@
+"""Small cases for the parallel tests, and what they return: gathered fields and curves.
+
+Some functions here run on every rank of an mpirun and return what rank 0 has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from solver.build import make_grid, make_simulation
+from solver.case import Case
+from solver.case_io import case_from_dict
+from solver.grid import Grid
+from solver.interrupts import Interrupts
+from solver.output.log import Console
+from solver.output.recorder import MemoryRecorder
+
+CURVES = ("time", "dt", "voltage", "contact_fraction", "void_volume", "local_current_max_ratio", "drift_velocity")
+
+Table = dict[str, Any]
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Table:
+    """base with the tables of changes merged into it."""
+    result = dict(base)
+    for name, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
+        result[name] = merged(result[name], value) if both else value
+    return result
+
+
+def small_case(dim: int, changes: Mapping[str, Any]) -> Table:
+    """Stripping with a void at a heterogeneous contact: 30 x 58 cells in 2-D, 12 x 8 x 31 in 3-D."""
+    flat = {
+        "schema_version": 1,
+        "domain": {"dimension": dim, "width": "3 um", "lithium_thickness": "4 um"},
+        "grid": {"fine_depth": "2 um"},
+        "interface": {
+            "width": "200 nm",
+            "heterogeneity": {"kind": "random", "correlation_length": "0.6 um"},
+        },
+        "lithium": {"voids": [{"centre": ["1 um", "-0.2 um"], "radius": "0.4 um"}]},
+        "electrolyte": [{"thickness": "3 um"}],
+        "drive": {"stack_pressure": "3 MPa", "current_density": "2 mA/cm^2"},
+        "protocol": [{"kind": "galvanostatic", "direction": "strip", "duration": "10 s"}],
+        "output": {"interval": "1000 s", "fields": ["lithium"]},
+    }
+    if dim == 3:
+        flat = merged(
+            flat,
+            {
+                "domain": {"width": "2.4 um", "depth": "1.6 um"},
+                "interface": {"width": "400 nm"},
+                "lithium": {"voids": [{"centre": ["1 um", "0.5 um", "-0.2 um"], "radius": "0.6 um"}]},
+            },
+        )
+    return merged(flat, changes)
+
+
+FIXED = {
+    "time": {"fixed_step": "1 s"},
+    "solver": {"tolerance": 1e-13, "newton_tolerance": 1e-13, "max_newton": 30},
+    "lithium": {"noise_amplitude": 1.0},
+}
+
+
+def gathered(grid: Grid, values: np.ndarray) -> np.ndarray:
+    """The global array, on every rank."""
+    whole = np.zeros(grid.shape)
+    whole[grid.owned] = values
+    grid.comm.Allreduce(MPI.IN_PLACE, whole, MPI.SUM)
+    return whole
+
+
+def run_case(case: Case | Mapping[str, Any]) -> Table:
+    """Run it in memory: reason, curves, and all fields of the final state (collective)."""
+    case = case if isinstance(case, Case) else case_from_dict(case)
+    comm = MPI.COMM_WORLD
+    grid = make_grid(case, comm)
+    with Console(comm, False, "run") as console, Interrupts(comm) as interrupts:
+        recorder = MemoryRecorder(comm, console)
+        simulation = make_simulation(case, grid, recorder)
+        simulation.begin()
+        reason, code = simulation.run(interrupts)
+    result: Table = {"reason": reason, "code": code, "steps": simulation.progress.step}
+    curves = recorder.curves()
+    result |= {f"curve {name}": curves[name] for name in CURVES}
+    result |= {f"field {name}": gathered(grid, simulation.state[name]) for name in simulation.state}
+    # a difference of two occupancies over dt: its range is of no account, that of the occupancies is
+    result["feed per step"] = result.pop("field feed") * curves["dt"][-1]
+    written = simulation.model.output_fields(simulation.state, simulation.progress.measured)
+    result["field current_density"] = gathered(grid, written["current_density"])
+    result["integrals"] = np.array(
+        [
+            simulation.progress.charge,
+            simulation.progress.time,
+            simulation.progress.measured["inventory"],
+            simulation.progress.measured["void_volume"],
+            simulation.progress.measured["contact_fraction"],
+            simulation.progress.measured["voltage"],
+        ]
+    )
+    return result
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, float]:
+    """Largest difference of each array relative to the range (or size, where that is larger) of its values."""
+    found = {}
+    for name, values in one.items():
+        if name.startswith(prefixes):
+            assert other[name].shape == values.shape, name
+            scale = max(np.ptp(values), np.abs(values).max())
+            found[name] = float(np.abs(other[name] - values).max() / scale) if scale else 0.0
+    return found

@@ -1,0 +1,132 @@
+"""The same numbers on 1, 2, 3 and 4 ranks: operators, random fields, runs with a fixed and with an adapted step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from solver.grid import Grid
+from solver.linear import LinearSolver
+from solver.operators import (
+    Stencil,
+    apply_stencil,
+    conductance,
+    face_mean,
+    full_faces,
+    gradient,
+    hybrid_weight,
+    net_outflow,
+)
+from solver.random_fields import LateralField, normal
+from tests.mpi import rank_results
+from tests.parallel.runs import FIXED, differences, gathered, merged, run_case, small_case
+
+AGREEMENT = 1e-10
+
+
+def graded_grid(dim: int) -> Grid:
+    s = [np.linspace(0.0, 1.0, n + 1) for n in (17, 12, 21)]
+    return Grid([*(a + 0.05 * np.sin(2 * np.pi * a) for a in s[: dim - 1]), s[2] ** 1.3], [True, False][: dim - 1])
+
+
+def operators(dim: int) -> dict[str, Any]:
+    """Keyed random numbers, a lateral field, all operators and a linear solve (collective)."""
+    grid = graded_grid(dim)
+    u = normal(1, 2, grid.global_ids()) + np.zeros(grid.local_shape)
+    random = {"random numbers": u}
+    if dim > 1:
+        lateral = LateralField((1.0,) * (dim - 1), 0.2, 3)(*grid.cell_coordinates()[:-1])
+        random["lateral field"] = lateral + np.zeros(grid.local_shape)
+    found = dict(random)
+    ghosted = grid.ghosted(u)
+    stencil, fluxes = Stencil(grid), []
+    for axis in range(dim):
+        points = grid.face_coordinates(axis)
+        coefficient = 2 + np.sin(2 * np.pi * sum(points, np.zeros(())))
+        k = conductance(grid, axis, coefficient)
+        flow = full_faces(grid, axis, 30 * grid.area[axis] * np.cos(2 * np.pi * points[axis]) * grid.interior[axis])
+        weight = hybrid_weight(grid, axis, flow, k)
+        stencil.add_conductance(axis, k)
+        stencil.add_advection(axis, flow, weight)
+        lower, upper = grid.sides(ghosted, axis)
+        fluxes.append(k * (lower - upper) + flow * (lower + weight * (upper - lower)))
+        inner = [slice(None)] * dim
+        inner[axis] = slice(1, None)
+        found[f"mean {axis}"] = face_mean(grid, ghosted, axis)[tuple(inner)]
+        found[f"gradient {axis}"] = gradient(grid, ghosted, axis)[tuple(inner)]
+    found["rows"] = apply_stencil(stencil, u)
+    found["fluxes"] = net_outflow(grid, fluxes)
+    stencil.diagonal[...] += 40 * grid.volume
+    found["solution"] = LinearSolver(grid, "test", "gmres", 1e-13).solve(stencil, u * grid.volume)[0]
+    result: dict[str, Any] = {f"operator {name}": gathered(grid, values) for name, values in found.items()}
+    result["operator sums"] = np.array([grid.integral(u**2), grid.max(u), grid.min(u)])
+    result["operator row sums"] = grid.row_sums(u, u * grid.volume)
+    return result
+
+
+def all_fixed() -> dict[str, Any]:
+    """Operators in 1-D to 3-D and fixed-step runs in 2-D and 3-D; keys begin with the dimension."""
+    results = {f"operators {dim}": operators(dim) for dim in (1, 2, 3)}
+    results |= {f"run {dim}": run_case(small_case(dim, FIXED)) for dim in (2, 3)}
+    flat = {f"{key} {name}": value for key, part in results.items() for name, value in part.items()}
+    return flat | {"ranks": MPI.COMM_WORLD.size}
+
+
+@pytest.fixture(scope="module")
+def one_rank() -> dict[str, Any]:
+    return all_fixed()
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
+    """Ten steps with heterogeneity, void, noise, solver tolerance 1e-13: every field and curve to 1e-10 of its range.
+
+    Random numbers are the same bit for bit; operators and solves agree to 1e-12, the lateral field too.
+    """
+    many = rank_results(ranks, all_fixed)
+    assert many["ranks"] == ranks
+    for dim in (2, 3):
+        assert one_rank[f"run {dim} reason"] == many[f"run {dim} reason"] == "protocol finished"
+        assert one_rank[f"run {dim} steps"] == many[f"run {dim} steps"] == 10
+        found = differences(one_rank, many, (f"run {dim} field", f"run {dim} curve"))
+        assert len(found) == 11
+        found["feed"] = np.abs(many[f"run {dim} feed per step"] - one_rank[f"run {dim} feed per step"]).max()
+        assert max(found.values()) < AGREEMENT, found
+    for dim in (1, 2, 3):
+        np.testing.assert_array_equal(
+            many[f"operators {dim} operator random numbers"], one_rank[f"operators {dim} operator random numbers"]
+        )
+        found = differences(one_rank, many, (f"operators {dim}",))
+        assert len(found) >= 8
+        assert max(found.values()) < 1e-12, found
+
+
+def adaptive(tolerance: float) -> dict[str, Any]:
+    """40 s with adapted steps to a limit on the void volume, then plating."""
+    protocol = [
+        {"kind": "galvanostatic", "direction": "strip", "duration": "30 s"},
+        {"kind": "galvanostatic", "direction": "plate", "duration": "10 s"},
+    ]
+    changes = {"solver": {"tolerance": tolerance, "newton_tolerance": tolerance}, "protocol": protocol}
+    return run_case(merged(small_case(2, {}), changes))
+
+
+def two_tolerances() -> dict[str, Any]:
+    loose, tight = adaptive(1e-8), adaptive(1e-12)
+    return {f"loose {k}": v for k, v in loose.items()} | {f"tight {k}": v for k, v in tight.items()}
+
+
+def test_adapted_steps_agree_and_the_difference_shrinks_with_the_tolerance():
+    """1 and 3 ranks: same reason, same number of steps, integrals to 1e-6; a 1e4 times smaller tolerance: closer."""
+    one, many = two_tolerances(), rank_results(3, two_tolerances)
+    worst = {}
+    for name in ("loose", "tight"):
+        assert one[f"{name} reason"] == many[f"{name} reason"] == "protocol finished"
+        assert one[f"{name} steps"] == many[f"{name} steps"] > 12
+        apart = np.abs(many[f"{name} integrals"] / one[f"{name} integrals"] - 1)
+        assert apart.max() < 1e-6, apart
+        worst[name] = max(differences(one, many, (f"{name} curve",)).values())
+    assert worst["tight"] < max(0.1 * worst["loose"], 1e-11), worst
