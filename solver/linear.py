@@ -30,6 +30,33 @@ FILL_LEVELS = {1: 0, 2: 2, 3: 0}  # of ILU; in 3-D fill is dear
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
 
 
+class Forcing:
+    """How accurately to solve the linear systems inside Newton's method.
+
+    Not more accurately than what the step gains anyway: the first step of a solve usually gains what the first
+    step of the last solve gained, the others gain more than the target needs.
+    """
+
+    LOOSEST = 1e-2
+    SHARE = 0.1  # of what a step leaves, for the linear solver
+    LAST = 0.3  # of the target, for the linear solver of the last step
+
+    def __init__(self) -> None:
+        self._gain = 0.0
+        self._start = 0.0
+
+    def rtol(self, newton: int, norm: float, target: float) -> float:
+        """Relative tolerance for the step number `newton` (from 0) at the given norm of the residual."""
+        enough = self.LAST * target / norm
+        if newton == 0:
+            self._start = norm
+            enough = max(enough, self.SHARE * self._gain)
+        elif newton == 1:
+            self._gain = norm / self._start
+        return min(self.LOOSEST, enough)
+_OUR_OPTIONS: set[str] = set()  # what earlier solvers of this process, perhaps of another dimension, put there
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a solver did: data for the loop, checked in one place."""
@@ -105,8 +132,10 @@ class LinearSolver:
             "sub_pc_factor_zeropivot": SMALLEST_PIVOT,
         }
         for key, value in defaults.items():
-            if not options.hasName(prefix + key):
-                options[prefix + key] = value
+            name = prefix + key
+            if name in _OUR_OPTIONS or not options.hasName(name):
+                options[name] = value
+                _OUR_OPTIONS.add(name)
 
     def _choose_preconditioner(self, stencil: Stencil) -> None:
         """Set the kind that suits the system (collective)."""

@@ -24,13 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.grid import Array, Grid
-from solver.linear import LinearSolver, Outcome
+from solver.linear import Forcing, LinearSolver, Outcome
 from solver.operators import Stencil, conductance, net_outflow
 
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 
 LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
-FORCING = 1e-2  # a linear solve need not be more accurate than what Newton gains from it
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class ChargeBalance:
         self.max_newton = max_newton
         self.reference_current = reference_current
         self.solver = LinearSolver(grid, "charge", "cg", linear_tolerance)
+        self._forcing = Forcing()
         self.conductances = [conductance(grid, a, k) for a, k in enumerate(face_conductivity)]
         self.bulk = Stencil(grid)
         for axis, k in enumerate(self.conductances):
@@ -136,7 +136,7 @@ class ChargeBalance:
                 break
             self._scratch.values[...] = self.bulk.values
             self._scratch.diagonal[...] += diagonal
-            rtol = min(FORCING, 0.3 * self.newton_tolerance / norm)
+            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
             change, outcome = self.solver.solve(self._scratch, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:

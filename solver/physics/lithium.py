@@ -25,12 +25,11 @@ import numpy as np
 
 from solver.geometry import Contact
 from solver.grid import Array, Grid
-from solver.linear import LinearSolver, Outcome
+from solver.linear import Forcing, LinearSolver, Outcome
 from solver.operators import Stencil, apply_stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.physics import free_energy as fe
 
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
-FORCING = 1e-2
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class LithiumEquation:
         self.newton_tolerance = newton_tolerance
         self.max_newton = max_newton
         self.solver = LinearSolver(grid, "lithium", "gmres", linear_tolerance)
+        self._forcing = Forcing()
         self._stencil = Stencil(grid)
 
     def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
@@ -118,7 +118,7 @@ class LithiumEquation:
             slope = self.mobility * self._variation_slope(contact, xi, occupancy)
             self._stencil.diagonal[...] += inertia + slope * self.grid.volume
             self._stencil.values[...] *= per_metal[..., None]
-            rtol = min(FORCING, 0.3 * self.newton_tolerance / norm)
+            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
             change, outcome = self.solver.solve(self._stencil, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:
