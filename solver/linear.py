@@ -23,8 +23,10 @@ from petsc4py import PETSc
 from solver.grid import GHOSTS, Array, Grid
 from solver.operators import Stencil
 
-PATIENCE = 1.6  # rebuild when a digit of accuracy costs this many times the iterations it cost at first
-ALLOWANCE = 3  # iterations: a short solve is no measure
+# rebuild when a digit of accuracy costs this many times the iterations it cost at first, plus an allowance because a
+# short solve is no measure; an ILU costs as much as three of its iterations, a multigrid as twenty
+PATIENCE = {"bjacobi": 1.2, "other": 1.6}
+ALLOWANCE = {"bjacobi": 1, "other": 3}
 LARGEST_RATIO = 200.0  # measured on 256^2: at 90 ILU took half the time of multigrid, at 350 it took more
 FILL_LEVELS = {1: 0, 2: 2, 3: 0}  # of ILU; in 3-D fill is dear
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
@@ -155,6 +157,12 @@ class LinearSolver:
                 pc.setHYPREType("boomeramg")
             pc.setFromOptions()
 
+    def _bearable(self, digits: float) -> float:
+        """Iterations up to which the preconditioner is kept."""
+        kind = self.ksp.getPC().getType()
+        kind = kind if kind in PATIENCE else "other"
+        return PATIENCE[kind] * (self._first_cost or 0.0) * digits + ALLOWANCE[kind]
+
     def _ratio(self, stencil: Stencil) -> float:
         """(1 + s)/(1 - s) of the module's text; infinite when no bound is known (collective)."""
         diagonal = np.abs(stencil.diagonal)
@@ -183,7 +191,7 @@ class LinearSolver:
         if rebuild:
             self.setups += 1
             self._first_cost = iterations / digits
-        elif iterations > PATIENCE * (self._first_cost or 0.0) * digits + ALLOWANCE:
+        elif iterations > self._bearable(digits):
             self._first_cost = None
         outcome = Outcome(reason > 0, _reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
