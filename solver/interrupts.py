@@ -1,7 +1,7 @@
 """Requests from outside to a running simulation: signals and the wall-clock limit.
 
 SIGUSR1: write a checkpoint and go on. SIGUSR2, SIGTERM, the wall-clock limit: write a checkpoint and stop. A
-handler only sets a flag; `pending` combines the flags of all ranks once per step, so every rank takes the
+handler only notes the signal; `pending` combines those of all ranks once per step, so every rank takes the
 same decision.
 """
 
@@ -38,8 +38,7 @@ class Interrupts:
         self.wall = wall
         self.started = time.monotonic() if started is None else started
         self.reason = ""
-        self._flag = Request.NONE
-        self._name = ""
+        self._arrived: list[signal.Signals] = []
         self._old: dict[int, object] = {}
 
     def __enter__(self) -> Interrupts:
@@ -55,18 +54,18 @@ class Interrupts:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        request = _SIGNALS[signal.Signals(number)]
-        if request >= self._flag:
-            self._flag, self._name = request, signal.Signals(number).name
+        self._arrived.append(signal.Signals(number))
 
     def pending(self) -> Request:
         """The strongest request of all ranks since the last call (collective); `reason` names a stop."""
-        flag, name = self._flag, self._name
+        flag, name = Request.NONE, ""
+        # one by one: a signal that arrives meanwhile, or while the ranks wait for each other, is kept for the next call
+        while self._arrived:
+            number = self._arrived.pop()
+            flag, name = max((flag, name), (_SIGNALS[number], number.name))
         if self.wall is not None and time.monotonic() - self.started >= self.wall:
             flag, name = Request.STOP, "wall-clock limit"
         strongest, name = self.comm.allreduce((int(flag), name), op=MPI.MAX)
-        self._flag = Request.NONE
         if strongest == Request.STOP:
             self.reason = name
         return Request(strongest)
-

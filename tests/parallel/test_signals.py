@@ -1,0 +1,118 @@
+"""Signals and the wall-clock limit: a checkpoint, and an exit code of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from solver.interrupts import Interrupts, Request
+from solver.output import checkpoint
+from solver.simulation import EXIT_INTERRUPTED
+from tests.mpi import environment, run_ranks, start_ranks
+from tests.parallel.runs import merged, small_case
+from tests.parallel.test_restart import rows, wait_for
+
+ENDLESS = {
+    "protocol": [
+        {
+            "kind": "loop",
+            "repeat": 10000,
+            "segments": [
+                {"kind": "galvanostatic", "direction": "strip", "duration": "20 s"},
+                {"kind": "galvanostatic", "direction": "plate", "duration": "20 s"},
+            ],
+        }
+    ],
+    "output": {"checkpoint_interval": "1 h"},
+}
+
+
+@pytest.fixture
+def case_file(tmp_path: Path) -> Path:
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(merged(small_case(2, {}), ENDLESS)))
+    return path
+
+
+def stop_reason(run: Path) -> str:
+    return str(json.loads((run / "summary.json").read_text())["stop_reason"])
+
+
+class SignallingComm:
+    """One rank that receives the given signals while the ranks wait for each other."""
+
+    def __init__(self, *signals: signal.Signals):
+        self.signals = list(signals)
+
+    def allreduce(self, value, op):
+        for number in self.signals:
+            os.kill(os.getpid(), number)
+        self.signals.clear()
+        return value
+
+
+def test_a_signal_during_the_exchange_is_not_lost():
+    """It counts for the next step; of several the strongest counts, and is named."""
+    with Interrupts(SignallingComm(signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1)) as interrupts:
+        assert interrupts.pending() == Request.NONE
+        assert interrupts.pending() == Request.STOP
+        assert interrupts.reason == "SIGUSR2"
+        assert interrupts.pending() == Request.NONE
+    with Interrupts(SignallingComm(), wall=0.0) as interrupts:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert interrupts.pending() == Request.STOP
+        assert interrupts.reason == "wall-clock limit"
+
+
+def test_sigusr1_writes_a_checkpoint_and_goes_on_and_sigusr2_stops(tmp_path, case_file):
+    """Sent to mpirun on 2 ranks; the run after SIGUSR1 goes on; SIGUSR2 ends it with a checkpoint of its last step."""
+    run = tmp_path / "run"
+    with start_ranks(2, ["-m", "solver", "run", case_file, "--output", run]) as process:
+        wait_for(lambda: rows(run) >= 3, process)
+        assert checkpoint.latest(run) is None
+        process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: checkpoint.latest(run) is not None, process)
+        written, before = checkpoint.latest(run), rows(run)
+        wait_for(lambda: rows(run) >= before + 5, process)
+        assert checkpoint.latest(run) == written
+        process.send_signal(signal.SIGUSR2)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED, err
+    last = checkpoint.latest(run)
+    assert last is not None and last != written
+    assert int(last.stem.split("_")[1]) == rows(run)
+    assert stop_reason(run) == "interrupted by SIGUSR2"
+
+
+def test_the_wall_clock_limit_ends_a_run_with_a_checkpoint(tmp_path, case_file):
+    """--wall on 2 ranks."""
+    run = tmp_path / "run"
+    done = run_ranks(2, ["-m", "solver", "run", case_file, "--output", run, "--wall", "4 s"])
+    assert done.returncode == EXIT_INTERRUPTED, done.stderr
+    last = checkpoint.latest(run)
+    assert last is not None and int(last.stem.split("_")[1]) == rows(run)
+    assert stop_reason(run) == "interrupted by wall-clock limit"
+
+
+def test_sigterm_ends_a_run_with_a_checkpoint(tmp_path, case_file):
+    """One process without mpirun (which leaves its ranks little time after SIGTERM)."""
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "solver", "run", str(case_file), "--output", str(run)]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            wait_for(lambda: rows(run) >= 3, process)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == EXIT_INTERRUPTED, err
+    assert checkpoint.latest(run) is not None
+    assert stop_reason(run) == "interrupted by SIGTERM"
