@@ -49,11 +49,9 @@ class StopAfter(Interrupts):
 
 def stopped_run(table: dict[str, Any], directory: Path, steps: int) -> None:
     """A run that ends with a checkpoint after so many steps (collective)."""
-    kept, runner.Interrupts = runner.Interrupts, type("Stop", (StopAfter,), {"steps": steps})
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "Interrupts", type("Stop", (StopAfter,), {"steps": steps}))
         result = solver.run(case_from_dict(table), directory)
-    finally:
-        runner.Interrupts = kept
     assert result.exit_code == EXIT_INTERRUPTED and len(result.curves["time"]) == steps
 
 
@@ -78,15 +76,17 @@ def assert_same_end(directory: Path, reference: Path, agreement: float = AGREEME
     for name in ("voltage", "contact_fraction", "void_volume", "inventory", "charge"):
         assert now[name] == pytest.approx(wanted_now[name], rel=agreement), name
     for name in expected_progress.keys() - {"wall", "rejected"}:
-        expected = expected_progress[name]
-        if isinstance(expected, float):
-            expected = pytest.approx(expected, rel=agreement, abs=1e-15)
-        assert progress[name] == expected, name
-    found, wanted = Run(directory).curves, Run(reference).curves
-    np.testing.assert_array_equal(found["step"], wanted["step"])
+        wanted = expected_progress[name]
+        if isinstance(wanted, float):
+            wanted = pytest.approx(wanted, rel=agreement, abs=1e-15)
+        assert progress[name] == wanted, name
+    found, expected_curves = Run(directory).curves, Run(reference).curves
+    np.testing.assert_array_equal(found["step"], expected_curves["step"])
     for name in CURVES:
-        scale = np.abs(wanted[name]).max()
-        np.testing.assert_allclose(found[name], wanted[name], rtol=0, atol=100 * agreement * scale, err_msg=name)
+        scale = np.abs(expected_curves[name]).max()
+        np.testing.assert_allclose(
+            found[name], expected_curves[name], rtol=0, atol=100 * agreement * scale, err_msg=name
+        )
 
 
 @pytest.fixture(scope="module")
