@@ -47,7 +47,7 @@ class Stepper:
 
     def rejects(self, error: float) -> bool:
         """Whether a converged step with this error has to be repeated."""
-        return self.fixed is None and error > self.tolerance
+        return self.fixed is None and not error <= self.tolerance  # NaN is not a small error
 
     def accept(self, dt: float, error: float, landed: bool) -> None:
         """Choose the next step; one that was cut to land on a target does not make the next one small."""
@@ -59,9 +59,11 @@ class Stepper:
 
     def reject(self, dt: float, error: float | None) -> None:
         """Choose a smaller step to try again; error None after a failed solve. Raises StepTooSmall."""
+        if self.fixed:
+            raise StepTooSmall(f"time.fixed_step, {self.fixed:.3g} s, is not made smaller")
         factor = FAILED_FACTOR
         if error is not None:
             factor = min(FAILED_FACTOR, max(SMALLEST_FACTOR, SAFETY * (self.tolerance / error) ** 0.5))
         self.dt = dt * factor
-        if self.dt < self.smallest or self.fixed:
+        if self.dt < self.smallest:
             raise StepTooSmall(f"a step of {self.dt:.3g} s would be needed; time.min_step is {self.smallest:.3g} s")
