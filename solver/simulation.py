@@ -10,6 +10,8 @@ import math
 import time as wallclock
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from typing import Any, Protocol
 
 from solver.grid import Array, Grid
@@ -19,6 +21,7 @@ from solver.state import State
 from solver.stepper import Stepper, StepTooSmall
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
+LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
 
 
 class SolveFailed(RuntimeError):
@@ -62,7 +65,11 @@ class Model(Protocol):
 
 @dataclass
 class Progress:
-    """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2)."""
+    """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2).
+
+    dt_previous: 0 when what is applied has just jumped, so that there is no last step to go by.
+    ended: for each segment that is over, when and why it ended.
+    """
 
     time: float = 0.0
     step: int = 0
@@ -78,10 +85,10 @@ class Progress:
     transferred_magnitude: float = 0.0
     inventory_start: float = 0.0
     bottom_inflow: float = 0.0
-    outputs: int = 0
     wall: float = 0.0
     measured: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
 
 
 class Recorder(Protocol):
@@ -100,7 +107,7 @@ class Recorder(Protocol):
 
 @dataclass
 class Simulation:
-    """A run. state holds the fields; previous those of the last step (None: no history, as when a segment starts)."""
+    """A run. state holds the fields, previous those of one step before (None: nothing to extrapolate from)."""
 
     grid: Grid
     model: Model
@@ -124,6 +131,7 @@ class Simulation:
 
     def begin(self) -> None:
         """Write the initial state (collective)."""
+        self.progress.dt_next = self.stepper.dt
         self.progress.inventory_start = self.model.inventory(self.state["occupancy"])
         self._snapshot()
 
@@ -135,7 +143,7 @@ class Simulation:
         return fields
 
     def resume(self, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
-        """Take over fields and progress of a checkpoint."""
+        """Take over fields and progress of a checkpoint; the limits of the present segment may have changed since."""
         self.progress = Progress(**progress)
         for name in self.state:
             self.state[name] = fields[name]
@@ -143,6 +151,8 @@ class Simulation:
         history = {n: fields[f"{n}_previous"] for n in self.model.history if f"{n}_previous" in fields}
         self.previous = history or None
         self.stepper.dt = self.progress.dt_next
+        if self.progress.segment_time > 0.0 and self.progress.segment < len(self.segments):
+            self._end_segment_if_due()
 
     # -- the loop --------------------------------------------------------------------------------------
 
@@ -183,18 +193,24 @@ class Simulation:
         p = self.progress
         segment = self.segments[p.segment]
         segment_state = SegmentState.from_json(p.segment_state)
-        to_segment_event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
-        output_time = (p.outputs + 1) * self.output_interval
-        target = min(to_segment_event, output_time - p.time)
+        event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
+        output_time = self._next_output()
+        rounding = TIME_TOLERANCE * output_time
+        # of an event and an output at the same time the event is met, so that no sliver is left to it
+        target = event if p.time + event <= output_time + rounding else output_time - p.time
 
         outcome, dt, landed = self._try_until_accepted(segment, segment_state, target)
 
-        at_output = landed and target == output_time - p.time
+        at_output = landed and p.time + dt >= output_time - rounding
         self._take_over(outcome, output_time if at_output else p.time + dt, dt, landed)
-        if p.time >= output_time * (1 - TIME_TOLERANCE):
-            p.outputs += 1
+        if at_output:
             self._snapshot()
         return self._after_step(segment, segment_state)
+
+    def _next_output(self) -> float:
+        """Time of the next snapshot, s: the next multiple of the interval, which a restart may have changed."""
+        done = math.floor(self.progress.time / self.output_interval * (1 + TIME_TOLERANCE))
+        return (done + 1) * self.output_interval
 
     def _try_until_accepted(
         self, segment: Segment, segment_state: SegmentState, target: float
@@ -206,9 +222,10 @@ class Simulation:
             # the middle of the step gives a profile of straight lines its exact charge
             control = segment.control(p.segment_time + 0.5 * dt, segment_state)
             pressure = self.stack_pressure if control.stack_pressure is None else control.stack_pressure
+            near = dt <= LARGEST_EXTRAPOLATION * p.dt_previous
             outcome = self.model.step(
                 self.state,
-                self.previous,
+                self.previous if near else None,
                 p.dt_previous,
                 dt,
                 p.step,
@@ -226,7 +243,9 @@ class Simulation:
 
     def _take_over(self, outcome: StepOutcome, time: float, dt: float, landed: bool) -> None:
         p, measured = self.progress, outcome.measured
-        self.previous = {name: self.state[name].copy() for name in self.model.history}
+        # a step that begins with a jump of what is applied says nothing of the next one
+        jumped = p.dt_previous == 0.0
+        self.previous = None if jumped else {name: self.state[name].copy() for name in self.model.history}
         for name, values in outcome.fields.items():
             self.state[name] = values
         self.stepper.accept(dt, outcome.error, landed)
@@ -246,28 +265,37 @@ class Simulation:
 
     def _after_step(self, segment: Segment, segment_state: SegmentState) -> str:
         """Ends of the segment and of the run."""
-        p, m = self.progress, self.progress.measured
+        p = self.progress
+        voltage = p.measured["voltage"]
         self._dt, self._label = p.dt_previous, segment.label
-        if reason := voltage_limit_reached(segment, segment_state, m["voltage"], self.voltage_limit):
+        if reason := voltage_limit_reached(segment, segment_state, voltage, self.voltage_limit):
             return reason
-        advanced = segment.advance(segment_state, m["voltage"])
+        advanced = segment.advance(segment_state, voltage)
         if advanced != segment_state:
             p.segment_state = advanced.to_json()
             self._forget()
+        self._end_segment_if_due()
+        return ""
+
+    def _end_segment_if_due(self) -> None:
+        """Go on to the next segment when a limit of the present one has been reached."""
+        p, m = self.progress, self.progress.measured
+        segment = self.segments[p.segment]
         reason = segment.ended(
             p.segment_time,
             abs(p.segment_charge),
             m["current_density"],
             m["contact_fraction"],
             m["void_volume"] / self.initial_lithium,
-            advanced,
+            SegmentState.from_json(p.segment_state),
         )
-        if reason:
-            self.recorder.message(f"t = {p.time:.6g} s: {segment.label} ended: {reason}")
-            p.segment += 1
-            p.segment_time, p.segment_charge, p.segment_state = 0.0, 0.0, START.to_json()
-            self._forget()
-        return ""
+        if not reason:
+            return
+        p.ended.append(f"t = {p.time:.6g} s: {segment.label} ended: {reason}")
+        self.recorder.message(p.ended[-1])
+        p.segment += 1
+        p.segment_time, p.segment_charge, p.segment_state = 0.0, 0.0, START.to_json()
+        self._forget()
 
     def _forget(self) -> None:
         """What is applied jumps: extrapolation across it would be wrong."""
@@ -323,10 +351,15 @@ class Simulation:
         p = self.progress
         if p.segment >= len(self.segments):
             return 1.0
-        durations = [expected_duration(s) for s in self.segments]
-        if not all(math.isfinite(d) for d in durations):
+        ends = self._expected_ends
+        if not math.isfinite(ends[-1]):
             return p.segment / len(self.segments)
-        return (sum(durations[: p.segment]) + p.segment_time) / sum(durations)
+        return ((ends[p.segment - 1] if p.segment else 0.0) + p.segment_time) / ends[-1]
+
+    @cached_property
+    def _expected_ends(self) -> list[float]:
+        """Longest time to the end of every segment, s."""
+        return list(accumulate(expected_duration(s) for s in self.segments))
 
     def _snapshot(self) -> None:
         fields = self.model.output_fields(self.state, self.progress.measured)
@@ -338,5 +371,3 @@ class Simulation:
     def _failure_text(self, detail: str) -> str:
         p = self.progress
         return f"t = {p.time:.6g} s, step {p.step}: {self._last_failure}; {detail}. The last checkpoint is valid."
-
-
