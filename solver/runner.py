@@ -26,7 +26,10 @@ LATEST = "latest"
 
 @dataclass(frozen=True)
 class Result:
-    """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call."""
+    """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call.
+
+    seconds: wall time of this call per physics, for output, and in total.
+    """
 
     curves: dict[str, np.ndarray]
     stop_reason: str
@@ -54,8 +57,9 @@ def run(
     """
     started = time.monotonic()
     comm = MPI.COMM_WORLD if comm is None else comm
-    grid = make_grid(case, comm)
-    with Console(comm, progress, case.title or "run") as console:
+    # a signal that arrives during the set-up takes effect after the first step
+    with Console(comm, progress, case.title or "run") as console, Interrupts(comm, wall, started) as interrupts:
+        grid = make_grid(case, comm)
         saved = _checkpoint_to_restart(directory, restart, grid, case, console)
         recorder = _recorder(case, directory, grid, console, saved)
         simulation = make_simulation(case, grid, recorder)
@@ -63,16 +67,15 @@ def run(
             simulation.begin()
         else:
             simulation.resume(*saved)
-        with Interrupts(comm, wall, started) as interrupts:
-            try:
-                reason, code = simulation.run(interrupts)
-            except SolveFailed as error:
-                _summarise(simulation, recorder, f"failed: {error}")
-                raise
-        _summarise(simulation, recorder, reason)
+        try:
+            reason, code = simulation.run(interrupts)
+        except SolveFailed as error:
+            _summarise(simulation, recorder, f"failed: {error}", started)
+            raise
+        _summarise(simulation, recorder, reason, started)
         console.message(f"{reason} at t = {simulation.progress.time:.6g} s")
     where = None if directory is None else Path(directory)
-    return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder))
+    return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder, started))
 
 
 def _checkpoint_to_restart(
@@ -135,13 +138,13 @@ def _seeds(case: Case) -> dict[str, int]:
     return seeds
 
 
-def _seconds(simulation: Simulation, recorder: MemoryRecorder) -> dict[str, float]:
+def _seconds(simulation: Simulation, recorder: MemoryRecorder, started: float) -> dict[str, float]:
     timers = getattr(simulation.model, "timers", None)
     parts = dict(timers.seconds) if timers else {}
-    return {**parts, "output": recorder.seconds, "total": simulation.progress.wall}
+    return {**parts, "output": recorder.seconds, "total": time.monotonic() - started}
 
 
-def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str) -> None:
+def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, started: float) -> None:
     if not isinstance(recorder, FileRecorder):
         return
     p = simulation.progress
@@ -151,11 +154,12 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str) ->
         reason,
         p.step,
         p.rejected,
-        _seconds(simulation, recorder),
+        _seconds(simulation, recorder, started),
         recorder.provenance,
         time=p.time,
         capacity=p.charge,
         lithium_error=simulation.lithium_error(),
         cells=list(simulation.grid.shape),
+        segments=p.ended,
         warnings=p.warnings,
     )
