@@ -43,7 +43,7 @@ class MemoryRecorder:
         self.console.message(text)
 
     def curves(self) -> dict[str, np.ndarray]:
-        """Columns of the log by name, the same on every rank."""
+        """Columns of the log by name, the same on every rank but for the wall time."""
         names = self.rows[0] if self.rows else ()
         return {name: np.array([row[name] for row in self.rows]) for name in names}
 
@@ -73,7 +73,6 @@ class FileRecorder(MemoryRecorder):
         self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance)
         if resume is None:
             files.on_root(grid.comm, lambda: files.clear(directory))
-            files.on_root(grid.comm, lambda: (directory / "fields").mkdir(parents=True, exist_ok=True))
         else:
             self.snapshots.resume(resume[1])
         self.log = LogTable(directory / "log.csv", resume_step=resume and resume[0], comm=grid.comm)
