@@ -194,6 +194,7 @@ class Simulation:
         segment = self.segments[p.segment]
         segment_state = SegmentState.from_json(p.segment_state)
         event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
+        event = min(event, self._time_to_capacity(segment))
         output_time = self._next_output()
         rounding = TIME_TOLERANCE * output_time
         # of an event and an output at the same time the event is met, so that no sliver is left to it
@@ -206,6 +207,18 @@ class Simulation:
         if at_output:
             self._snapshot()
         return self._after_step(segment, segment_state)
+
+    def _time_to_capacity(self, segment: Segment) -> float:
+        """Time in s until the capacity is reached at the current of the last step, where the current is not imposed.
+
+        Not below the smallest step, so that the end is met within what the current changes in one step.
+        """
+        p = self.progress
+        imposed = segment.kind == "galvanostatic"
+        if imposed or segment.capacity is None or p.segment_time == 0.0 or p.measured["current_density"] == 0.0:
+            return math.inf
+        left = segment.capacity - abs(p.segment_charge)
+        return max(left / abs(p.measured["current_density"]), self.stepper.smallest)
 
     def _next_output(self) -> float:
         """Time of the next snapshot, s: the next multiple of the interval, which a restart may have changed."""

@@ -190,6 +190,18 @@ def test_a_capacity_is_met_exactly_and_charge_is_counted_with_its_sign():
     assert run.reasons == ["strip ended: capacity", "plate ended: capacity"]
 
 
+def test_a_capacity_is_met_closely_at_a_held_voltage():
+    """The current falls while the voltage is held: the steps close in on the capacity, down to the smallest step."""
+    hold = Segment(kind="potentiostatic", label="hold", voltage=0.05, capacity=60.0)
+    run = Run(hold).begin()
+    run.model.resistance = lambda time: RESISTANCE * (1 + 0.5 * time)
+    run.finish()
+    assert run.reasons == ["hold ended: capacity"]
+    last = run.recorder.rows[-1]
+    assert 60.0 * (1 - 1e-9) <= run.progress.charge < 60.0 + 1e-3 * last["current_density"]
+    assert last["dt"] >= 1e-3
+
+
 def test_a_rejected_step_changes_nothing_and_is_repeated_smaller():
     run = Run(strip(2.0), first=1.0).begin()
     run.model.error = lambda dt: (4 * dt) ** 2
