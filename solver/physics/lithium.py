@@ -29,6 +29,7 @@ from solver.linear import Forcing, LinearSolver, Outcome
 from solver.operators import Stencil, apply_stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.physics import free_energy as fe
 
+LARGEST_CHANGE = 0.2  # of xi in one Newton step: beyond the wells the energy is steep and Newton would overshoot
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
 
 
@@ -123,7 +124,7 @@ class LithiumEquation:
             krylov += outcome.iterations
             if not outcome.converged:
                 return LithiumResult(xi, Outcome(False, outcome.reason, krylov, norm), newton)
-            xi = xi + change
+            xi = xi + np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE)
         return LithiumResult(xi, Outcome(False, "newton did not converge", krylov, norm), newton)
 
     def _linear_part(self, contact: Contact, velocity: Sequence[Array], dt: float) -> tuple[Stencil, Array]:
