@@ -39,7 +39,8 @@ Array = np.ndarray
 FARADAY, GAS_CONSTANT = 96485.33212, 8.314462618
 FLOOR = 1e-6  # of psi and of m
 DEPLETION = 20.0
-LARGEST_CHANGE = 0.05  # V
+LARGEST_CHANGE = 0.05  # V, in one Newton step
+LARGEST_LITHIUM_CHANGE = 0.2  # of xi
 FORCING = 1e-2
 
 # FiPy's solvers have no options prefix; those of `solver.linear` have one, so these reach FiPy only.
@@ -333,8 +334,10 @@ class Peer:
             self.local.setValue(value - change * (at - old) - divergence * old)
             self._solve(self.lithium_equation, self.xi, False, 0.3 * self.k.lithium_tolerance, dt)
             self.newton += 1
-            moved = self.xi.value - at
+            moved = np.clip(self.xi.value - at, -LARGEST_LITHIUM_CHANGE, LARGEST_LITHIUM_CHANGE)
+            limited = bool(np.any(np.abs(moved) == LARGEST_LITHIUM_CHANGE))
+            self.xi.setValue(at + moved)
             remainder = self._variation(self.xi.value)[0] - value - change * moved
-            if np.sum(np.abs(remainder)) / scale <= self.k.lithium_tolerance:
+            if not limited and np.sum(np.abs(remainder)) / scale <= self.k.lithium_tolerance:
                 return
         raise RuntimeError("FiPy: the lithium equation did not converge")
