@@ -159,6 +159,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         impurities=np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy(),
         capacitance=face.double_layer_capacitance,
         series_resistance=drive.series_resistance,
+        voltage_limit=drive.voltage_limit,
         noise=noise,
     )
 

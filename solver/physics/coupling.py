@@ -91,7 +91,11 @@ class Timers:
 
 @dataclass
 class Coupling:
-    """The coupled step. exchange i0(x) A/m^2 and impurities a(x) are static cell fields; capacitance F/m^2."""
+    """The coupled step.
+
+    exchange i0(x) A/m^2 and impurities a(x) are static cell fields; capacitance F/m^2, series_resistance ohm m^2,
+    voltage_limit V (magnitude).
+    """
 
     grid: Grid
     contact: Contact
@@ -105,6 +109,7 @@ class Coupling:
     impurities: Array
     capacitance: float = 0.0
     series_resistance: float = 0.0
+    voltage_limit: float = np.inf
     noise: Noise | None = None
     timers: Timers = field(default_factory=Timers)
     # fields whose last time level predicts the next
@@ -195,6 +200,37 @@ class Coupling:
 
         return current
 
+    def _interface_terms(self, current_of: InterfaceTerm, h: Array, phi_old: Array, dt: float) -> list[InterfaceTerm]:
+        """What crosses the contact: charge transfer and, with a double layer, its charging."""
+        area, active = self.contact.area, self.contact.area * h
+        charging = area * (self.capacitance / dt)
+
+        def transfer(phi: Array) -> tuple[Array, Array]:
+            j, slope = current_of(phi)
+            return active * j, active * slope
+
+        def double_layer(phi: Array) -> tuple[Array, Array]:
+            return charging * (phi - phi_old), charging
+
+        return [transfer, double_layer] if self.capacitance else [transfer]
+
+    def _balance_charge(
+        self, start: Array, terms: list[InterfaceTerm], control: TopControl
+    ) -> tuple[Array, ChargeOutcome]:
+        """Solve the charge equation; a current that not even the voltage limit can drive is replaced by that limit.
+
+        Without contact a galvanostatic problem has no solution. The potentiostatic one at the limit always has: when it
+        passes less than the applied current, the limit is reached, and the loop sees it as the cell's voltage.
+        """
+        phi, charge = self.charge.solve(start, terms, control)
+        applied = control.current_density
+        if charge.outcome.converged or not applied or not np.isfinite(self.voltage_limit):
+            return phi, charge
+        limit = TopControl(None, float(np.copysign(self.voltage_limit, applied)), control.series_resistance)
+        held, limited = self.charge.solve(start, terms, limit)
+        too_little = abs(limited.applied) < abs(applied) * self.grid.lateral_area
+        return (held, limited) if limited.outcome.converged and too_little else (phi, charge)
+
     def step(
         self,
         state: State,
@@ -217,20 +253,11 @@ class Coupling:
         def predict(name: str, now: Array) -> Array:
             return now if previous is None else now + ratio * (now - previous[name])
 
+        current_of = self._transfer(state, excess)
         with self.timers("charge"):
-            current_of = self._transfer(state, excess)
-            area, active = self.contact.area, self.contact.area * h
-            charging = self.capacitance / dt
-
-            def interface(phi: Array) -> tuple[Array, Array]:
-                j, slope = current_of(phi)
-                return active * j, active * slope
-
-            terms = [interface]
-            if charging:
-                terms.append(lambda phi: (area * charging * (phi - phi_old), area * charging))
+            terms = self._interface_terms(current_of, h, phi_old, dt)
             control = TopControl(current_density, voltage, self.series_resistance)
-            phi, charge = self.charge.solve(predict("potential", phi_old), terms, control)
+            phi, charge = self._balance_charge(predict("potential", phi_old), terms, control)
         if not charge.outcome.converged:
             return _failure("potential", charge.outcome)
 
@@ -271,7 +298,7 @@ class Coupling:
         }
         error = max(e / TOLERANCES[name] for name, e in errors.items())
         applied = charge.applied * dt / self.grid.lateral_area
-        stored = self.capacitance * self.grid.sum(area * (phi - phi_old)) / self.grid.lateral_area
+        stored = self.capacitance * self.grid.sum(self.contact.area * (phi - phi_old)) / self.grid.lateral_area
         measured = {
             **self._measure(fields, charge, transfer),
             "contact_fraction": contact,

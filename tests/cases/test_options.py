@@ -134,6 +134,16 @@ def test_limits_end_the_segment_or_the_run():
     assert final(limited, "time") < 3600
 
 
+@pytest.mark.parametrize("direction", ["strip", "plate"])
+def test_without_contact_the_voltage_limit_ends_the_run(direction):
+    detached = {"voids": [{"centre": ["0 um"], "radius": "2 um"}]}
+    line = {"dimension": 1, "lithium_thickness": "4 um"}
+    apart = protocol({"kind": "galvanostatic", "direction": direction, "duration": "6 s"})
+    result = solver.run(case_from_dict({**SMALL, "domain": line, "lithium": detached, **apart}))
+    assert result.stop_reason == "voltage limit 0.2 V"
+    assert abs(final(result, "current_density")) < 10.0
+
+
 def test_thermal_noise_is_keyed_by_its_seed():
     noisy = [run("lithium.noise_amplitude=1.0", f"lithium.noise_seed={seed}") for seed in (1, 1, 2)]
     volumes = [final(r, "void_volume") for r in noisy]
