@@ -38,7 +38,7 @@ from solver.state import State
 
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "source": 0.004, "contact": 0.02}
 SIGNIFICANT = 0.1  # metal weight from which on a field counts in the error
-SMALLEST_CONTACT = 1e-3  # contact fraction below which the mean-field pressure does not rise further
+SMALLEST_CONTACT = 0.05  # contact fraction below which the mean-field pressure does not rise further: Li yields
 NEAR_CONTACT = 0.05  # of the largest area density: where a local current density means something
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
@@ -228,7 +228,7 @@ class Coupling:
             return phi, charge
         limit = TopControl(None, float(np.copysign(self.voltage_limit, applied)), control.series_resistance)
         held, limited = self.charge.solve(start, terms, limit)
-        too_little = abs(limited.applied) < abs(applied) * self.grid.lateral_area
+        too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
         return (held, limited) if limited.outcome.converged and too_little else (phi, charge)
 
     def step(

@@ -136,8 +136,8 @@ def test_limits_end_the_segment_or_the_run():
 
 @pytest.mark.parametrize("direction", ["strip", "plate"])
 def test_without_contact_the_voltage_limit_ends_the_run(direction):
-    detached = {"voids": [{"centre": ["0 um"], "radius": "2 um"}]}
-    line = {"dimension": 1, "lithium_thickness": "4 um"}
+    detached = {"voids": [{"centre": ["0 um"], "radius": "4 um"}]}
+    line = {"dimension": 1, "lithium_thickness": "6 um"}
     apart = protocol({"kind": "galvanostatic", "direction": direction, "duration": "6 s"})
     result = solver.run(case_from_dict({**SMALL, "domain": line, "lithium": detached, **apart}))
     assert result.stop_reason == "voltage limit 0.2 V"
