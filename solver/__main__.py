@@ -114,16 +114,18 @@ def _run(comm: MPI.Comm, prepare: Callable[[], _Job], restart: str | None, start
             print(f"warning: {warning}", file=sys.stderr, flush=True)
 
     import solver
+    from solver.grid import TooManyRanks
     from solver.output.checkpoint import CheckpointError
     from solver.simulation import SolveFailed
 
     wall = None if job.wall is None else max(0.0, job.wall - (time.monotonic() - started))
     try:
         result = solver.run(job.case, directory=job.directory, restart=restart, wall=wall, progress=True)
-    except (SolveFailed, CheckpointError) as error:  # raised on all ranks
+    except (SolveFailed, CheckpointError, TooManyRanks) as error:  # raised on all ranks
         if comm.rank == 0:
             _complain(str(error))
-        return EXIT_FAILED if isinstance(error, SolveFailed) else EXIT_BAD_INPUT
+        failed = isinstance(error, SolveFailed) or (isinstance(error, CheckpointError) and restart is None)
+        return EXIT_FAILED if failed else EXIT_BAD_INPUT
     if comm.rank == 0:
         try:
             print(f"curves and contact: {_draw(job.directory)}", file=sys.stderr)
@@ -162,7 +164,7 @@ def _claim(directory: Path, force: bool) -> None:
 
     if directory.exists() and not directory.is_dir():
         raise _BadInput(f"--output: {directory} is a file, not a directory")
-    if any(found for pattern in files.OUTPUTS for found in directory.glob(pattern)):
+    if _has_results(directory):
         if not force:
             raise _BadInput(
                 f"--output: {directory} already holds results; choose another directory with --output, "
@@ -175,6 +177,12 @@ def _claim(directory: Path, force: bool) -> None:
         raise _BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
 
 
+def _has_results(directory: Path) -> bool:
+    from solver.output import files
+
+    return any(found for pattern in files.OUTPUTS for found in directory.glob(pattern))
+
+
 def _check_restart(directory: Path, restart: str) -> None:
     from solver.output import checkpoint
 
@@ -183,6 +191,8 @@ def _check_restart(directory: Path, restart: str) -> None:
             raise _BadInput(f"--restart latest: no checkpoint in {directory}")
     elif not Path(restart).is_file():
         raise _BadInput(f"--restart: no such file: {restart}; give a checkpoint, or 'latest'")
+    elif Path(restart).resolve().parent != directory.resolve() and _has_results(directory):
+        raise _BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
 
 
 def _on_all_ranks(comm: MPI.Comm, action: Callable[[], int]) -> int:

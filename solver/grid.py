@@ -69,6 +69,18 @@ def normal_faces(
     return np.concatenate([-below[:0:-1], above])
 
 
+class TooManyRanks(ValueError):
+    """The grid has too few cells for the number of ranks; the message says which."""
+
+
+def _factorizations(number: int, parts: int) -> list[tuple[int, ...]]:
+    """All tuples of `parts` positive integers whose product is `number`."""
+    if parts == 1:
+        return [(number,)]
+    divisors = [d for d in range(1, number + 1) if number % d == 0]
+    return [(d, *rest) for d in divisors for rest in _factorizations(number // d, parts - 1)]
+
+
 class Grid:
     """Cells, faces and their metric on this rank, ghost exchange and global reductions.
 
@@ -100,6 +112,7 @@ class Grid:
             boundary_type=tuple(boundary[::-1]),
             stencil_type=PETSc.DMDA.StencilType.BOX,
             stencil_width=GHOSTS,
+            proc_sizes=self._ranks_per_axis()[::-1],
             comm=self.comm,
         )
         start, size = self.da.getCorners()
@@ -109,6 +122,20 @@ class Grid:
         self._global = self.da.createGlobalVec()
         self._local = self.da.createLocalVec()
         self._ghosted_shape = tuple(n + 2 * GHOSTS for n in self.local_shape)
+
+    def _ranks_per_axis(self) -> tuple[int, ...]:
+        """Blocks along each axis: the split with the least surface whose blocks are at least GHOSTS cells wide."""
+        size, best = self.comm.size, None
+        for split in _factorizations(size, self.dim):
+            if any(n // blocks < GHOSTS for n, blocks in zip(self.shape, split, strict=True)):
+                continue
+            surface = sum(blocks / n for n, blocks in zip(self.shape, split, strict=True))
+            if best is None or surface < best[0]:
+                best = (surface, split)
+        if best is None:
+            cells = " x ".join(str(n) for n in self.shape)
+            raise TooManyRanks(f"{size} ranks cannot share {cells} cells in blocks at least {GHOSTS} cells wide")
+        return best[1]
 
     def _local_metric(self) -> None:
         """Spacing, distances between centres, interpolation weights and face areas of the owned block."""

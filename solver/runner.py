@@ -115,7 +115,7 @@ def _recorder(
 ) -> MemoryRecorder:
     if directory is None:
         return MemoryRecorder(grid.comm, console)
-    about = provenance.collect(case.source.text, _resolved(case), grid.comm, _seeds(case))
+    about = provenance.collect(case.source.text, _resolved(case), grid.comm, _seeds(case), case.source.overrides)
     resume = None if saved is None else (int(saved[1]["step"]), float(saved[1]["time"]))
     output = case.output
     recorder = FileRecorder(

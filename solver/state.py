@@ -54,9 +54,3 @@ class State:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.vectors)
-
-    def copy_from(self, other: State) -> None:
-        """Take over time and values of another state with the same fields."""
-        self.time = other.time
-        for name in self.vectors:
-            self[name] = other[name]

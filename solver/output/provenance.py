@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,16 +17,18 @@ def collect(
     resolved_json: str,
     comm: MPI.Comm = MPI.COMM_WORLD,
     seeds: Mapping[str, int] | None = None,
+    overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What every file of a run carries, the same on every rank (collective).
 
-    Keys: case (text of the case file), resolved_case (JSON with all defaults, SI), versions (with the git
-    commit), ranks, seeds, started (UTC).
+    Keys: case (text of the case file), overrides (one a line), resolved_case (JSON with all defaults, SI), versions
+    (with the git commit), ranks, seeds, started (UTC).
     """
 
     def on_rank_0() -> dict[str, Any]:
         return {
             "case": case_text,
+            "overrides": "\n".join(overrides),
             "resolved_case": resolved_json,
             "versions": environment.versions(),
             "ranks": comm.size,

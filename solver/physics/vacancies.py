@@ -105,8 +105,9 @@ def plane_source_now(weight: Array, h: Array, deficit: Array, rate: Array | floa
 def mean_drift(grid: Grid, atoms: Array, source: Array) -> tuple[Array, Array, float]:
     """Velocity on the faces along the normal (broadcastable, m/s), exchange Q (1/s) and the bottom's velocity.
 
-    atoms is m c, source S in 1/s. Collective.
+    atoms is m c, source S in 1/s. Places without Li (c < 0 in a void) neither move nor take part. Collective.
     """
+    atoms = np.maximum(atoms, 0.0)
     supplied, present = grid.row_sums(atoms * source * grid.volume, atoms * grid.volume)
     s = np.where(present > 0, supplied / np.where(present > 0, present, 1.0), 0.0)
     thickness = np.diff(grid.faces[-1])
