@@ -221,7 +221,7 @@ class Peer:
         drift, exchange, source = self._drift(hx, c, k.stack_pressure + excess, dt)
         self._carry(drift)
         supply = exchange + self.area_density * hx * j * k.molar_volume / FARADAY
-        self._occupancy(hx, supply, float(drift[0]), dt)
+        self._occupancy(h(np.clip(xi_guess, 0.0, 1.0)), supply, float(drift[0]), dt)
         self._lithium(xi, xi_guess, dt)
         new = np.clip(self.xi.value, 0.0, self.ceiling)
         self.xi.setValue(new)
