@@ -7,8 +7,9 @@ Resolution: errors, against the cells per lambda, of the interface energy, of th
 wavelength 20 lambda).
 
 Critical current: the stripping current that opens voids over the formula (F/Omega) sqrt(D r) theta_c, by bisection
-of short runs of a narrow 2-D box with the default material, 90 degrees and heterogeneous kinetics. A current is
-above the critical one when the contact fraction falls below 0.9 within four filling times 1/r.
+of short runs of a narrow 2-D box with the default material and heterogeneous kinetics, against lambda, the largest
+step and the contact angle. A current is above the critical one when the contact fraction falls below 0.9 within
+four filling times 1/r.
 
 Results are printed, never asserted.
 """
@@ -37,7 +38,9 @@ LOST = 0.9  # contact fraction
 FARADAY_PER_VOLUME = 96485.33212 / 13.0e-6
 
 
-def stripping_case(width: float, pressure: float, current: float, duration: float, max_step: float) -> Case:
+def stripping_case(
+    width: float, pressure: float, current: float, duration: float, max_step: float, angle: float
+) -> Case:
     """Narrow box; depth and electrolyte as far as the layer needs."""
     depth = "12 um" if pressure > 5e6 else "25 um"
     return Case.model_validate(
@@ -45,7 +48,11 @@ def stripping_case(width: float, pressure: float, current: float, duration: floa
             "schema_version": 1,
             "domain": {"width": "4 um", "lithium_thickness": depth},
             "electrolyte": [{"thickness": "3 um"}],
-            "interface": {"width": f"{width} m", "heterogeneity": {"kind": "random", "sigma": 0.8}},
+            "interface": {
+                "width": f"{width} m",
+                "contact_angle": f"{angle} deg",
+                "heterogeneity": {"kind": "random", "sigma": 0.8},
+            },
             "grid": {"fine_depth": "1 um", "growth": 1.15},
             "drive": {
                 "stack_pressure": f"{pressure} Pa",
@@ -66,17 +73,17 @@ def stripping_case(width: float, pressure: float, current: float, duration: floa
 
 
 def critical_ratio(
-    width: float, pressure: float, fillings: float, max_step: float, halvings: int
+    width: float, pressure: float, fillings: float, max_step: float, angle: float, halvings: int
 ) -> tuple[float, float]:
     """Bracket of the critical current over the formula."""
-    probe = stripping_case(width, pressure, 1.0, 1.0, max_step)
+    probe = stripping_case(width, pressure, 1.0, 1.0, max_step, angle)
     annihilation = make_coupling(probe, make_grid(probe)).annihilation
     rate = float(annihilation.rate(pressure))
     formula = np.sqrt(probe.lithium.diffusivity * rate) * probe.lithium.critical_vacancy_fraction * FARADAY_PER_VOLUME
-    low, high = 0.6, 1.4
+    low, high = 0.4, 2.0
     for _ in range(halvings):
         middle = 0.5 * (low + high)
-        case = stripping_case(width, pressure, middle * formula, fillings / rate, max_step)
+        case = stripping_case(width, pressure, middle * formula, fillings / rate, max_step, angle)
         lost = run(case).curves["contact_fraction"][-1] < LOST
         low, high = (low, middle) if lost else (middle, high)
     return low, high
@@ -84,15 +91,16 @@ def critical_ratio(
 
 def critical_currents(quick: bool) -> None:
     print("Critical stripping current over (F/Omega) sqrt(D r) theta_c, contact lost within 4/r")
-    print(f"{'pressure':>9} {'lambda':>8} {'largest step':>13} {'j_c/formula':>14} {'wall s':>8}")
-    rows = [(7e6, w, s) for s in (5.0, 1.0) for w in (200e-9, 100e-9, 50e-9)]
-    rows += [(3e6, 200e-9, 5.0), (3e6, 100e-9, 5.0)]
-    for pressure, width, max_step in rows[:1] if quick else rows:
+    print(f"{'pressure':>9} {'angle':>7} {'lambda':>8} {'largest step':>13} {'j_c/formula':>14} {'wall s':>8}")
+    rows = [(7e6, 90.0, w, s) for w, s in ((200e-9, 5.0), (100e-9, 5.0), (50e-9, 5.0), (200e-9, 1.0), (100e-9, 1.0))]
+    rows += [(3e6, 90.0, 200e-9, 5.0), (3e6, 90.0, 100e-9, 5.0)]
+    rows += [(7e6, angle, 200e-9, 5.0) for angle in (8.0, 60.0, 125.0)]
+    for pressure, angle, width, max_step in rows[:1] if quick else rows:
         begun = perf_counter()
-        low, high = critical_ratio(width, pressure, 4.0, max_step, 3 if quick else 5)
+        low, high = critical_ratio(width, pressure, 4.0, max_step, angle, 4 if quick else 6)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         print(
-            f"{pressure / 1e6:6.0f} MPa {width * 1e9:5.0f} nm {max_step:11.1f} s "
+            f"{pressure / 1e6:6.0f} MPa {angle:3.0f} deg {width * 1e9:5.0f} nm {max_step:11.1f} s "
             f"{middle:8.3f} +- {half:.3f} {perf_counter() - begun:6.0f}",
             flush=True,
         )

@@ -217,7 +217,8 @@ def _map(axes: Axes, run: Run, psi: Array, xi: Array) -> None:
     mesh.set_facecolor(picture.transpose(1, 0, 2).reshape(-1, 3))
     mesh.set_edgecolor("face")
     surface = np.ma.masked_where(psi > 0.5, xi)
-    axes.contour(run.axes["x"] * UM, run.axes["z"] * UM, surface.T, [0.5], colors="k", linewidths=1.0)
+    if surface.min() < 0.5 < surface.max():
+        axes.contour(run.axes["x"] * UM, run.axes["z"] * UM, surface.T, [0.5], colors="k", linewidths=1.0)
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(*_window(run, psi, fractions[..., 2]))
     axes.set_xlabel("x / µm")

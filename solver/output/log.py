@@ -159,13 +159,12 @@ class Console:
         every: float = 0.05,
     ):
         self._stream = stream or sys.stderr
-        self._silent = comm.rank != 0
         self._title = title
         self._every = every
         self._shown = -1.0
         self._start = clock.monotonic()
         self._lines = 0
-        self._wanted = progress and not self._silent
+        self._wanted = progress and comm.rank == 0
         self._bar: Progress | None = None
         if self._wanted and self._stream.isatty():
             self._bar = Progress(
@@ -187,8 +186,8 @@ class Console:
         self.close()
 
     def message(self, text: str) -> None:
-        """A line of text."""
-        if self._silent:
+        """A line of text, where progress is wanted."""
+        if not self._wanted:
             return
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -197,7 +196,7 @@ class Console:
 
     def row(self, row: Mapping[str, Value]) -> None:
         """A row of the log as a line of the table; the headings are repeated now and then."""
-        if self._silent:
+        if not self._wanted:
             return
         if self._lines % self.HEADER_EVERY == 0:
             self.message(table_header())

@@ -75,6 +75,7 @@ class FileRecorder(MemoryRecorder):
             files.on_root(grid.comm, lambda: files.clear(directory))
         else:
             self.snapshots.resume(resume[1])
+        self._show_row = False  # the log's lines are shown for the steps that end at a snapshot
         self.log = LogTable(directory / "log.csv", resume_step=resume and resume[0], comm=grid.comm)
 
     @contextmanager
@@ -86,10 +87,14 @@ class FileRecorder(MemoryRecorder):
     def row(self, row: Mapping[str, float | str]) -> None:
         super().row(row)
         self.log.append(row)
+        if self._show_row:
+            self.console.row(row)
+            self._show_row = False
 
     def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
         with self._timed():
             self.snapshots.write(time, step, {name: fields[name] for name in self.fields})
+        self._show_row = step > 0
 
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
         with self._timed():

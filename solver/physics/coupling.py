@@ -1,10 +1,10 @@
 """One staggered time step: charge -> lattice source and drift -> occupancy -> lithium.
 
-Each sub-problem is implicit in its own field. The transfer current that the charge equation has found is the one
-that the occupancy equation supplies, so every electron is paid for by an atom. Pressure at the contact is the mean
-field p_stack / contact fraction. The occupancy sees xi extrapolated to the new time: with the old xi
-its equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current came out up to 10 % higher.
-What staggering leaves open is measured, not assumed:
+Each sub-problem is implicit in its own field. The transfer current that the charge equation has found is the
+one that the occupancy equation supplies, so every electron is paid for by an atom. Pressure at the contact is
+the mean field p_stack / contact fraction. The occupancy sees xi extrapolated to the new time: with the old xi
+its equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current come out up to 10
+% higher. What staggering leaves open is measured, not assumed:
 
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / TOLERANCES["lithium"]        (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / TOLERANCES["occupancy"]

@@ -111,9 +111,11 @@ def test_console_on_a_terminal_draws_a_bar():
 
 def test_console_repeats_its_headings_and_keeps_quiet_without_progress():
     stream = io.StringIO()
-    console = Console(progress=False, stream=stream)
-    console.update(0.5)
+    quiet, console = Console(progress=False, stream=stream), Console(stream=stream)
+    quiet.update(0.5)
+    quiet.message("nothing")
     for n in range(Console.HEADER_EVERY + 1):
+        quiet.row(synthetic._row(n, 60.0 * n))
         console.row(synthetic._row(n, 60.0 * n))
     assert stream.getvalue().splitlines().count(table_header()) == 2
     assert len(stream.getvalue().splitlines()) == Console.HEADER_EVERY + 3
