@@ -291,30 +291,24 @@ class Coupling:
         deficit = fe.step(xi_new) - c_new
         feed = (deficit - (h - c)) / dt - source
         fields = {"lithium": xi_new, "occupancy": c_new, "potential": phi, "feed": feed}
-        weight = dt / (2 * dt + dt_previous) if previous is not None else 0.5
-        source_error = source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, rate, creation)
-        contact = self.contact_fraction(xi_new)
-        errors = {
-            "lithium": weight * self._largest(xi_new - predict("lithium", xi)),
-            "occupancy": weight * self._largest(c_new - predict("occupancy", c)),
-            "source": dt * self._largest(source_error),
-            "contact": abs(contact - fraction),
-        }
-        error = max(e / TOLERANCES[name] for name, e in errors.items())
-        applied = charge.applied * dt / self.grid.lateral_area
-        stored = self.capacitance * self.grid.sum(self.contact.area * (phi - phi_old)) / self.grid.lateral_area
+        missed = source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, rate, creation)
         measured = {
-            **self._measure(fields, charge, transfer),
-            "contact_fraction": contact,
+            **self._measure(fields, phi_old, charge, transfer, dt),
             "contact_pressure": pressure,
             "excess_pressure": excess,
             "drift_velocity": drift,
-            "charge": applied,
-            "transferred_charge": applied - stored,
             "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * dt,
             "newton": charge.newton + formed.newton,
             "krylov": charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations,
         }
+        weight = dt / (2 * dt + dt_previous) if previous is not None else 0.5
+        errors = {
+            "lithium": weight * self._largest(xi_new - predict("lithium", xi)),
+            "occupancy": weight * self._largest(c_new - predict("occupancy", c)),
+            "source": dt * self._largest(missed),
+            "contact": abs(measured["contact_fraction"] - fraction),
+        }
+        error = max(e / TOLERANCES[name] for name, e in errors.items())
         return StepResult(fields, "", error, measured, self._warning(pressure))
 
     def _warning(self, pressure: float) -> str:
@@ -337,13 +331,20 @@ class Coupling:
         kicks = random_fields.normal(n.seed, step_number, ids)
         return n.amplitude * self.contact.metal * np.sqrt(variance) * kicks
 
-    def _measure(self, fields: Mapping[str, Array], charge: ChargeOutcome, transfer: Array) -> dict[str, float]:
+    def _measure(
+        self, fields: Mapping[str, Array], phi_old: Array, charge: ChargeOutcome, transfer: Array, dt: float
+    ) -> dict[str, float]:
         """Integral quantities of a step, per lateral area (collective). transfer: current per volume, A/m^3."""
         area = self.grid.lateral_area
+        stored = self.capacitance * self.grid.sum(self.contact.area * (fields["potential"] - phi_old)) / area
+        passed = charge.applied * dt / area
         return {
             "current_density": charge.applied / area,
             "voltage": charge.voltage,
+            "charge": passed,
+            "transferred_charge": passed - stored,
             "charge_error": charge.error,
+            "contact_fraction": self.contact_fraction(fields["lithium"]),
             "void_volume": self.void_volume(fields["lithium"]) / area,
             "inventory": self.inventory(fields["occupancy"]),
             "local_current_max_ratio": self._hot_spot(transfer) if charge.applied else 0.0,
