@@ -41,7 +41,7 @@ from solver.state import State
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "source": 0.004, "contact": 0.02}
 SIGNIFICANT = 0.1  # metal weight from which on a field counts in the error
 SMALLEST_CONTACT = 0.05  # contact fraction below which the mean-field pressure does not rise further: Li yields
-NEAR_CONTACT = 0.05  # of the largest area density: where a local current density means something
+NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
 FIELDS = ("lithium", "occupancy", "potential", "feed")  # feed: q of `vacancies`
