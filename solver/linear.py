@@ -30,6 +30,7 @@ ALLOWANCE = {"bjacobi": 1, "other": 3}
 LARGEST_RATIO = 200.0  # measured on 256^2: at 90 ILU took half the time of multigrid, at 350 it took more
 FILL_LEVELS = {1: 0, 2: 2, 3: 0}  # of ILU; in 3-D fill is dear
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
+_OUR_OPTIONS: set[str] = set()  # what earlier solvers of this process, perhaps of another dimension, put there
 
 
 class Forcing:
@@ -56,7 +57,6 @@ class Forcing:
         elif newton == 1:
             self._gain = norm / self._start
         return min(self.LOOSEST, enough)
-_OUR_OPTIONS: set[str] = set()  # what earlier solvers of this process, perhaps of another dimension, put there
 
 
 @dataclass(frozen=True)
