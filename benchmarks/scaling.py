@@ -3,7 +3,7 @@
     python -m benchmarks.scaling [--quick]
 
 Every point is a process of its own, so that peak memory is that of the point; with more ranks under mpirun. Given are
-medians over the steps after two short and one full one. Krylov iterations are per time step, in brackets the linear solves they
+medians over the steps after three others. Krylov iterations are per time step, in brackets the linear solves they
 are spread over; tolerances are those of a run. Two ways of refining:
 
 (a) dx stays, the box grows: more of the same
