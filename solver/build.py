@@ -39,10 +39,11 @@ def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
     return Grid([*lateral, normal], [case.domain.lateral == "periodic"] * len(lateral), comm)
 
 
-def periods(case: Case) -> tuple[float, ...]:
-    """Periods of random fields along the contact: the extents, or twice these between symmetry planes, m."""
-    factor = 1 if case.domain.lateral == "periodic" else 2
-    return tuple(factor * extent for extent in case.domain.lateral_extents)
+def random_field(case: Case, correlation_length: float, seed: int) -> random_fields.LateralField:
+    """A random function of the place along the contact: periodic like the box, or even about its symmetry planes."""
+    mirrored = case.domain.lateral == "symmetric"
+    periods = tuple(extent * (2 if mirrored else 1) for extent in case.domain.lateral_extents)
+    return random_fields.LateralField(periods, correlation_length, seed, mirrored)
 
 
 def surface_height(case: Case) -> geometry.Height:
@@ -50,7 +51,7 @@ def surface_height(case: Case) -> geometry.Height:
     rough = case.interface.roughness
     if rough is None:
         return geometry.flat
-    field = random_fields.LateralField(periods(case), rough.correlation_length, rough.seed)
+    field = random_field(case, rough.correlation_length, rough.seed)
 
     def height(*lateral: Array) -> tuple[Array, Sequence[Array]]:
         value, slopes = field.with_gradient(*lateral)
@@ -65,7 +66,7 @@ def exchange_current(case: Case, grid: Grid) -> Array:
     factor: Array = np.ones(())
     lateral = grid.cell_coordinates()[:-1]
     if isinstance(kind, RandomHeterogeneity):
-        field = random_fields.LateralField(periods(case), kind.correlation_length, kind.seed)
+        field = random_field(case, kind.correlation_length, kind.seed)
         factor = np.exp(kind.sigma * field(*lateral) - 0.5 * kind.sigma**2)
     elif kind is not None:
         for patch in kind.patches:

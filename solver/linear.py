@@ -15,7 +15,7 @@ The choice is made at each set-up; `-<name>_pc_type` on the command line overrid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from petsc4py import PETSc
@@ -186,7 +186,8 @@ class LinearSolver:
         reason = int(self.ksp.getConvergedReason())
         if reason <= 0 and not rebuild:
             self._first_cost = None
-            return self.solve(stencil, rhs, rtol)
+            solution, again = self.solve(stencil, rhs, rtol)
+            return solution, replace(again, iterations=iterations + again.iterations)
         digits = -np.log10(rtol)
         if rebuild:
             self.setups += 1

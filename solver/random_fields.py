@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +49,16 @@ def normal(seed: int, step: int, ids: Array) -> Array:
 
 @dataclass(frozen=True)
 class LateralField:
-    """Gaussian random function of the lateral coordinates with the given periods (m) and correlation length (m)."""
+    """Gaussian random function of the lateral coordinates with the given periods (m) and correlation length (m).
+
+    mirrored: only modes that are even about x = 0 and about half a period, for a box between symmetry planes. The
+    variance is then 1 on average over the box.
+    """
 
     periods: tuple[float, ...]
     correlation_length: float
     seed: int
+    mirrored: bool = False
 
     def _modes(self) -> tuple[Array, Array, Array]:
         """Wave vectors (modes, axes) and the two coefficients of each mode."""
@@ -85,9 +91,24 @@ class LateralField:
         shape = np.broadcast_shapes(*(np.shape(x) for x in coordinates))
         value, slopes = np.zeros(shape), [np.zeros(shape) for _ in coordinates]
         for wave, a, b in zip(k, cosine, sine, strict=True):
+            if self.mirrored:
+                _add_even_mode(value, slopes, wave, a, coordinates)
+                continue
             phase = sum(w * x for w, x in zip(wave, coordinates, strict=True))
             c, s = np.cos(phase), np.sin(phase)
             value += a * c + b * s
             for slope, w in zip(slopes, wave, strict=True):
                 slope += w * (b * c - a * s)
         return value, slopes
+
+
+def _add_even_mode(
+    value: Array, slopes: list[Array], wave: Array, amplitude: float, coordinates: Sequence[Array]
+) -> None:
+    """Add a product of cosines that has the mean square amplitude^2, and its derivatives."""
+    amplitude = amplitude * np.sqrt(2.0) ** np.count_nonzero(wave)
+    cosines = [np.cos(w * x) for w, x in zip(wave, coordinates, strict=True)]
+    value += amplitude * np.prod(np.broadcast_arrays(*cosines), axis=0)
+    for axis, (slope, w, x) in enumerate(zip(slopes, wave, coordinates, strict=True)):
+        factors = [*cosines[:axis], -w * np.sin(w * x), *cosines[axis + 1 :]]
+        slope += amplitude * np.prod(np.broadcast_arrays(*factors), axis=0)

@@ -185,7 +185,7 @@ class Coupling:
     def _cell_drift(self, state: State, pressure: float) -> Array:
         """Lattice velocity along the normal in the cells, m/s (collective)."""
         xi, c, m = state["lithium"], state["occupancy"], self.contact.metal
-        rate, creation = float(self.annihilation.rate(pressure)), self.annihilation.largest_rate
+        rate, creation = self.annihilation.rate(pressure), self.annihilation.largest_rate
         h = fe.step(xi)
         source = vacancies.plane_source_now(m, h, h - c, rate, creation)
         v, _, _ = vacancies.mean_drift(self.grid, m * c, source)
@@ -265,7 +265,7 @@ class Coupling:
 
         j = current_of(phi)[0]
         with self.timers("drift"):
-            rate, creation = float(self.annihilation.rate(pressure)), self.annihilation.largest_rate
+            rate, creation = self.annihilation.rate(pressure), self.annihilation.largest_rate
             m = self.contact.metal
             source = vacancies.plane_source(m, h, h - c, state["feed"], rate, creation, dt)
             v, exchange, drift = vacancies.mean_drift(self.grid, m * c, source)

@@ -132,3 +132,23 @@ def test_fields_of_other_seeds_differ():
     x = np.linspace(0, 500e-6, 2000)
     a, b = (LateralField((500e-6,), LENGTH, seed)(x) for seed in (1, 2))
     assert abs(np.corrcoef(a, b)[0, 1]) < 0.25
+
+
+@pytest.mark.parametrize("extents", [(WIDTH,), (WIDTH, 12e-6)])
+def test_a_mirrored_field_is_even_about_the_planes_of_its_box(extents):
+    """No slope across a plane, variance 1 on average over the box, gradient = derivative."""
+    doubled = tuple(2 * e for e in extents)
+    rng = np.random.default_rng(2)
+    x = [rng.uniform(0, e, size=400) for e in extents]
+    squares = []
+    for seed in range(150):
+        field = LateralField(doubled, LENGTH, seed, mirrored=True)
+        squares.append(np.mean(field(*x) ** 2))
+    assert np.mean(squares) == pytest.approx(1.0, abs=0.1)
+    value, slopes = field.with_gradient(*x)
+    for axis, extent in enumerate(extents):
+        ahead = [c + 1e-11 * (a == axis) for a, c in enumerate(x)]
+        assert np.allclose(slopes[axis], (field(*ahead) - value) / 1e-11, rtol=1e-3, atol=50)
+        for plane in (0.0, extent):
+            at_plane = [np.full(5, plane) if a == axis else c[:5] for a, c in enumerate(x)]
+            assert np.allclose(field.with_gradient(*at_plane)[1][axis], 0.0, atol=1e-6)
