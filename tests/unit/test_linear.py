@@ -108,13 +108,13 @@ def test_a_preconditioner_that_stops_paying_is_rebuilt():
 
 
 def test_a_solve_that_fails_with_a_kept_preconditioner_is_repeated_with_a_new_one():
-    """The caller sees convergence."""
+    """The caller sees convergence, and the iterations of both attempts."""
     grid = unit_grid(2, 48)
     rhs = np.random.default_rng(2).normal(size=grid.local_shape)
     solver = LinearSolver(grid, "test", "cg", 1e-10, max_iterations=30)
     solver.solve(diffusion(grid, 1e-6, 1e4), rhs)
     _, outcome = solver.solve(diffusion(grid, 1.0, 1.0), rhs)
-    assert outcome.converged and outcome.iterations <= 30
+    assert outcome.converged and 30 < outcome.iterations <= 60
     assert solver.setups == 2
 
 
