@@ -89,7 +89,10 @@ def run(
     from mpi4py import MPI
 
     comm = MPI.COMM_WORLD
-    prepare = lambda: _prepare(case, output, set_ or [], restart, wall, force)  # noqa: E731
+
+    def prepare() -> _Job:
+        return _prepare(case, output, set_ or [], restart, wall, force)
+
     code = _on_all_ranks(comm, lambda: _run(comm, prepare, restart, started))
     if code not in (0, EXIT_ERROR):
         comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
