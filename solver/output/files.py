@@ -35,7 +35,7 @@ def on_root(comm: MPI.Comm, action: Callable[[], T]) -> T:
     result, error = comm.bcast((result, error))
     if error is not None:
         raise error
-    return result  # type: ignore[return-value]
+    return result  # type: ignore[return-value]  # None only where action returns None
 
 
 def part(path: Path) -> Path:

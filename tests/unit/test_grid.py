@@ -15,7 +15,7 @@ class ManyRanks:
 
 def split(shape: tuple[int, ...], ranks: int) -> tuple[int, ...]:
     grid = Grid.__new__(Grid)
-    grid.shape, grid.dim, grid.comm = shape, len(shape), ManyRanks(ranks)  # type: ignore[assignment]
+    grid.shape, grid.dim, grid.comm = shape, len(shape), ManyRanks(ranks)  # type: ignore[assignment]  # a stand-in
     return grid._ranks_per_axis()
 
 

@@ -144,7 +144,7 @@ class Run:
         return self
 
     def finish(self, *requests: Request) -> tuple[str, int]:
-        return self.simulation.run(Stops(*requests))  # type: ignore[arg-type]
+        return self.simulation.run(Stops(*requests))  # type: ignore[arg-type]  # a stand-in
 
     @property
     def progress(self) -> Any:

@@ -132,7 +132,9 @@ def void_area(simulation: Simulation, cells: Array) -> tuple[Array, Array]:
 
     Smooth while a void moves by parts of a cell, and blind to the impurities (1 - h = 3 a^2 for xi = 1 - a).
     """
-    volume = simulation.model.contact.metal * simulation.grid.volume * cells  # type: ignore[attr-defined]
+    model = simulation.model
+    assert isinstance(model, Coupling)
+    volume = model.contact.metal * simulation.grid.volume * cells
     pairs = [
         (time, float(np.sum((1 - step(f["lithium"])) * volume))) for time, f in recorder_of(simulation).snapshots
     ]
