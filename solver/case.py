@@ -26,6 +26,7 @@ from pydantic import (
 
 from solver import materials
 from solver.case_checks import find_problems
+from solver.case_mechanics import Mechanics
 from solver.case_protocol import AnySegment, resolve_segments
 from solver.case_types import (
     Angle,
@@ -38,9 +39,11 @@ from solver.case_types import (
     Fraction,
     Growth,
     Length,
+    Modulus,
     MolarEnergy,
     MolarVolume,
     NotNegative,
+    PoissonRatio,
     Position,
     Positive,
     Pressure,
@@ -51,6 +54,7 @@ from solver.case_types import (
     Section,
     Seed,
     SmallAmplitude,
+    Stress,
     SurfaceDiffusivity,
     SurfaceEnergy,
     Temperature,
@@ -62,6 +66,7 @@ from solver.case_types import (
     problem_error,
     required,
     resolved,
+    spec_of,
 )
 from solver.units import ValueRefused, nearest
 
@@ -77,8 +82,15 @@ FieldName = Literal[
     "current_density",
     "exchange_current_density",
     "velocity",
+    "pressure",
+    "stress",
+    "von_mises_stress",
+    "largest_principal_stress",
+    "contact_pressure",
+    "displacement",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
+DEFAULT_FIELDS = ALL_FIELDS[: ALL_FIELDS.index("pressure")]  # those of the mechanics on request
 
 
 def _whole_number(value: object) -> object:
@@ -134,6 +146,11 @@ class ElectrolyteLayer(Section):
     material: Annotated[str, _material("electrolyte")] = key("Li6PS5Cl", "name of the electrolyte material")
     thickness: Length = key("10 um", "extent along the normal")
     conductivity: Conductivity = resolved("ionic conductivity")
+    youngs_modulus: Modulus = resolved("Young's modulus")
+    poisson_ratio: PoissonRatio = resolved("Poisson ratio")
+    residual_stress: Stress = key(
+        "0 MPa", "lateral normal stress at the start beyond the stack pressure, compression positive"
+    )
 
 
 class GridOptions(Section):
@@ -231,6 +248,8 @@ class Lithium(Section):
     linear_annihilation_rate: RatePerPressure = resolved(
         "annihilation rate of vacancies per pressure, diffusional creep"
     )
+    youngs_modulus: Modulus = resolved("Young's modulus E; the bulk modulus is E / (3 (1 - 2 poisson_ratio))")
+    poisson_ratio: PoissonRatio = resolved("Poisson ratio")
     mobility_factor: Positive = key(
         100.0, "mobility of the Li/void interface L = factor v_ref / (6 gamma), v_ref = 1.35 nm/s"
     )
@@ -283,7 +302,7 @@ class Output(Section):
     """What is written."""
 
     interval: Time = key("60 s", "time between snapshots")
-    fields: tuple[FieldName, ...] = key(ALL_FIELDS, "fields in the snapshots")
+    fields: tuple[FieldName, ...] = key(DEFAULT_FIELDS, "fields in the snapshots")
     checkpoint_interval: Time = key("10 min", "wall-clock time between checkpoints")
     keep_checkpoints: Count = key(2, "number of checkpoints that are kept")
 
@@ -316,6 +335,7 @@ class Case(Section):
         description="layers of the electrolyte, from the contact upwards",
     )
     lithium: Lithium = Field(default_factory=Lithium, description="the Li metal", validate_default=True)
+    mechanics: Mechanics = Field(default_factory=Mechanics, description="platen, fixture and force balance")
     protocol: tuple[AnySegment, ...] = Field(min_length=1, description="segments, one after the other")
     time: TimeOptions = Field(default_factory=TimeOptions, description="the time step")
     solver: SolverOptions = Field(default_factory=SolverOptions, description="the solvers")
@@ -350,12 +370,22 @@ class Case(Section):
     def _resolve_electrolyte(
         cls, layers: tuple[ElectrolyteLayer, ...], info: ValidationInfo
     ) -> tuple[ElectrolyteLayer, ...]:
-        return tuple(_with_material(layer, info) for layer in layers)
+        problems: list[Problem] = []
+        out = tuple(
+            _with_material(layer, f"electrolyte.{index}", info, problems) for index, layer in enumerate(layers)
+        )
+        if problems:
+            raise problem_error(problems)
+        return out
 
     @field_validator("lithium", mode="after")
     @classmethod
     def _resolve_lithium(cls, lithium: Lithium, info: ValidationInfo) -> Lithium:
-        return _with_material(lithium, info)
+        problems: list[Problem] = []
+        lithium = _with_material(lithium, "lithium", info, problems)
+        if problems:
+            raise problem_error(problems)
+        return lithium
 
     @field_validator("protocol", mode="after")
     @classmethod
@@ -382,17 +412,26 @@ class Case(Section):
 _S = TypeVar("_S", ElectrolyteLayer, Lithium)
 
 
-def _with_material(section: _S, info: ValidationInfo) -> _S:
-    """The section, with what it leaves open taken from its material at the temperature of the case."""
+def _with_material(section: _S, where: str, info: ValidationInfo, problems: list[Problem]) -> _S:
+    """The section, with what it leaves open taken from its material at the temperature of the case.
+
+    where: its key. What the material does not have is added to `problems`.
+    """
     if "drive" not in info.data:
         return section
     temperature = info.data["drive"].temperature
     material = materials.load(section.material)
-    known = materials.PROPERTIES[material.kind]
-    missing = [
-        name for name in type(section).model_fields if name in known and getattr(section, name) is None
-    ]
-    try:
-        return section.model_copy(update={name: material.value(name, temperature) for name in missing})
-    except materials.MaterialError as error:
-        raise problem_error([Problem("drive.temperature", str(error), "298.15 K")]) from None
+    values: dict[str, float] = {}
+    for name, field in type(section).model_fields.items():
+        if name not in materials.PROPERTIES[material.kind] or getattr(section, name) is not None:
+            continue
+        if name not in material.properties:
+            spec = spec_of(field)
+            wrong = f"missing; {material.name}.toml does not have it, so the case must give it"
+            problems.append(Problem(f"{where}.{name}", wrong, spec.allowed() if spec else ""))
+            continue
+        try:
+            values[name] = material.value(name, temperature)
+        except materials.MaterialError as error:
+            problems.append(Problem("drive.temperature", str(error), "298.15 K"))
+    return section.model_copy(update=values)

@@ -42,6 +42,7 @@ def find_problems(case: Case) -> list[Problem]:
         *_contact(case),
         *_voids(case),
         *_drive(case),
+        *_mechanics(case),
         *_protocol(case),
         *_time(case),
     ]
@@ -155,6 +156,26 @@ def _drive(case: Case) -> Iterator[Problem]:
             wrong = f"takes {drop:.4g} V at drive.current_density, so that drive.voltage_limit ends the run"
             largest = drive.voltage_limit / drive.current_density * 1e4
             yield Problem("drive.series_resistance", wrong, f"less than {largest:.4g} ohm*cm^2")
+
+
+def _mechanics(case: Case) -> Iterator[Problem]:
+    mechanics = case.mechanics
+    if mechanics.platen:
+        if mechanics.buffer is not None and mechanics.fixture_stiffness == 0.0:
+            wrong = "has no effect: with mechanics.fixture_stiffness 0 the pressure is constant"
+            yield Problem("mechanics.buffer", wrong, "this table only with mechanics.fixture_stiffness > 0 MPa/um")
+        return
+    with_platen = "or mechanics.platen = true"
+    if case.drive.stack_pressure != 0.0:
+        yield Problem("drive.stack_pressure", "pressure without a platen", f"0 MPa, {with_platen}")
+    for where, segment in _walk(case.protocol, "protocol"):
+        if isinstance(segment, protocol.Profile) and any(segment.table.stack_pressure or ()):
+            wrong = "its column stack_pressure is a pressure without a platen"
+            yield Problem(f"{where}.file", wrong, f"no such column, or 0 in all its rows, {with_platen}")
+    if mechanics.fixture_stiffness != 0.0:
+        yield Problem("mechanics.fixture_stiffness", "a fixture without a platen", f"0 MPa/um, {with_platen}")
+    if mechanics.buffer is not None:
+        yield Problem("mechanics.buffer", "a buffer without a platen", f"no such table, {with_platen}")
 
 
 def _protocol(case: Case) -> Iterator[Problem]:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from solver.units import Integer, Number, Quantity
+from solver.units import Integer, Number, Quantity, ValueRefused, nearest
 
 Length = Annotated[float, Quantity("m", show="um", what="length", gt=0)]
 Position = Annotated[float, Quantity("m", show="um", what="position")]
@@ -25,6 +25,11 @@ Time = Annotated[float, Quantity("s", what="time", gt=0)]
 Instant = Annotated[float, Quantity("s", what="time", ge=0)]
 Temperature = Annotated[float, Quantity("K", what="temperature", gt=0)]
 Pressure = Annotated[float, Quantity("Pa", show="MPa", what="pressure", ge=0)]
+Stress = Annotated[float, Quantity("Pa", show="MPa", what="stress")]
+Modulus = Annotated[float, Quantity("Pa", show="GPa", what="Young's modulus", gt=0)]
+Stiffness = Annotated[float, Quantity("Pa/m", show="MPa/um", what="stiffness", ge=0)]
+Viscosity = Annotated[float, Quantity("Pa*s", what="viscosity", gt=0)]
+StrainRate = Annotated[float, Quantity("1/s", what="strain rate", gt=0)]
 Voltage = Annotated[float, Quantity("V", what="voltage", gt=0)]
 SignedVoltage = Annotated[float, Quantity("V", what="voltage")]
 CurrentDensity = Annotated[float, Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0)]
@@ -44,12 +49,26 @@ RatePerPressure = Annotated[float, Quantity("1/(s*Pa)", show="1/(s*MPa)", what="
 Positive = Annotated[float, Number(gt=0)]
 NotNegative = Annotated[float, Number(ge=0)]
 Fraction = Annotated[float, Number(gt=0, lt=1)]
+PoissonRatio = Annotated[float, Number(ge=0, lt=0.5)]
 Growth = Annotated[float, Number(ge=1, le=1.5)]
 Exponent = Annotated[float, Number(ge=1)]
 SmallAmplitude = Annotated[float, Number(ge=0, le=0.1)]
+SmallChange = Annotated[float, Number(ge=0, lt=1)]
 Tolerance = Annotated[float, Number(ge=1e-15, le=1e-2)]
 Count = Annotated[int, Integer(ge=1, le=10_000)]
 Seed = Annotated[int, Integer(ge=0, lt=2**63)]
+
+
+def _true_or_false(value: object) -> object:
+    """Refuse 1, "yes" and the like, which pydantic takes for true."""
+    if not isinstance(value, bool):
+        found = nearest(value, ("true", "false")) if isinstance(value, str) else ""
+        suggestion = f"{found} without quotes" if found else ""
+        raise ValueRefused("not true or false", "true or false", suggestion).for_pydantic()
+    return value
+
+
+Switch = Annotated[bool, BeforeValidator(_true_or_false)]
 
 
 class Section(BaseModel):

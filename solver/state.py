@@ -35,6 +35,12 @@ FIELDS = _table(
     FieldInfo("current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
     FieldInfo("exchange_current_density", "i0", "A/m^2", "exchange current density of the contact"),
     FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal"),
+    FieldInfo("pressure", "p", "Pa", "pressure, compression positive"),
+    FieldInfo("stress", "sigma", "Pa", "stress tensor, tension positive: xx yy zz xy yz xz"),
+    FieldInfo("von_mises_stress", "sigma_eq", "Pa", "von Mises stress"),
+    FieldInfo("largest_principal_stress", "sigma_1", "Pa", "largest principal stress, tension positive"),
+    FieldInfo("contact_pressure", "s_n", "Pa", "normal stress on the contact, compression positive"),
+    FieldInfo("displacement", "u", "m", "elastic displacement of the electrolyte"),
 )
 
 

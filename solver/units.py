@@ -31,6 +31,8 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "s": ("s", "min", "h", "ms", "us"),
     "K": ("K", "degC"),
     "Pa": ("MPa", "kPa", "Pa", "GPa", "bar"),
+    "Pa/m": ("MPa/um", "GPa/um", "MPa/mm", "GPa/mm", "Pa/m"),
+    "Pa*s": ("Pa*s", "MPa*s", "GPa*s"),
     "V": ("V", "mV", "uV"),
     "rad": ("deg", "rad"),
     "A/m^2": ("mA/cm^2", "uA/cm^2", "A/cm^2", "A/m^2"),

@@ -50,7 +50,7 @@ _ENERGY = Quantity("J/mol", show="kJ/mol", what="molar energy", ge=0)
 
 _ELASTIC = {
     "youngs_modulus": PropertyInfo(_PRESSURE, "Young's modulus"),
-    "poisson_ratio": PropertyInfo(Number(gt=-1, lt=0.5), "Poisson ratio"),
+    "poisson_ratio": PropertyInfo(Number(ge=0, lt=0.5), "Poisson ratio"),
 }
 
 PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
