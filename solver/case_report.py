@@ -59,6 +59,8 @@ def _section_rows(section: Section, prefix: str, given: frozenset[str]) -> Itera
 def _texts(value: Any, spec: Any) -> tuple[str, str]:
     """A value as text in its usual unit, and in SI."""
     values = value if isinstance(value, tuple) else (value,)
+    if isinstance(value, bool):
+        return str(value).lower(), ""  # as in a case file
     if spec is None:
         return ", ".join(str(v) for v in values), ""
     shown = values[:SHOWN_ENTRIES]
@@ -152,9 +154,20 @@ def print_report(case: Case) -> None:
         console.print(f"snapshots, at most        {size.duration / case.output.interval + 1:.0f}")
     else:
         console.print("simulated time            not bounded by the protocol")
+    console.print(f"load                      {_load(case)}")
     _print_expected(console, case)
     for warning in find_warnings(case):
         console.print(f"warning: {warning}", style="yellow", highlight=False)
+
+
+def _load(case: Case) -> str:
+    """What pushes the cell together."""
+    pressure, stiffness = case.drive.stack_pressure, case.mechanics.stiffness
+    if not case.mechanics.platen:
+        return "none, no platen"
+    if stiffness == 0.0:
+        return f"{pressure / 1e6:.6g} MPa, constant while the platen moves"
+    return f"{pressure / 1e6:.6g} MPa, plus {stiffness / 1e12:.4g} MPa per um of the platen"
 
 
 def _print_expected(console: Console, case: Case) -> None:

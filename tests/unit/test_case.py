@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from solver.case import ALL_FIELDS, Case
 from solver.case_checks import find_warnings
 from solver.case_io import CaseError, apply_override, case_from_dict, load_case
-from solver.case_report import estimate, rows
+from solver.case_report import estimate, print_report, rows
 from solver.state import FIELDS
 from tests.mpi import run_ranks
 from tests.unit.test_case_errors import lifront
@@ -35,6 +35,9 @@ thickness = "5 um"
 material = "Li10SnP2S12"
 thickness = "7 um"
 conductivity = "4 mS/cm"
+youngs_modulus = "20 GPa"
+poisson_ratio = 0.3
+residual_stress = "-5 MPa"
 [grid]
 spacing = "50 nm"
 fine_depth = "3 um"
@@ -56,6 +59,8 @@ surface_energy = "0.3 J/m^2"
 diffusivity = "1e-14 m^2/s"
 noise_amplitude = 1
 noise_seed = 5
+youngs_modulus = "5 GPa"
+poisson_ratio = 0.36
 [[lithium.voids]]
 centre = ["5 um", "4 um", "-1 um"]
 radius = "0.5 um"
@@ -65,6 +70,18 @@ current_density = "1 mA/cm^2"
 temperature = "25 degC"
 series_resistance = "20 ohm*cm^2"
 voltage_limit = "150 mV"
+[mechanics]
+platen = true
+fixture_stiffness = "3 MPa/um"
+void_viscosity = "1 MPa*s"
+least_strain_rate = "1e-9 1/s"
+tolerance = 1e-6
+max_iterations = 50
+update_tolerance = 0
+linear_solver = "direct"
+[mechanics.buffer]
+thickness = "100 um"
+youngs_modulus = "600 MPa"
 [[protocol]]
 kind = "rest"
 duration = "5 min"
@@ -129,6 +146,11 @@ def test_defaults_are_complete_and_in_si(minimal):
     assert minimal.lithium.linear_annihilation_rate == 1.6e-10
     assert minimal.interface.contact_angle == math.pi / 2
     assert minimal.drive.temperature == 298.15
+    layer, mechanics = minimal.electrolyte[0], minimal.mechanics
+    assert (layer.youngs_modulus, layer.poisson_ratio, layer.residual_stress) == (22e9, 0.37, 0.0)
+    assert (minimal.lithium.youngs_modulus, minimal.lithium.poisson_ratio) == (7.8e9, 0.38)
+    assert mechanics.platen and mechanics.buffer is None and mechanics.stiffness == 0.0
+    assert (mechanics.void_viscosity, mechanics.least_strain_rate) == (1e5, 1e-8)
     assert minimal.protocol[0].current_density == 5.0
     assert minimal.protocol[0].capacity == 3600.0
     assert find_warnings(minimal) == []
@@ -140,12 +162,25 @@ def test_every_key_can_be_given(full):
     assert full.interface.heterogeneity.patches[0].centre == (5e-6, 4e-6)
     assert full.lithium.voids[0].centre == (5e-6, 4e-6, -1e-6)
     assert (full.lithium.surface_energy, full.lithium.diffusivity) == (0.3, 1e-14)
+    assert [layer.youngs_modulus for layer in full.electrolyte] == [22e9, 20e9]
+    assert [layer.poisson_ratio for layer in full.electrolyte] == [0.37, 0.3]
+    assert [layer.residual_stress for layer in full.electrolyte] == [0.0, -5e6]
+    assert (full.lithium.youngs_modulus, full.lithium.poisson_ratio) == (5e9, 0.36)
+    assert (full.mechanics.void_viscosity, full.mechanics.least_strain_rate) == (1e6, 1e-9)
+    assert (full.mechanics.update_tolerance, full.mechanics.linear_solver) == (0.0, "direct")
     assert full.interface.double_layer_capacitance == 0.1
     assert full.drive.series_resistance == 2e-3
     assert full.protocol[1].segments[0].current_density == 10.0
     assert full.protocol[1].segments[1].cutoff_current_density == 0.5
     assert full.protocol[3].table.current_density == (0.0, -10.0, -10.0)
     assert full.protocol[3].table.stack_pressure == (3e6, 3e6, 3.5e6)
+
+
+def test_fixture_and_buffer_are_in_series(full):
+    # 3 MPa/um, and 600 MPa over 100 um: 6 MPa/um; together 3 * 6 / (3 + 6) = 2 MPa/um
+    assert full.mechanics.stiffness == pytest.approx(2e12, rel=1e-14)
+    alone = load_case(MINIMAL, ["mechanics.fixture_stiffness=3 MPa/um"])
+    assert alone.mechanics.stiffness == pytest.approx(3e12, rel=1e-14)
 
 
 def test_dimension_fills_in_the_extents():
@@ -272,8 +307,27 @@ def test_report_shows_every_key_with_its_origin(full):
     assert table["electrolyte.1.conductivity"].origin == "case"
     assert table["lithium.molar_volume"].origin == "Li.toml"
     assert table["time.max_step"].origin == "default"
+    assert table["electrolyte.0.youngs_modulus"].origin == "Li6PS5Cl.toml"
+    assert table["electrolyte.1.residual_stress"].value == "-5 MPa"
+    assert (table["mechanics.platen"].value, table["mechanics.platen"].origin) == ("true", "case")
+    assert table["mechanics.fixture_stiffness"].value == "3 MPa/um"
+    assert table["mechanics.fixture_stiffness"].si == "3e+12 Pa/m"
+    assert table["mechanics.buffer.youngs_modulus"].value == "0.6 GPa"
     assert table["lithium.voids.0.centre"].value == "5 um, 4 um, -1 um"
     assert all(row.meaning for row in table.values())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ([], "5 MPa, constant while the platen moves"),
+        (["mechanics.fixture_stiffness=0.5 MPa/um"], "5 MPa, plus 0.5 MPa per um of the platen"),
+        (["mechanics.platen=false", "drive.stack_pressure=0 MPa"], "none, no platen"),
+    ],
+)
+def test_report_says_what_pushes_the_cell_together(overrides, line, capsys):
+    print_report(load_case(MINIMAL, overrides))
+    assert f"load                      {line}\n" in capsys.readouterr().out
 
 
 def test_estimate_of_size_and_steps(minimal):
@@ -293,6 +347,16 @@ def test_schema_describes_every_key():
         assert section["additionalProperties"] is False
         for name, key in section["properties"].items():
             assert key.get("description"), f"{section.get('title')}.{name} has no description"
+
+
+def test_schema_tells_the_type_of_every_mechanics_key():
+    sections = Case.model_json_schema()["$defs"]
+    keys = sections["Mechanics"]["properties"]
+    assert keys["platen"]["type"] == "boolean" and keys["platen"]["default"] is True
+    assert keys["linear_solver"]["enum"] == ["iterative", "direct"]
+    assert keys["fixture_stiffness"]["x-allowed"] == "a stiffness >= 0 MPa/um"
+    assert sections["ElectrolyteLayer"]["properties"]["poisson_ratio"]["exclusiveMaximum"] == 0.5
+    assert sections["Buffer"]["required"] == ["thickness", "youngs_modulus"]
 
 
 def test_check_and_schema_on_the_command_line(tmp_path):

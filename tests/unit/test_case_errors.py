@@ -74,7 +74,33 @@ BAD_OVERRIDES = [
     (["solver.tolerance=1"], ["solver.tolerance: value 1: out of range"]),
     (["solver.max_newton=0"], ["allowed: a whole number >= 1"]),
     (["title=3"], ["title: value 3: not text; allowed: text"]),
+    (["electrolyte.0.youngs_modulus=-22 GPa"], ["out of range; allowed: a Young's modulus > 0 GPa"]),
+    (["lithium.youngs_modulus=0 GPa"], ["lithium.youngs_modulus: value '0 GPa': out of range"]),
+    (["electrolyte.0.youngs_modulus=22 MP"], ["did you mean '22 MPa'?"]),
+    (["electrolyte.0.poisson_ratio=0.5"], ["value 0.5: out of range; allowed: a number >= 0 and < 0.5"]),
+    (["electrolyte.0.poisson_ratio=-0.1"], ["value -0.1: out of range; allowed: a number >= 0 and < 0.5"]),
+    (["lithium.poisson_ratio=0.5"], ["lithium.poisson_ratio: value 0.5: out of range"]),
+    (["electrolyte.0.residual_stress=5"], ["a number without a unit", "did you mean '5 MPa'?"]),
+    (["mechanics.fixture_stiffness=-1 MPa/um"], ["out of range; allowed: a stiffness >= 0 MPa/um"]),
+    (["mechanics.fixture_stiffness=1 MPa"], ["'MPa' is not a unit of stiffness", "did you mean '1 MPa/um'?"]),
+    (["mechanics.void_viscosity=0 Pa*s"], ["out of range; allowed: a viscosity > 0 Pa*s"]),
+    (["mechanics.void_viscosity=1e5 Pa"], ["'Pa' is not a unit of viscosity", "did you mean '1e5 Pa*s'?"]),
+    (["mechanics.least_strain_rate=0 1/s"], ["out of range; allowed: a strain rate > 0 1/s"]),
+    (["mechanics.tolerance=0"], ["mechanics.tolerance: value 0: out of range"]),
+    (["mechanics.max_iterations=0"], ["mechanics.max_iterations: value 0: out of range"]),
+    (["mechanics.update_tolerance=1"], ["value 1: out of range; allowed: a number >= 0 and < 1"]),
+    (
+        ["mechanics.fixture_stiffness=1 MPa/um", "mechanics.buffer={thickness='0 um', youngs_modulus='-1 MPa'}"],
+        ["mechanics.buffer.thickness: value '0 um'", "mechanics.buffer.youngs_modulus: value '-1 MPa'"],
+    ),
     # choices
+    (["mechanics.platen='flase'"], ["not true or false; allowed: true or false; did you mean 'false without quotes'?"]),
+    (["mechanics.platen=1"], ["mechanics.platen: value 1: not true or false"]),
+    (["mechanics.linear_solver=dirct"], ["allowed: iterative, direct; did you mean 'direct'?"]),
+    (["mechanics.fixture_stifness=1 MPa/um"], ["unknown key", "did you mean 'fixture_stiffness'?"]),
+    (["electrolyte.0.young_modulus=22 GPa"], ["unknown key", "did you mean 'youngs_modulus'?"]),
+    (["mechanisc.platen=false"], ["mechanisc: unknown key", "did you mean 'mechanics'?"]),
+    (["output.fields=['von_mises']"], ["output.fields.0: value 'von_mises'", "did you mean 'von_mises_stress'?"]),
     (["domain.dimension=4"], ["domain.dimension: value 4: not one of the choices; allowed: 1, 2, 3"]),
     (["domain.dimension=true"], ["domain.dimension: value True: not a whole number"]),
     (["domain.dimension=2.0"], ["domain.dimension: value 2.0: not a whole number"]),
@@ -117,6 +143,23 @@ def message(path, overrides=()):
     return str(caught.value)
 
 
+# Mistakes of BAD_CASES and BAD_OVERRIDES put right: the case files by the overrides that put them right.
+GOOD_TWINS = [
+    ("pressure_without_platen", ["drive.stack_pressure=0 MPa"]),
+    ("pressure_without_platen", ["mechanics.platen=true"]),
+    ("profile_pressure_without_platen", ["mechanics.platen=true"]),
+    ("fixture_without_platen", ["mechanics.fixture_stiffness=0 MPa/um"]),
+    ("fixture_without_platen", ["mechanics.platen=true"]),
+    ("buffer_without_platen", ["mechanics.platen=true", "mechanics.fixture_stiffness=1 MPa/um"]),
+    ("buffer_without_fixture", ["mechanics.fixture_stiffness=0.1 MPa/um"]),
+    ("buffer_incomplete", ["mechanics.buffer.youngs_modulus=5 MPa"]),
+    ("profile_negative_pressure", ["protocol.0.file=profile_good.csv"]),
+    ("", ["electrolyte.0.youngs_modulus=1 Pa", "electrolyte.0.poisson_ratio=0", "lithium.poisson_ratio=0.499"]),
+    ("", ["electrolyte.0.residual_stress=-5 MPa", "mechanics.update_tolerance=0", "mechanics.tolerance=1e-2"]),
+    ("", ["mechanics.platen=false", "drive.stack_pressure=0 MPa", "mechanics.linear_solver=direct"]),
+]
+
+
 def expected(path):
     lines = path.read_text().splitlines()
     return [line.removeprefix("# expect: ") for line in lines if line.startswith("# expect: ")]
@@ -129,6 +172,17 @@ def test_bad_case_file_says_what_is_wrong(path):
     for fragment in expected(path):
         assert fragment in text
     assert all(line.startswith(f"{path}: ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("stem", "overrides"), GOOD_TWINS)
+def test_mistake_put_right_is_accepted(stem, overrides):
+    load_case(next((path for path in BAD_CASES if path.stem == stem), MINIMAL), overrides)
+
+
+def test_profile_without_pressure_needs_no_platen(tmp_path):
+    (tmp_path / "profile.csv").write_text("time [s],current_density [A/m^2],stack_pressure [Pa]\n0,0,0\n9,-1,0\n")
+    profile = f"protocol=[{{kind='profile', file='{tmp_path / 'profile.csv'}'}}]"
+    load_case(MINIMAL, [profile, "mechanics.platen=false", "drive.stack_pressure=0 MPa"])
 
 
 @pytest.mark.parametrize(("overrides", "fragments"), BAD_OVERRIDES, ids=lambda item: item[0][:40])

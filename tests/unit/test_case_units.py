@@ -24,6 +24,8 @@ from solver.units import Integer, Number, Quantity, ValueRefused, nearest, parse
         ("5 ohm*cm^2", "ohm*m^2", 5e-4),
         ("1.8 mS/cm", "S/m", 0.18),
         ("0.1 F/m^2", "F/m^2", 0.1),
+        ("0.5 MPa/um", "Pa/m", 5e11),
+        ("2 GPa*s", "Pa*s", 2e9),
         ("13.0 cm^3/mol", "m^3/mol", 1.3e-5),
         ("-33.8 meV/angstrom^2", "J/m^2", -33.8 * 1.602176634e-2),
         ("1.6e-4 1/(s*MPa)", "1/(s*Pa)", 1.6e-10),

@@ -1,11 +1,12 @@
 """Material data: complete, sourced, and errors that name file and key."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from solver import materials
-from solver.case_io import case_from_dict
+from solver.case_io import CaseError, case_from_dict
 
 GOOD = """
 name = "Salt"
@@ -39,6 +40,7 @@ def test_values_are_in_si():
     assert argyrodite.value("conductivity") == 0.18
     assert argyrodite.value("lithium_interfacial_energy") == pytest.approx(-0.5415, rel=1e-3)
     assert argyrodite.properties["toughness"].value == pytest.approx(0.23e6)
+    assert materials.load("Li10SnP2S12").value("youngs_modulus") == 29.1e9
     assert lithium.value("creep_activation_energy") == 37e3
     assert lithium.properties["linear_annihilation_rate"].unit == "1/(s*Pa)"
 
@@ -55,6 +57,16 @@ def test_lithium_gives_the_critical_stripping_currents_it_was_calibrated_on():
         flux = math.sqrt(value("diffusivity") * rate) * value("critical_vacancy_fraction")
         critical = 96485.33212 / value("molar_volume") * flux
         assert critical == pytest.approx(measured, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "bulk", "shear"), [("Li6PS5Cl", 28.7e9, 8.1e9), ("Li10SnP2S12", 23.5e9, 11.2e9)]
+)
+def test_elastic_constants_are_those_of_the_source(name, bulk, shear):
+    # Deng et al. 2016, Table III, gives bulk and shear modulus beside E and nu, all rounded
+    e, nu = materials.load(name).value("youngs_modulus"), materials.load(name).value("poisson_ratio")
+    assert e / (2 * (1 + nu)) == pytest.approx(shear, rel=0.02)
+    assert e / (3 * (1 - 2 * nu)) == pytest.approx(bulk, rel=0.04)
 
 
 def write(folder, text, name="Salt"):
@@ -86,6 +98,41 @@ def test_temperature_is_allowed_when_the_case_gives_what_the_material_lacks():
     assert case.drive.temperature == pytest.approx(333.15)
     assert (case.electrolyte[0].conductivity, case.lithium.diffusivity) == (0.5, 5e-14)
     assert case.lithium.creep_prefactor == 42500.0
+    assert (case.electrolyte[0].youngs_modulus, case.lithium.youngs_modulus) == (22e9, 7.8e9)
+
+
+def soft(**keys):
+    """A case whose second layer is of Li10SnP2S12, with some of its keys given."""
+    layers = [{}, {"material": "Li10SnP2S12"} | keys]
+    drive = {"stack_pressure": "3 MPa"}
+    return {
+        "schema_version": 1,
+        "drive": drive,
+        "protocol": [{"kind": "rest", "duration": "1 s"}],
+        "electrolyte": layers,
+    }
+
+
+def test_case_must_give_what_the_material_lacks(monkeypatch):
+    load = materials.load
+
+    def without_elastic_constants(name, *folder):
+        material = load(name, *folder)
+        given = {k: v for k, v in material.properties.items() if k not in ("youngs_modulus", "poisson_ratio")}
+        return replace(material, properties=given) if name == "Li10SnP2S12" else material
+
+    monkeypatch.setattr(materials, "load", without_elastic_constants)
+    with pytest.raises(CaseError) as caught:
+        case_from_dict(soft())
+    missing = "missing; Li10SnP2S12.toml does not have it, so the case must give it; allowed:"
+    assert caught.value.lines == (
+        f"case: electrolyte.1.youngs_modulus: {missing} a Young's modulus > 0 GPa",
+        f"case: electrolyte.1.poisson_ratio: {missing} a number >= 0 and < 0.5",
+    )
+    with pytest.raises(CaseError, match=r"^case: electrolyte\.1\.poisson_ratio: missing; [^\n]*$"):
+        case_from_dict(soft(youngs_modulus="20 GPa"))
+    layer = case_from_dict(soft(youngs_modulus="20 GPa", poisson_ratio=0.3)).electrolyte[1]
+    assert (layer.youngs_modulus, layer.poisson_ratio) == (20e9, 0.3)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +151,11 @@ def test_temperature_is_allowed_when_the_case_gives_what_the_material_lacks():
             "2 mS/cm",
             "2 MPa",
             "Salt.toml: conductivity.value: value '2 MPa': 'MPa' is not a unit of conductivity",
+        ),
+        (
+            GOOD[GOOD.index("[conductivity]") :],
+            '[poisson_ratio]\nvalue = -0.1\nsource = "foam"\n',
+            "Salt.toml: poisson_ratio.value: value -0.1: out of range; allowed: a number >= 0 and < 0.5",
         ),
         ("30 kJ/mol", "30 kJ", "conductivity.activation_energy: value '30 kJ'"),
         ('"2 mS/cm"', "2", "conductivity.value: value 2: a number without a unit"),
