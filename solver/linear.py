@@ -194,10 +194,11 @@ class LinearSolver:
             self._first_cost = iterations / digits
         elif iterations > self._bearable(digits):
             self._first_cost = None
-        outcome = Outcome(reason > 0, _reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
+        outcome = Outcome(reason > 0, reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
 
 
-def _reason_name(reason: int) -> str:
+def reason_name(reason: int) -> str:
+    """PETSc's number of why a Krylov method stopped, in words."""
     names = {v: k for k, v in vars(PETSc.KSP.ConvergedReason).items() if isinstance(v, int)}
     return str(names.get(reason, reason)).lower().replace("_", " ")

@@ -1,0 +1,77 @@
+"""Power-law (Norton) creep in series with elasticity, and how much of a cell carries load.
+
+    e_eq = A (sigma_eq/s)^n,   A = A_0 exp(-Q/RT)          sigma_eq von Mises stress, e_eq = sqrt(2/3 e':e') its rate
+
+A 1/s at the stress s (1 MPa times the strengthening of micron-scale Li), n exponent. Source: LePage et al., J.
+Electrochem. Soc. 166 (2019) A89. In series with the shear modulus G (Maxwell), over a backward-Euler step dt:
+
+    e + tau_old/(2 G dt) = [ 1/(2 G dt) + 3/2 A (sigma_eq/s)^n / sigma_eq ] tau
+
+With R = sqrt(2/3) |e + tau_old/(2 G dt)| that is a scalar equation for sigma_eq,
+
+    sigma_eq/(3 G dt) + A (sigma_eq/s)^n = R,        tau = 2 eta (e + tau_old/(2 G dt)),   eta = sigma_eq/(3 R)
+
+convex and increasing: Newton's method from above converges for any n >= 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array
+from solver.physics.constants import GAS_CONSTANT
+
+LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
+LOCAL_ITERATIONS = 50
+SLOWEST = 1e-30  # 1/s, stands for a rate of zero
+
+
+@dataclass(frozen=True)
+class CreepLaw:
+    """prefactor A 1/s at the temperature, exponent n, strength s Pa."""
+
+    prefactor: float
+    exponent: float
+    strength: float
+
+    def rate(self, stress: Array | float) -> Array:
+        """e_eq of a von Mises stress in Pa, 1/s."""
+        return self.prefactor * (np.asarray(stress, dtype=float) / self.strength) ** self.exponent
+
+    def viscosity(self, total_rate: Array, stiffness: Array, share: Array | float = 1.0) -> tuple[Array, Array]:
+        """eta in Pa s and d(sigma_eq)/dR in Pa s of the rate R (1/s).
+
+        stiffness: G dt, Pa s. share: factor on A, for a solid that creeps in a part of its volume only.
+        Raises FloatingPointError when the local equation has no solution (rates that are not finite).
+        """
+        rate = np.maximum(total_rate, SLOWEST)
+        a, n = self.prefactor * np.maximum(share, SLOWEST), self.exponent
+        elastic = 1 / (3 * stiffness)
+        stress = np.minimum(rate / elastic, self.strength * (rate / a) ** (1 / n))
+        for _ in range(LOCAL_ITERATIONS):
+            creep = a * (stress / self.strength) ** n
+            slope = elastic + n * creep / stress
+            change = (elastic * stress + creep - rate) / slope
+            stress = stress - change
+            if np.max(np.abs(change) - LOCAL_TOLERANCE * stress, initial=-1.0) <= 0:
+                return stress / (3 * rate), 1 / slope
+        raise FloatingPointError("no creep stress for the strain rates of this iteration")
+
+
+def creep_prefactor(prefactor: float, activation_energy: float, temperature: float) -> float:
+    """A = A_0 exp(-Q/RT), 1/s."""
+    return float(prefactor * np.exp(-activation_energy / (GAS_CONSTANT * temperature)))
+
+
+# xi from which on a cell carries load, and from which on it carries all of it: with this range the effective
+# surface of a creeping or elastic body is at xi = 1/2 (docs/verification.md: void closure and Lame's hole)
+SOLID_RANGE = (0.4, 0.8)
+
+
+def solid_fraction(lithium: Array) -> Array:
+    """How much of a cell's metal carries load: a smooth step of xi."""
+    low, high = SOLID_RANGE
+    t = np.clip((lithium - low) / (high - low), 0.0, 1.0)
+    return t * t * (3 - 2 * t)

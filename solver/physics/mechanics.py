@@ -1,0 +1,310 @@
+"""Quasi-static stress: creeping Li, elastic electrolyte, compliant voids, and the velocity of the lattice.
+
+    div sigma = 0,   sigma = tau - P I                               P pressure, compression positive, Pa
+    d = sym grad v                                                   v lattice velocity, m/s
+    tau of e = dev(d - S n n): see `rheology`                        n normal of the contact
+    div v = S - (P - w P_old)/kappa,    kappa = w K dt + (1 - w) 5/3 eta_void
+
+S (1/s) is the rate at which lattice planes are made (S > 0) or vanish (S < 0); the planes are parallel to the
+contact, so growth acts along n only. Solids compress elastically and remember it, a void resists only the rate of its
+shrinking; w is the share of solid in a cell, K its bulk modulus.
+
+Normal stress drives the growth. S is a function of s_n = -n.sigma.n = P - n.tau.n, the work conjugate of growth
+along n: with it the equations are symmetric and dissipate energy. (With the pressure P they would not be, and
+metal that sinks as a rigid block would have no say in where its planes vanish.) Where creep has relaxed the
+shear stresses both are the same. The local equation S = S(s_n) is solved together with the balances.
+
+Boundaries: `staggered`. The platen is the bottom plane; it is rigid (differences between the velocities of its faces
+are resisted by a viscosity far above that of Li) and pushed with
+
+    p = p0 - stiffness Z,     Z = Z_old + V dt the displacement of the platen towards the electrolyte
+
+stiffness (Pa/m): that of the fixture, 0 for a spring at constant pressure. The start is the assembled cell:
+hydrostatic at the stack pressure, plus the residual in-plane stress of each electrolyte layer.
+
+Newton's method on (v, P, S), S eliminated in every cell, with the safeguarded derivative of `rheology`; a step is
+halved until the imbalance, scaled by the stiffness, falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array, Grid
+from solver.linear import Outcome
+from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
+from solver.physics.stiffness import Split, StiffnessMatrices
+from solver.saddle import SaddleSolver
+from solver.staggered import Staggered
+
+STRESS_UNIT = 1e6  # Pa
+VELOCITY_UNIT = 1e-9  # m/s
+PLATEN = 1e3  # viscosity of the platen relative to the largest of Li
+FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
+LINEAR_TOLERANCES = (1e-2, 1e-3)  # of the first and the following linear solves
+SMALLEST_DAMPING = 1 / 16
+
+Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_n <= 0 in 1/(s Pa)
+
+
+@dataclass(frozen=True)
+class MechanicalState:
+    """What the mechanics remembers: velocity (*cells, dim) on the lower faces m/s, pressure Pa, growth S 1/s,
+    elastic stress tau_el Pa (components, *cells): normal ones, then shear; displacement (*cells, dim) m.
+    """
+
+    velocity: Array
+    pressure: Array
+    growth: Array
+    elastic: Array
+    displacement: Array
+
+
+@dataclass(frozen=True)
+class Load:
+    """What pushes the bottom: pressure p0 Pa, stiffness Pa/m of the fixture; platen: rigid, or a free surface."""
+
+    pressure: float
+    stiffness: float = 0.0
+    platen: bool = True
+
+
+@dataclass(frozen=True)
+class MechanicsResult:
+    """state at the new time; tau deviator of the stress and normal_stress s_n, Pa; load_pressure Pa of the platen;
+    force_error: reaction at the top over the load, minus 1.
+    """
+
+    state: MechanicalState
+    tau: Tensor | None
+    normal_stress: Array
+    load_pressure: float
+    force_error: float
+    outcome: Outcome
+    newton: int
+
+
+@dataclass
+class _Iterate:
+    """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n)."""
+
+    velocity: Array
+    pressure: Array
+    growth: Array
+    response: Response
+    force: Array
+    volume: Array
+    mismatch: Array
+    softness: Array  # -dS/ds_n, 1/(s Pa)
+    imbalance: float
+    force_error: float
+    load_pressure: float
+
+
+class Mechanics:
+    """Solver of the balance of forces; keeps its matrices.
+
+    tolerance: relative imbalance at which the iteration stops. direct: factorise. free: lateral axes whose lower
+    side carries no stress.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        properties: Properties,
+        tolerance: float = 1e-4,
+        max_newton: int = 30,
+        direct: bool = False,
+        free: tuple[int, ...] = (),
+    ):
+        self.grid, self.properties = grid, properties
+        self.tolerance, self.max_newton = tolerance, max_newton
+        self.mac = Staggered(grid, free)
+        self.rheology = Rheology(self.mac, properties)
+        self.rate_unit = VELOCITY_UNIT / self.mac.length
+        self.viscosity_unit = STRESS_UNIT / self.rate_unit
+        self.solver = SaddleSolver(grid.comm, grid.dim, LINEAR_TOLERANCES[0], direct)
+        self.matrices = StiffnessMatrices(self.rheology, self.viscosity_unit)
+        self.loaded_area = grid.sum(self.mac.bottom_area)
+        self._velocities, self._strains = self.mac.strain.createVecs()
+
+    def start(self, pressure: float) -> MechanicalState:
+        """The assembled cell at rest under the stack pressure (Pa)."""
+        grid, p = self.grid, self.properties
+        elastic = np.zeros((grid.dim + len(self.mac.pairs), *grid.local_shape))
+        # in-plane stress q in two directions is a pressure 2q/3 and a deviator -q/3, -q/3, 2q/3
+        elastic[: grid.dim] = p.residual_stress * (self.rheology.squares - 1 / 3)
+        still = np.zeros((*grid.local_shape, grid.dim))
+        hydrostatic = pressure + p.memory * p.residual_stress * 2 / 3
+        return MechanicalState(still, hydrostatic, np.zeros(grid.local_shape), elastic, still)
+
+    # -- products with the matrices --------------------------------------------------------------------
+
+    def strain_rates(self, velocity: Array) -> Array:
+        """Normal strain rates, then gamma on edges (components, *cells), 1/s, of velocities in m/s (collective)."""
+        self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
+        self.mac.strain.mult(self._velocities, self._strains)
+        return self._strains.array_r.reshape(-1, *self.grid.local_shape) * self.rate_unit
+
+    def internal_force(self, tau: Tensor, pressure: Array) -> Array:
+        """Forces of the stresses on the velocities (*cells, dim), scaled (collective)."""
+        mac = self.mac
+        normal = (tau.normal - pressure) * mac.volume
+        shear = [s * w for s, w in zip(tau.edges, mac.edge_volume, strict=True)]
+        self._strains.array[...] = np.concatenate([normal, *(s[None] for s in shear)]).ravel() / STRESS_UNIT
+        mac.strain.multTranspose(self._strains, self._velocities)
+        return self._velocities.array_r.reshape(*self.grid.local_shape, self.grid.dim).copy()
+
+    def constraint_force(self, velocity: Array, weights: Array) -> Array:
+        """Forces of the rigid platen, the spring and the planes of symmetry, scaled (collective)."""
+        self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
+        return self.matrices.constraint_forces(self._velocities, weights)
+
+    # -- the solve -------------------------------------------------------------------------------------
+
+    def step(self, old: MechanicalState, lithium: Array, growth: Growth, load: Load, dt: float) -> MechanicsResult:
+        """Velocities and stresses at the end of a step dt (s) with the order parameter xi (collective)."""
+        share = self.rheology.share(lithium)
+        problem = _Problem(self, old, share, growth, load, dt)
+        at = problem.evaluate(old.velocity, old.pressure, old.growth)
+        krylov, reason = 0, "the iteration for the creep viscosity stalls"
+        predicted = problem.remembered
+        for newton in range(self.max_newton + 1):
+            if newton and at.imbalance <= self.tolerance and at.force_error <= FORCE_TOLERANCE:
+                outcome = Outcome(True, "newton converged", krylov, at.imbalance)
+                return self._result(old, at, share, dt, outcome, newton)
+            if newton == self.max_newton or not np.isfinite(at.imbalance):
+                break
+            rtol = min(LINEAR_TOLERANCES[min(newton, 1)], 0.3 * self.tolerance / max(at.imbalance, 1e-300))
+            direction, linear, foreseen = problem.solve(at, predicted, max(rtol, 1e-10))
+            krylov += linear.iterations
+            if not linear.converged:
+                reason = f"linear solver: {linear.reason}"
+                break
+            at, predicted = problem.search(at, direction), foreseen
+        return self._result(old, at, share, dt, Outcome(False, reason, krylov, at.imbalance), newton)
+
+    def _result(
+        self, old: MechanicalState, at: _Iterate, share: Array, dt: float, outcome: Outcome, newton: int
+    ) -> MechanicsResult:
+        solid = at.response.solid
+        # a void forgets: what later fills it starts without stress
+        elastic = np.stack([*solid.normal, *solid.edges]) * (share > 0)
+        new = MechanicalState(at.velocity, at.pressure, at.growth, elastic, old.displacement + dt * at.velocity)
+        tau, s_n = at.response.tau, at.response.normal_stress
+        return MechanicsResult(new, tau, s_n, at.load_pressure, at.force_error, outcome, newton)
+
+
+class _Problem:
+    """The equations of one step: their imbalance, derivative and line search."""
+
+    def __init__(
+        self, mechanics: Mechanics, old: MechanicalState, share: Array, growth: Growth, load: Load, dt: float
+    ):
+        self.m, self.old, self.share, self.growth, self.load, self.dt = mechanics, old, share, growth, load, dt
+        m, p, r = mechanics, mechanics.properties, mechanics.rheology
+        void = VOID_BULK_RATIO * p.void_viscosity
+        self.kappa = share * r.bulk_modulus * dt + (1 - share) * void
+        self.held_pressure = share * old.pressure
+        remembered = r.elastic_tensor(old.elastic)
+        self.remembered = share * np.sqrt(remembered.product(remembered))
+        self.held = r.memory_rates(remembered, dt)
+        stiffest = float(np.max(r.shear_modulus)) * dt / m.viscosity_unit
+        stiffest = m.grid.max(np.asarray(stiffest))
+        spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
+        self.constraint = m.mac.constraint_weights(PLATEN * stiffest if load.platen else 0.0, spring, stiffest)
+        self.split: Split | None = None
+
+    def evaluate(self, v: Array, pressure: Array, s: Array) -> _Iterate:
+        """Imbalances at given fields (collective)."""
+        m, grid, mac, dim = self.m, self.m.grid, self.m.mac, self.m.grid.dim
+        d = m.strain_rates(v)
+        response = m.rheology.respond(d, s, pressure, self.held, self.share, self.dt)
+        rate, slope = self.growth(response.normal_stress)
+        inner = m.internal_force(response.tau, pressure)
+        p0 = self.load.pressure - self.load.stiffness * self.old.displacement[..., -1]
+        force = inner + m.constraint_force(v, self.constraint)
+        force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
+        divergence = d[:dim].sum(axis=0)
+        volume = -(divergence - s + (pressure - self.held_pressure) / self.kappa) * mac.volume / m.rate_unit
+        rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
+        push = self.load.pressure - self.load.stiffness * rise
+        applied = grid.sum(push * mac.bottom_area)
+        reaction = grid.sum(force[..., -1]) * STRESS_UNIT
+        size = np.sqrt(grid.sum(inner**2)) or np.sqrt(grid.sum((push * mac.bottom_area / STRESS_UNIT) ** 2)) or 1.0
+        moved = grid.sum((np.abs(d[:dim]).sum(axis=0) + np.abs(s)) * mac.volume) / m.rate_unit
+        left = (grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit) / (moved or 1.0)
+        return _Iterate(
+            velocity=v,
+            pressure=pressure,
+            growth=s,
+            response=response,
+            force=force,
+            volume=volume,
+            mismatch=s - rate,
+            softness=-slope,
+            imbalance=max(np.sqrt(grid.sum(force**2)) / size, left),
+            force_error=abs(reaction / applied) if applied else 0.0,
+            load_pressure=applied / m.loaded_area,
+        )
+
+    def merit(self, it: _Iterate) -> float:
+        """Imbalance scaled by the stiffness that was assembled last (collective)."""
+        assert self.split is not None
+        m, volume = self.m, self.m.mac.volume
+        forces = m.grid.sum(it.force**2 / self.split.diagonal)
+        volumes = m.grid.sum(it.volume**2 * self.split.modulus / volume)
+        return forces + volumes + m.grid.sum((it.mismatch / m.rate_unit) ** 2 * self.split.modulus * volume)
+
+    def solve(
+        self, it: _Iterate, predicted: Array, rtol: float
+    ) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
+        """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
+        m, grid, mac, r, dim = self.m, self.m.grid, self.m.mac, self.m.rheology, self.m.grid.dim
+        at, b = it.response, it.softness
+        self.split = split = m.matrices.assemble(at, b, self.kappa, self.constraint, m.solver)
+        theta = r.newton_factor(at, predicted)
+        shape = it.velocity.shape
+        gain = 1 / (1 + b * r.along_normal(r.tangent(at, theta, r.growth(np.ones(grid.local_shape)))))
+        left = 1 - split.penalty * split.compliance
+
+        def strain_change(d: Array, dp: Array, mismatch: Array | float) -> tuple[Tensor, Array]:
+            """Changes of e and S that follow from strain rates and pressure."""
+            e = r.deviator(d)
+            ds = gain * (b * (r.along_normal(r.tangent(at, theta, e)) - dp) - mismatch)
+            return e + r.growth(-ds), ds
+
+        def total(dv: Array, d: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
+            e, ds = strain_change(d, dp, mismatch)
+            force = m.internal_force(r.tangent(at, theta, e), dp) + m.constraint_force(dv, self.constraint)
+            return force, -(d[:dim].sum(axis=0) - ds + dp / self.kappa) * mac.volume / m.rate_unit
+
+        def fields(x: Array, q: Array) -> tuple[Array, Array, Array]:
+            dv = x.reshape(shape) * VELOCITY_UNIT
+            d = m.strain_rates(dv)
+            return dv, d, q.reshape(grid.local_shape) * STRESS_UNIT - split.penalty * d[:dim].sum(axis=0)
+
+        def apply(x: Array, q: Array) -> tuple[Array, Array]:
+            force, volume = total(*fields(x, q), 0.0)
+            return force, volume / left
+
+        nothing = np.zeros(grid.local_shape)
+        d0 = np.zeros((dim + len(mac.pairs), *grid.local_shape))
+        force, volume = total(np.zeros(shape), d0, nothing, it.mismatch)
+        x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
+        dv, d, dp = fields(x, q)
+        e, ds = strain_change(d, dp, it.mismatch)
+        return (dv, dp, ds), outcome, r.predicted(at, theta, e)
+
+    def search(self, it: _Iterate, direction: tuple[Array, Array, Array]) -> _Iterate:
+        """The first of the halved steps that lowers the scaled imbalance, or the smallest (collective)."""
+        damping, before = 1.0, self.merit(it)
+        while True:
+            fields = (it.velocity, it.pressure, it.growth)
+            new = self.evaluate(*(a + damping * b for a, b in zip(fields, direction, strict=True)))
+            if self.merit(new) < before or new.imbalance < self.m.tolerance or damping <= SMALLEST_DAMPING:
+                return new
+            damping *= 0.5

@@ -1,0 +1,225 @@
+"""How the solids answer to strain rates: creep and elasticity of Li and electrolyte, voids, growth.
+
+    e     = dev(d - S n n)                                  strain rate that makes stress
+    tau   = w tau_s + 2 eta_void e                          w share of solid in a cell
+    tau_s = 2 eta e_s,    e_s = e + tau_s,old/(2 G dt)      elastic and creeping in series: eta of `creep`
+    G     = M G_electrolyte + (1 - M) G_Li,                 creep only by the share 1 - M
+    w     = M + (1 - M) s(xi)
+    s_n   = P - n.tau.n                                     normal stress on the planes of the contact
+
+So the electrolyte (M = 1) is elastic, Li creeps as soon as its stress is high, and a void (w = 0) has neither
+strength nor memory. M is a smooth step of psi between MEMORY_RANGE: where the metal may still grow nothing is
+remembered for longer than creep lets it. The memory of Li stays where it is while the metal drifts by: in steady flow
+the stress is that of pure creep.
+
+Normal components live in the cells, shear on edges; the invariant e:e and n.tau.n are taken in the cells with the
+mean shear of their edges, so growth stays a local unknown of its cell.
+
+Derivative of the creep law, with a factor theta in every cell (0: Picard's iteration, 1: Newton's):
+
+    d tau_s = 2 eta de + theta 2 (d eta/d(e:e)) (2 e_s:de) e_s,     theta = min(1, |tau_predicted| / |tau_s|)
+
+tau_predicted is the stress that the last linear solve foresaw. Where the new rates give more stress than that, the
+rates are too large and the full derivative would overshoot through zero (creep: eta ~ rate^(1/n - 1)); where they give
+less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys. Geosyst. 21
+(2020) e2020GC009059.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array
+from solver.physics.creep import SLOWEST, CreepLaw, solid_fraction
+from solver.staggered import Staggered
+
+MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
+VOID_BULK_RATIO = 5 / 3  # of bulk to shear viscosity of a void
+
+
+def memory_weight(electrolyte: Array) -> Array:
+    """M(psi): 0 where the metal may still grow or creep, 1 in the electrolyte."""
+    low, high = MEMORY_RANGE
+    t = np.clip((electrolyte - low) / (high - low), 0.0, 1.0)
+    return t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True)
+class Properties:
+    """Parameters of all solids.
+
+    creep of Li; lithium_shear, lithium_bulk moduli Pa; void_viscosity Pa s; electrolyte_shear, electrolyte_bulk
+    moduli Pa (cells); memory M (cells); normal: components of n (cells); residual_stress: in-plane, compression
+    positive, Pa (cells).
+    """
+
+    creep: CreepLaw
+    lithium_shear: float
+    lithium_bulk: float
+    void_viscosity: float
+    electrolyte_shear: Array
+    electrolyte_bulk: Array
+    memory: Array
+    normal: tuple[Array, ...]
+    residual_stress: Array
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A deviatoric, symmetric tensor: normal components (dim, *cells), each missing one, shear on edges, in cells."""
+
+    normal: Array
+    missing: Array
+    edges: list[Array]
+    cells: list[Array]
+
+    def __add__(self, other: Tensor) -> Tensor:
+        return Tensor(
+            self.normal + other.normal,
+            self.missing + other.missing,
+            [a + b for a, b in zip(self.edges, other.edges, strict=True)],
+            [a + b for a, b in zip(self.cells, other.cells, strict=True)],
+        )
+
+    def scaled(self, cells: Array, edges: list[Array]) -> Tensor:
+        """Times a scalar field, given in the cells and on the edges."""
+        return Tensor(
+            cells * self.normal,
+            cells * self.missing,
+            [e * s for e, s in zip(edges, self.edges, strict=True)],
+            [cells * s for s in self.cells],
+        )
+
+    def product(self, other: Tensor) -> Array:
+        """a:b in the cells."""
+        absent = 3 - len(self.normal)
+        total = (self.normal * other.normal).sum(axis=0) + absent * self.missing * other.missing
+        for a, b in zip(self.cells, other.cells, strict=True):
+            total = total + 2 * a * b
+        return total
+
+
+@dataclass(frozen=True)
+class Response:
+    """Stress of strain rates, and what its derivative needs.
+
+    tau total and solid tau_s, Pa; rates e_s, 1/s; eta total and of the solid alone (w eta), cells, Pa s; eta_edges
+    total; slope w d eta/d(e:e); normal_stress s_n.
+    """
+
+    tau: Tensor
+    solid: Tensor
+    rates: Tensor
+    eta: Array
+    eta_solid: Array
+    eta_edges: list[Array]
+    slope: Array
+    normal_stress: Array
+
+
+class Rheology:
+    """The constitutive equations on a staggered grid."""
+
+    def __init__(self, mac: Staggered, properties: Properties):
+        self.mac, self.properties = mac, properties
+        p, n = properties, properties.normal
+        self.squares = np.stack([np.broadcast_to(c**2, mac.grid.local_shape) for c in n])
+        self.products = [n[a] * n[b] for a, b in mac.pairs]
+        self.shear_modulus = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
+        self.bulk_modulus = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
+        self.shear_edges = self._edges(self.shear_modulus)
+
+    def _edges(self, values: Array) -> list[Array]:
+        return [self.mac.to_edges(values, a, b) for a, b in self.mac.pairs]
+
+    def share(self, lithium: Array) -> Array:
+        """w in the cells."""
+        memory = self.properties.memory
+        return memory + (1 - memory) * solid_fraction(lithium)
+
+    # -- tensors -------------------------------------------------------------------------------------
+
+    def deviator(self, d: Array) -> Tensor:
+        """dev of strain rates (components, *cells): normal ones, then gamma on edges (collective)."""
+        dim = self.mac.grid.dim
+        third = d[:dim].sum(axis=0) / 3
+        edges = [0.5 * g for g in d[dim:]]
+        cells = [self.mac.to_cells(g, a, b) for g, (a, b) in zip(edges, self.mac.pairs, strict=True)]
+        return Tensor(d[:dim] - third, -third, edges, cells)
+
+    def growth(self, rate: Array) -> Tensor:
+        """dev(S n n) (collective)."""
+        edges, cells = [], []
+        for product, (a, b) in zip(self.products, self.mac.pairs, strict=True):
+            cells.append(rate * product)
+            edges.append(self.mac.to_edges(cells[-1], a, b) if np.any(product) else np.zeros_like(rate))
+        return Tensor(rate * (self.squares - 1 / 3), -rate / 3, edges, cells)
+
+    def along_normal(self, tau: Tensor) -> Array:
+        """n.tau.n in the cells."""
+        total = (self.squares * tau.normal).sum(axis=0)
+        for product, shear in zip(self.products, tau.cells, strict=True):
+            total = total + 2 * product * shear
+        return total
+
+    def elastic_tensor(self, elastic: Array) -> Tensor:
+        """tau_el (components, *cells), shear on edges, as a tensor (collective)."""
+        dim = self.mac.grid.dim
+        normal, edges = elastic[:dim], list(elastic[dim:])
+        cells = [self.mac.to_cells(s, a, b) for s, (a, b) in zip(edges, self.mac.pairs, strict=True)]
+        missing = -normal.sum(axis=0) / max(3 - dim, 1)
+        return Tensor(normal, missing, edges, cells)
+
+    # -- stress ----------------------------------------------------------------------------------------
+
+    def memory_rates(self, old: Tensor, dt: float) -> Tensor:
+        """tau_s,old/(2 G dt)."""
+        return old.scaled(0.5 / (self.shear_modulus * dt), [0.5 / (g * dt) for g in self.shear_edges])
+
+    def respond(self, d: Array, growth: Array, pressure: Array, held: Tensor, share: Array, dt: float) -> Response:
+        """Stress under strain rates d (1/s), growth S (1/s), pressure (Pa); held of `memory_rates` (collective)."""
+        p = self.properties
+        e = self.deviator(d) + self.growth(-growth)
+        rates = e + held
+        magnitude = np.sqrt(2 / 3 * rates.product(rates))
+        stiffness = self.shear_modulus * dt
+        eta, stress_slope = p.creep.viscosity(magnitude, stiffness, 1 - p.memory)
+        slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
+        eta_edges, solid_edges = self._edges(eta), self._edges(share * eta)
+        void = np.broadcast_to(p.void_viscosity, share.shape)
+        tau = rates.scaled(2 * share * eta, [2 * x for x in solid_edges])
+        tau = tau + e.scaled(2 * void, [2 * void] * len(eta_edges))
+        return Response(
+            tau=tau,
+            solid=rates.scaled(2 * eta, [2 * x for x in eta_edges]),
+            rates=rates,
+            eta=share * eta + void,
+            eta_solid=share * eta,
+            eta_edges=[x + p.void_viscosity for x in solid_edges],
+            slope=share * slope,
+            normal_stress=pressure - self.along_normal(tau),
+        )
+
+    def _softening(self, at: Response, theta: Array, change: Tensor) -> Array:
+        """Change of w eta with a change of e, damped by theta."""
+        return 2 * theta * at.slope * at.rates.product(change)
+
+    def tangent(self, at: Response, theta: Array, change: Tensor) -> Tensor:
+        """d tau of a change of e (collective)."""
+        linear = change.scaled(2 * at.eta, [2 * x for x in at.eta_edges])
+        softer = 2 * self._softening(at, theta, change)
+        return linear + at.rates.scaled(softer, self._edges(softer))
+
+    def predicted(self, at: Response, theta: Array, change: Tensor) -> Array:
+        """|w tau_s| that the linear model foresees after a change of e, Pa."""
+        none = [np.zeros(())] * len(at.rates.edges)
+        total = (at.rates + change).scaled(2 * at.eta_solid, none)
+        total = total + at.rates.scaled(2 * self._softening(at, theta, change), none)
+        return np.sqrt(total.product(total))
+
+    def newton_factor(self, at: Response, predicted: Array) -> Array:
+        """theta in the cells."""
+        own = 2 * at.eta_solid * np.sqrt(at.rates.product(at.rates))
+        return np.minimum(1.0, predicted / np.maximum(own, SLOWEST))

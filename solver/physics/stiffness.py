@@ -1,0 +1,114 @@
+"""Matrices of the mechanics' preconditioner: Picard's stiffness, coupling to the pressure, Schur complement.
+
+Growth along n under the normal stress s_n softens the solid in that direction. With b = -dS/ds_n and S eliminated,
+
+    S = const - b' P + 2 eta b' e_nn,   b' = b/(1 + 4/3 eta b),     e_nn = d_nn - div v/3
+
+the symmetric system of velocity and pressure is (volume weights left out)
+
+    stiffness    2 eta d:d + (K1 - 2/3 eta) div^2 - 4 eta^2 b' e_nn^2
+    coupling     div - 2 eta b' e_nn
+    compliance   1/kappa + b'
+
+Shear in n.tau.n (contact inclined to the grid) is left out here; the operator has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from petsc4py import PETSc
+from scipy import sparse
+
+from solver.grid import Array
+from solver.physics.rheology import Response, Rheology
+from solver.saddle import SaddleSolver
+
+PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear viscosities
+
+
+@dataclass(frozen=True)
+class Split:
+    """What was assembled: K1 and compliance 1/K in the cells, diagonal of the stiffness, modulus 4/3 eta + K1."""
+
+    penalty: Array
+    compliance: Array
+    diagonal: Array
+    modulus: Array
+
+
+class StiffnessMatrices:
+    """Keeps the matrices; all numbers in scaled units (viscosities over `unit`, volumes of `Staggered`)."""
+
+    def __init__(self, rheology: Rheology, unit: float):
+        self.mac, self.rheology, self.unit = rheology.mac, rheology, unit
+        mac, grid = self.mac, self.mac.grid
+        self._squares = rheology.squares.reshape(grid.dim, -1)
+        blocks = [mac.strain_rows, mac.divergence_rows, self._along_rows(), mac.constraint_rows()]
+        self.rows = mac.matrix(sparse.vstack(blocks, format="csr"))
+        self._weighted = self.rows.copy()
+        self._weights = self.rows.createVecLeft()
+        self._stiffness: PETSc.Mat | None = None
+        self._gradient: PETSc.Mat | None = None
+        d = mac.divergence_rows
+        self._of_cell = np.repeat(np.arange(mac.cells), np.diff(d.indptr))
+        self._of_axis = d.indices % grid.dim
+        self._coupling = mac.matrix(d.copy())
+        self._compliance, self._schur = grid.vector(), grid.vector()
+
+    def _along_rows(self) -> sparse.csr_matrix:
+        """Rows of e_nn."""
+        mac = self.mac
+        along = mac.divergence_rows * (-1 / 3)
+        for a, square in enumerate(self._squares):
+            along = along + sparse.diags(square) @ mac.strain_rows[a * mac.cells : (a + 1) * mac.cells]
+        return along
+
+    def assemble(self, at: Response, softness: Array, kappa: Array, constraint: Array, solver: SaddleSolver) -> Split:
+        """New values for the solver's preconditioner (collective).
+
+        softness b in 1/(Pa s); kappa bulk viscosity in Pa s; constraint: weights of the constraint rows, scaled.
+        """
+        mac, grid, unit = self.mac, self.mac.grid, self.unit
+        eta, b, v = at.eta / unit, softness * unit, mac.volume
+        b = b / (1 + 4 / 3 * eta * b)
+        compliance = unit / kappa + b
+        penalty = np.minimum(PENALTY * eta, 0.5 / compliance)
+        weights = [2 * eta * v] * grid.dim
+        weights += [e / unit * w for e, w in zip(at.eta_edges, mac.edge_volume, strict=True)]
+        weights += [(penalty - 2 / 3 * eta) * v, -4 * eta**2 * b * v, constraint]
+        self._weights.array[...] = np.concatenate([w.ravel() for w in weights])
+        self.rows.copy(self._weighted, structure=PETSc.Mat.Structure.SAME)
+        self._weighted.diagonalScale(L=self._weights)
+        self._stiffness = self.rows.transposeMatMult(self._weighted, result=self._stiffness)
+        if self._stiffness.getBlockSize() != grid.dim:  # multigrid coarsens each component by itself
+            self._stiffness.setBlockSize(grid.dim)
+        self._couple(2 * eta * b)
+        rest = 1 / compliance - penalty
+        modulus = 4 / 3 * eta + penalty
+        grid.view(self._compliance)[...] = v / rest
+        grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
+        solver.set_matrices(self._stiffness, self._gradient, self._coupling, (self._compliance, self._schur))
+        diagonal = self._stiffness.getDiagonal().array_r.reshape(*grid.local_shape, grid.dim).copy()
+        return Split(penalty * unit, compliance / unit, diagonal, modulus)
+
+    def _couple(self, zeta: Array) -> None:
+        """-volume (div - zeta e_nn) and its transpose."""
+        cell, d = self._of_cell, self.mac.divergence_rows
+        factor = 1 + zeta.ravel()[cell] * (1 / 3 - self._squares[self._of_axis, cell])
+        values = -self.mac.volume.ravel()[cell] * factor * d.data
+        self._coupling.setValuesCSR(d.indptr.astype(PETSc.IntType), d.indices.astype(PETSc.IntType), values)
+        self._coupling.assemble()
+        self._gradient = self._coupling.transpose(self._gradient or PETSc.Mat())
+
+    def constraint_forces(self, velocity: PETSc.Vec, constraint: Array) -> Array:
+        """rows^T weights rows v of the constraint rows alone, scaled (collective)."""
+        y = self._weights.duplicate()
+        self.rows.mult(velocity, y)
+        first = y.getLocalSize() - constraint.size
+        y.array[:first] = 0.0
+        y.array[first:] *= constraint.ravel()
+        result = velocity.duplicate()
+        self.rows.multTranspose(y, result)
+        return result.array_r.reshape(*self.mac.grid.local_shape, self.mac.grid.dim).copy()

@@ -1,0 +1,253 @@
+"""Staggered (MAC) operators: strain rates of a velocity that lives on the faces of the cells.
+
+    normal velocity v_a      on the lower face of axis a of every cell
+    normal strain rates      d_aa = d_a v_a, and all scalars (pressure, viscosity), in the cells
+    shear strain rates       gamma_ab = d_b v_a + d_a v_b, on edges: the lower face of axis a and, across it, the
+                             upper face of the normal or the lower face of a lateral axis b
+
+so every array has the shape of the cells and is shared among the ranks as they are. Boundaries:
+
+    top                     a wall: v = 0, normal and tangential (its normal face is not stored)
+    bottom                  the lowest faces are unknowns; no shear, so what pushes there is lubricated
+    lateral sides           periodic, or symmetry planes: v_a = 0 and no shear; `free`: no stress on the lower side
+
+Operators are sparse matrices, assembled once. With v the velocities and w weights (viscosity times volume) the
+stiffness is strain^T w strain: symmetric, and the work of the stresses equals the work of the loads exactly.
+Lengths are divided by `length`, the smallest spacing, so that entries are of order one.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from petsc4py import PETSc
+from scipy import sparse
+
+from solver.grid import GHOSTS, Array, Grid
+
+NOWHERE = -1  # number of a face or cell outside the grid
+
+
+class Staggered:
+    """Matrices between face velocities and strain rates, and averages between cells and edges.
+
+    pairs: the axes (a, b), a < b, of every shear component. strain has the rows [normal a ... | shear ab ...], each
+    a block of the owned cells; divergence has one row per cell. edge_volume: one array per pair, in units of
+    length^dim, zero where an edge carries no shear. volume: of the cells in the same unit.
+    """
+
+    def __init__(self, grid: Grid, free: tuple[int, ...] = ()):
+        self.grid, self.free = grid, free
+        self.length = float(min(np.min(np.diff(f)) for f in grid.faces))
+        self.pairs = tuple(combinations(range(grid.dim), 2))
+        self.cells = int(np.prod(grid.local_shape))
+        numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
+        self._numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
+        self.volume = grid.volume / self.length**grid.dim
+        self.edge_volume = [self._edge_volume(a, b) for a, b in self.pairs]
+        normal = [self._normal_entries(a) for a in range(grid.dim)]
+        shear = [self._shear_entries(a, b) for a, b in self.pairs]
+        self.strain_rows = self._rows(normal + shear)
+        self.divergence_rows = sum(self._rows([entries]) for entries in normal)
+        self.strain = self.matrix(self.strain_rows)
+        self.divergence = self.matrix(self.divergence_rows)
+
+    # -- numbering -----------------------------------------------------------------------------------
+
+    def _cell(self, offset: tuple[int, ...]) -> Array:
+        """Global number of the cell at an offset from every owned cell; NOWHERE outside the grid."""
+        block = tuple(slice(GHOSTS + o, GHOSTS + o + n) for o, n in zip(offset, self.grid.local_shape, strict=True))
+        return self._numbers[block]
+
+    def _face(self, axis: int, offset: tuple[int, ...]) -> Array:
+        """Global number of the velocity on the lower face of axis of the cell at an offset."""
+        cell = self._cell(offset)
+        number = np.where(cell == NOWHERE, NOWHERE, cell * self.grid.dim + axis)
+        return np.where(self.fixed(axis, offset[axis]), NOWHERE, number)
+
+    def fixed(self, axis: int, offset: int = 0) -> Array:
+        """Whether the lower face of axis is one of a symmetry plane (broadcastable)."""
+        index = np.arange(self.grid.owned[axis].start, self.grid.owned[axis].stop) + offset
+        plane = axis < self.grid.dim - 1 and not self.grid.periodic[axis] and axis not in self.free
+        return self.grid.along(axis, (index == 0) & plane)
+
+
+    # -- entries: lists of (columns, values) per row, arrays of the shape of the cells ------------------
+
+    def _unit(self, axis: int, step: int = 1) -> tuple[int, ...]:
+        return tuple(step if a == axis else 0 for a in range(self.grid.dim))
+
+    def _normal_entries(self, axis: int) -> list[tuple[Array, Array]]:
+        slope = self.length / self.grid.spacing[axis]
+        here = (0,) * self.grid.dim
+        return [(self._face(axis, self._unit(axis)), slope), (self._face(axis, here), -slope)]
+
+    def _at_edge(self, axis: int, per_face: Array) -> Array:
+        """Of values on the faces of axis: those at the edges, upper faces of the normal, lower ones of the others."""
+        upper = axis == self.grid.dim - 1
+        return np.moveaxis(np.moveaxis(per_face, axis, 0)[1 if upper else 0 :][: per_face.shape[axis] - 1], 0, axis)
+
+    def _edge_exists(self, a: int, b: int) -> Array:
+        """Edges that carry shear: those of symmetry planes and free sides do not."""
+        exists: Array = np.ones((1,) * self.grid.dim, dtype=bool)
+        for axis in (a, b):
+            if axis < self.grid.dim - 1 and not self.grid.periodic[axis]:
+                index = np.arange(self.grid.owned[axis].start, self.grid.owned[axis].stop)
+                exists = exists & self.grid.along(axis, index > 0)
+        return exists
+
+    def _edge_volume(self, a: int, b: int) -> Array:
+        grid = self.grid
+        volume = np.ones(grid.local_shape) * self._edge_exists(a, b)
+        for axis in range(grid.dim):
+            if axis in (a, b):
+                size = self._at_edge(axis, grid.distance[axis])
+                if axis == grid.dim - 1:  # half a cell at the wall
+                    size = size * self._at_edge(axis, 0.5 + 0.5 * grid.interior[axis])
+            else:
+                size = grid.spacing[axis]
+            volume = volume * size / self.length
+        return volume
+
+    def _shear_entries(self, a: int, b: int) -> list[tuple[Array, Array]]:
+        """gamma_ab = d_b v_a + d_a v_b."""
+        grid = self.grid
+        exists = self._edge_exists(a, b)
+        across_a = exists * self.length / self._at_edge(a, grid.distance[a])
+        across_b = exists * self.length / self._at_edge(b, grid.distance[b])
+        here = (0,) * grid.dim
+        if b < grid.dim - 1:
+            return [
+                (self._face(a, here), across_b),
+                (self._face(a, self._unit(b, -1)), -across_b),
+                (self._face(b, here), across_a),
+                (self._face(b, self._unit(a, -1)), -across_a),
+            ]
+        # at the wall the velocity beyond it is the mirror image
+        wall = self._cell(self._unit(b)) == NOWHERE
+        below = tuple(u - v for u, v in zip(self._unit(b), self._unit(a), strict=True))
+        return [
+            (self._face(a, self._unit(b)), across_b),
+            (self._face(a, here), np.where(wall, -2 * across_b, -across_b)),
+            (self._face(b, self._unit(b)), across_a),
+            (self._face(b, below), -across_a),
+        ]
+
+    # -- constraints -----------------------------------------------------------------------------------
+
+    def constraint_rows(self) -> sparse.csr_matrix:
+        """Rows that tie velocities down, in blocks of the cells; weights of `constraint_weights`.
+
+        Differences of neighbouring bottom faces (one block per lateral axis: a rigid platen); the bottom faces
+        themselves (a spring); velocities on planes of symmetry (one block per axis: they are zero).
+        """
+        grid, last = self.grid, self.grid.dim - 1
+        here = (0,) * grid.dim
+        bottom = self._is_bottom.astype(float)
+        blocks = []
+        for axis in range(last):
+            below = self._face(last, self._unit(axis, -1))
+            both = bottom * (below != NOWHERE)
+            blocks.append([(self._face(last, here), both), (below, -both)])
+        blocks.append([(self._face(last, here), bottom)])
+        for axis in range(grid.dim):
+            number = self._cell(here) * grid.dim + axis
+            blocks.append([(number, self.fixed(axis).astype(float))])
+        return self._rows(blocks)
+
+    @property
+    def _is_bottom(self) -> Array:
+        owned = self.grid.owned[-1]
+        return self.grid.along(self.grid.dim - 1, np.arange(owned.start, owned.stop) == 0)
+
+    @property
+    def bottom_area(self) -> Array:
+        """Areas of the bottom faces in units of length^(dim - 1); zero elsewhere."""
+        area = self.grid.area[-1] / self.length ** (self.grid.dim - 1)
+        return np.broadcast_to(area * self._is_bottom, self.grid.local_shape)
+
+    def constraint_weights(self, rigid: float, spring: float, fixed: float) -> Array:
+        """Weights of `constraint_rows`: of the platen's rigidity, of its spring per area, of fixed velocities."""
+        weights = np.empty((2 * self.grid.dim, self.cells))
+        weights[: self.grid.dim - 1] = rigid
+        weights[self.grid.dim - 1] = spring * self.bottom_area.ravel()
+        weights[self.grid.dim :] = fixed
+        return weights
+
+    # -- matrices --------------------------------------------------------------------------------------
+
+    def _rows(self, blocks: list[list[tuple[Array, Array]]]) -> sparse.csr_matrix:
+        """Local rows with global columns; blocks of rows below each other."""
+        total = self.grid.dim * int(np.prod(self.grid.shape))
+        shape, parts = self.grid.local_shape, []
+        for block, entries in enumerate(blocks):
+            rows = (block * self.cells + np.arange(self.cells)).reshape(shape)
+            for columns, values in entries:
+                values = np.broadcast_to(values, shape)
+                kept = (columns != NOWHERE) & (values != 0)
+                parts.append((rows[kept], columns[kept], values[kept]))
+        rows, columns, values = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return sparse.csr_matrix((values, (rows, columns)), shape=(len(blocks) * self.cells, total))
+
+    def matrix(self, rows: sparse.csr_matrix) -> PETSc.Mat:
+        """A parallel matrix from local rows; its columns are the velocities (collective)."""
+        n = self.grid.dim * self.cells
+        rows.sort_indices()
+        csr = (rows.indptr.astype(PETSc.IntType), rows.indices.astype(PETSc.IntType), rows.data)
+        size = ((rows.shape[0], PETSc.DETERMINE), (n, PETSc.DETERMINE))
+        matrix = PETSc.Mat().createAIJ(size=size, csr=csr, comm=self.grid.comm)
+        matrix.assemble()
+        return matrix
+
+    # -- averages --------------------------------------------------------------------------------------
+
+    def to_edges(self, values: Array, a: int, b: int) -> Array:
+        """Mean over the cells around every edge ab (collective)."""
+        ghosted = self.grid.ghosted(values)
+        total = np.zeros(self.grid.local_shape)
+        for i in self._around(a):
+            for k in self._around(b):
+                total += self._shifted(ghosted, a, i, b, k)
+        return 0.25 * total
+
+    def to_cells(self, values: Array, a: int, b: int) -> Array:
+        """Mean over the four edges ab of every cell; edges of boundaries without shear count as zero (collective)."""
+        grid = self.grid
+        ghosted = grid.ghosted(np.where(self._edge_exists(a, b), values, 0.0))
+        for axis in (a, b):
+            if not grid.periodic[axis]:  # the mirror images that `ghosted` has put there are none of shear
+                view = np.moveaxis(ghosted, axis, 0)
+                if grid.owned[axis].start == 0:
+                    view[:GHOSTS] = 0.0
+                if grid.owned[axis].stop == grid.shape[axis]:
+                    view[-GHOSTS:] = 0.0
+        total = np.zeros(grid.local_shape)
+        for i in self._around(a):
+            for k in self._around(b):
+                total += self._shifted(ghosted, a, -i, b, -k)
+        return 0.25 * total
+
+    def _around(self, axis: int) -> tuple[int, int]:
+        return (0, 1) if axis == self.grid.dim - 1 else (-1, 0)
+
+    def _shifted(self, ghosted: Array, a: int, i: int, b: int, k: int) -> Array:
+        offset = [0] * self.grid.dim
+        offset[a], offset[b] = i, k
+        block = tuple(slice(GHOSTS + o, GHOSTS + o + n) for o, n in zip(offset, self.grid.local_shape, strict=True))
+        return ghosted[block]
+
+    def faces(self, velocity: Array) -> list[Array]:
+        """Velocities of all faces that touch the owned block, one array per axis (collective).
+
+        velocity has the shape (*cells, dim) and holds those of the lower faces.
+        """
+        grid, result = self.grid, []
+        for axis in range(grid.dim):
+            ghosted = grid.ghosted(velocity[..., axis])
+            if not grid.periodic[axis] and grid.owned[axis].stop == grid.shape[axis]:
+                np.moveaxis(ghosted, axis, 0)[-GHOSTS:] = 0.0  # the wall or the plane of symmetry
+            block = [slice(GHOSTS, -GHOSTS)] * grid.dim
+            block[axis] = slice(GHOSTS, 1 - GHOSTS)
+            result.append(ghosted[tuple(block)])
+        return result
