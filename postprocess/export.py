@@ -7,7 +7,7 @@ from pathlib import Path
 import meshio
 import numpy as np
 
-from postprocess.reader import DIRECTIONS, Run
+from postprocess.reader import DIRECTIONS, TENSOR, Run
 
 Array = np.ndarray
 
@@ -21,17 +21,21 @@ CELLS: dict[int, tuple[str, list[tuple[int, ...]]]] = {
 
 
 def export(run: Run, path: str | Path, index: int = -1) -> Path:
-    """Write snapshot `index` with all its fields; as lines, quadrilaterals (x-z plane) or hexahedra."""
+    """Write snapshot `index` with all its fields; as lines, quadrilaterals (x-z plane) or hexahedra.
+
+    Vectors get three components, symmetric tensors six in the order of VTK: xx yy zz xy yz xz.
+    """
     points, kind, cells = mesh(run)
     data = {}
     for name, about in run.fields.items():
         values = run.field(name, index)
-        if about.vector:
-            padded = np.zeros((len(cells), 3))
-            padded[:, [DIRECTIONS.index(axis) for axis in run.axes]] = values.reshape(len(cells), -1)
-            data[name] = [padded]
-        else:
+        if not about.components:
             data[name] = [values.ravel()]
+            continue
+        names = TENSOR if about.components == TENSOR else DIRECTIONS
+        padded = np.zeros((len(cells), len(names)))
+        padded[:, [names.index(c) for c in about.components]] = values.reshape(len(cells), -1)
+        data[name] = [padded]
     path = Path(path)
     meshio.Mesh(points, [(kind, cells)], cell_data=data).write(path)
     return path

@@ -22,6 +22,7 @@ import numpy as np
 Array = np.ndarray
 
 DIRECTIONS = ("x", "y", "z")
+TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 
 
 class ResultsError(RuntimeError):
@@ -30,12 +31,16 @@ class ResultsError(RuntimeError):
 
 @dataclass(frozen=True)
 class FieldDescription:
-    """Unit, meaning and symbol of a field, as stored beside its values."""
+    """Unit, meaning and symbol of a field, as stored beside its values.
+
+    components: names of the entries of the last axis: () of a scalar, ("x", "z") of a vector in 2-D, `TENSOR` of a
+    symmetric tensor in all dimensions.
+    """
 
     unit: str
     long_name: str
     symbol: str
-    vector: bool
+    components: tuple[str, ...] = ()
 
 
 class Run:
@@ -134,25 +139,31 @@ class Run:
     def fields(self) -> dict[str, FieldDescription]:
         """The fields in the last snapshot with units and meanings."""
         with self._open(-1) as file:
-            return {name: _describe(data) for name, data in file["VTKHDF/CellData"].items()}
+            return {name: self._describe(data) for name, data in file["VTKHDF/CellData"].items()}
 
     def field(self, name: str, index: int = -1) -> Array:
-        """A field in snapshot `index` with the axes of `axes`; vectors have one more for their components."""
+        """A field in snapshot `index` with the axes of `axes`, and one more for `components` if it has them."""
         with self._open(index) as file:
             cells = file["VTKHDF/CellData"]
             if name not in cells:
                 raise ResultsError(
                     f"{file.filename}: no field {name!r}; there are {', '.join(sorted(cells))}"
                 )
-            about, values = _describe(cells[name]), cells[name][...]
+            components, values = self._describe(cells[name]).components, cells[name][...]
         missing = [n for n, axis in enumerate(DIRECTIONS) if axis not in self.axes]
         shape = tuple(1 if n in missing else len(self.axes[axis]) for n, axis in enumerate(DIRECTIONS))
         # in the file z is the first axis and x runs fastest; graded grids are stored flat
-        values = values.reshape(shape[::-1] + ((3,) if about.vector else ())).swapaxes(0, 2)
+        entries = values.shape[-1:] if components else ()
+        values = values.reshape(shape[::-1] + entries).swapaxes(0, 2)
         values = values.squeeze(tuple(missing))
-        if about.vector:
-            values = values[..., [DIRECTIONS.index(axis) for axis in self.axes]]
+        if components:  # "z" is entry 2 of 3, "yz" entry 5 of 9
+            values = values[..., [int("".join(str(DIRECTIONS.index(c)) for c in name), 3) for name in components]]
         return np.ascontiguousarray(values)
+
+    def _describe(self, data: h5py.Dataset) -> FieldDescription:
+        texts = (bytes(data.attrs[key]).decode() for key in ("unit", "long_name", "symbol"))
+        entries = data.shape[-1] if data.ndim in (2, 4) else 1  # graded grids are stored flat
+        return FieldDescription(*texts, components={1: (), 3: tuple(self.axes), 9: TENSOR}[entries])
 
     # -- what it is --------------------------------------------------------------------------------------
 
@@ -185,8 +196,3 @@ def _json_or_text(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
-
-
-def _describe(data: h5py.Dataset) -> FieldDescription:
-    unit, long_name, symbol = (bytes(data.attrs[key]).decode() for key in ("unit", "long_name", "symbol"))
-    return FieldDescription(unit, long_name, symbol, vector=data.ndim in (2, 4))

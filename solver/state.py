@@ -10,18 +10,26 @@ from solver.grid import Array, Grid
 
 @dataclass(frozen=True)
 class FieldInfo:
-    """What a dataset means: name in files, symbol in formulas, SI unit, words, bounds that must hold."""
+    """What a dataset means: name in files, symbol in formulas, SI unit, words, bounds that must hold.
+
+    rank: 0 scalar (*cells); 1 vector (*cells, dim); 2 symmetric tensor (*cells, 6), components `TENSOR`.
+    """
 
     name: str
     symbol: str
     unit: str
     long_name: str
     bounds: tuple[float | None, float | None] = (None, None)
+    rank: int = 0
 
 
 def _table(*rows: FieldInfo) -> dict[str, FieldInfo]:
     return {row.name: row for row in rows}
 
+
+# Components of symmetric tensors in three directions, whatever the dimension of the grid: a 2-D run has the axes x
+# and z, so that zz is along the normal of the contact and the shear is xz. The order is that of VTK.
+TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 
 EVOLVED = ("lithium", "occupancy", "potential")
 
@@ -34,13 +42,13 @@ FIELDS = _table(
     FieldInfo("void", "m (1 - xi)", "1", "void fraction", (0.0, 1.0)),
     FieldInfo("current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
     FieldInfo("exchange_current_density", "i0", "A/m^2", "exchange current density of the contact"),
-    FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal"),
+    FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal", rank=1),
     FieldInfo("pressure", "p", "Pa", "pressure, compression positive"),
-    FieldInfo("stress", "sigma", "Pa", "stress tensor, tension positive: xx yy zz xy yz xz"),
+    FieldInfo("stress", "sigma", "Pa", "stress tensor, tension positive", rank=2),
     FieldInfo("von_mises_stress", "sigma_eq", "Pa", "von Mises stress"),
     FieldInfo("largest_principal_stress", "sigma_1", "Pa", "largest principal stress, tension positive"),
     FieldInfo("contact_pressure", "s_n", "Pa", "normal stress on the contact, compression positive"),
-    FieldInfo("displacement", "u", "m", "elastic displacement of the electrolyte"),
+    FieldInfo("displacement", "u", "m", "elastic displacement of the electrolyte", rank=1),
 )
 
 

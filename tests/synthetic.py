@@ -29,17 +29,25 @@ def grid(dim: int, graded: bool) -> Grid:
 
 
 def fields(g: Grid, factor: float = 1.0) -> dict[str, np.ndarray]:
-    """A scalar whose value tells the cell, and a vector whose components differ."""
-    cell = g.global_ids().astype(float) + 0.1
-    velocity = np.stack([1e-3 * cell + n for n in range(g.dim)], axis=-1)
-    return {"lithium": factor * cell, "velocity": factor * velocity}
+    """A scalar whose value tells the cell, and a vector and a tensor whose components differ."""
+    return _fields(g.global_ids().astype(float) + 0.1, g.dim, factor)
 
 
 def global_fields(g: Grid, factor: float = 1.0) -> dict[str, np.ndarray]:
     """What `fields` gives, for the whole grid."""
-    cell = np.arange(np.prod(g.shape)).reshape(g.shape) + 0.1
-    velocity = np.stack([1e-3 * cell + n for n in range(g.dim)], axis=-1)
-    return {"lithium": factor * cell, "velocity": factor * velocity}
+    return _fields(np.arange(np.prod(g.shape)).reshape(g.shape) + 0.1, g.dim, factor)
+
+
+def _fields(cell: np.ndarray, dim: int, factor: float) -> dict[str, np.ndarray]:
+    velocity = np.stack([1e-3 * cell + n for n in range(dim)], axis=-1)
+    stress = np.stack([1e-3 * cell + 10 * n for n in range(6)], axis=-1)
+    return {"lithium": factor * cell, "velocity": factor * velocity, "stress": factor * stress}
+
+
+def matrix(stress: np.ndarray) -> np.ndarray:
+    """All nine components, row by row, of xx yy zz xy yz xz (last axis)."""
+    xx, yy, zz, xy, yz, xz = np.moveaxis(stress, -1, 0)
+    return np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], axis=-1)
 
 
 def write_output(directory: str, dim: int, graded: bool) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from solver.output import files, hdf5
-from solver.output.vtk_layout import Dataset, VtkLayout, xdmf_document
+from solver.output.vtk_layout import COMPONENTS, Dataset, VtkLayout, xdmf_document
 
 if TYPE_CHECKING:
     from solver.grid import Grid
@@ -63,7 +63,7 @@ class SnapshotWriter:
         files.on_root(grid.comm, lambda: (self.directory / FOLDER).mkdir(parents=True, exist_ok=True))
 
     def write(self, time: float, step: int, fields: Mapping[str, Array]) -> Path:
-        """Write one snapshot: owned blocks, vectors with a last axis of the grid's dimension.
+        """Write one snapshot: owned blocks, vectors and tensors with a last axis as in `FieldInfo`.
 
         A second snapshot at the time of the last one replaces it; an earlier time is an error.
         """
@@ -74,7 +74,8 @@ class SnapshotWriter:
                 raise ValueError(f"snapshot at {time!r} s after the one at {self._entries[-1].time!r} s")
             self._entries.pop()
         name = f"{FOLDER}/fields_{len(self._entries):06d}.vtkhdf"
-        datasets = {key: self._dataset(key, values.ndim) for key, values in fields.items()}
+        about = {key: self.info[key] for key in fields}
+        datasets = {key: Dataset(a.rank, a.unit, a.long_name) for key, a in about.items()}
         with hdf5.create(self.directory / name, self.grid.comm) as file:
             self._write_content(file, time, step, fields)
         self._entries.append(_Entry(name, float(time), datasets))
@@ -102,9 +103,6 @@ class SnapshotWriter:
         """Time of the last snapshot in the series, s."""
         return self._entries[-1].time if self._entries else None
 
-    def _dataset(self, name: str, ndim: int) -> Dataset:
-        return Dataset(3 if ndim > self.grid.dim else 1, self.info[name].unit, self.info[name].long_name)
-
     def _write_content(self, file: hdf5.Writer, time: float, step: int, fields: Mapping[str, Array]) -> None:
         layout, grid = self.layout, self.grid
         layout.write_geometry(file)
@@ -112,7 +110,7 @@ class SnapshotWriter:
             about = self.info[name]
             file.block(
                 f"VTKHDF/CellData/{name}",
-                layout.to_vtk(values),
+                layout.to_vtk(values, about.rank),
                 layout.shape,
                 layout.start,
                 flat=not layout.uniform,
@@ -138,7 +136,7 @@ class SnapshotWriter:
         with h5py.File(path, "r") as file:
             return {
                 name: Dataset(
-                    3 if data.ndim in (2, 4) else 1,
+                    COMPONENTS.index(data.shape[-1]) if data.ndim in (2, 4) else 0,
                     bytes(data.attrs["unit"]).decode(),
                     bytes(data.attrs["long_name"]).decode(),
                 )

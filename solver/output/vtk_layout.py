@@ -4,9 +4,12 @@ VTK stores cells with x running fastest, so arrays have the axes (z, y, x). A 1-
 one cell thick in the missing directions, as thick as its smallest spacing (zero thickness crashes
 readers); a 2-D run lies in the x-z plane.
 
-    uniform grid   VTKHDF ImageData, CellData of shape (nz, ny, nx[, 3]);   XDMF 3DCoRectMesh
-    graded grid    VTKHDF UnstructuredGrid of voxels, CellData of shape (nz*ny*nx[, 3]);
+    uniform grid   VTKHDF ImageData, CellData of shape (nz, ny, nx[, 3 or 9]);   XDMF 3DCoRectMesh
+    graded grid    VTKHDF UnstructuredGrid of voxels, CellData of shape (nz*ny*nx[, 3 or 9]);
                    XDMF 3DSMesh on the same Points (ParaView 5.11 reads 3DRectMesh with wrong coordinates)
+
+Vectors have 3 components, tensors all 9, row by row. Six would not do: for XDMF's Tensor6 the two readers of
+ParaView 5.11 disagree on the order (Xdmf3 takes that of VTK, xx yy zz xy yz xz; Xdmf2 xx xy xz yy yz zz).
 """
 
 from __future__ import annotations
@@ -19,18 +22,22 @@ import numpy as np
 
 from solver.grid import Grid
 from solver.output.hdf5 import Writer
+from solver.state import TENSOR
 
 Array = np.ndarray
 
 VTK_VOXEL = 11
 DIRECTIONS = ("x", "y", "z")
+ROWS = [TENSOR.index(min(a + b, b + a)) for a in DIRECTIONS for b in DIRECTIONS]  # of 9 components, which of the 6
+KINDS = ("Scalar", "Vector", "Tensor")  # of XDMF, by rank
+COMPONENTS = (1, 3, 9)  # in files, by rank
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What XDMF needs to know about one field of one snapshot."""
+    """What XDMF needs to know about one field of one snapshot; rank as in `FieldInfo`."""
 
-    components: int
+    rank: int
     unit: str
     long_name: str
 
@@ -50,20 +57,20 @@ class VtkLayout:
         self.start = tuple(starts.get(axis, 0) for axis in reversed(DIRECTIONS))
         self.shape = self.cells[::-1]
 
-    def to_vtk(self, block: Array) -> Array:
-        """An owned block (axes of the grid, then maybe components) with the axes (z, y, x[, 3])."""
-        dim = self.grid.dim
-        vector = block.ndim > dim
-        if block.shape[:dim] != self.grid.local_shape or (vector and block.shape[dim:] != (dim,)):
-            allowed = f"{self.grid.local_shape} or {(*self.grid.local_shape, dim)}"
-            raise ValueError(f"a field of shape {block.shape} does not fit the grid: expected {allowed}")
+    def to_vtk(self, block: Array, rank: int) -> Array:
+        """An owned block (axes of the grid, then components as in `FieldInfo`) with the axes (z, y, x[, 3 or 9])."""
+        expected = (*self.grid.local_shape, *((), (self.grid.dim,), (len(TENSOR),))[rank])
+        if block.shape != expected:
+            raise ValueError(f"a field of shape {block.shape} does not fit the grid: expected {expected}")
         missing = tuple(a for a, axis in enumerate(DIRECTIONS) if axis not in self.grid.axes)
         values = np.expand_dims(block, missing)
-        if vector:
-            padded = np.zeros((*values.shape[:3], 3))
-            padded[..., [DIRECTIONS.index(axis) for axis in self.grid.axes]] = values
-            return padded.transpose(2, 1, 0, 3)
-        return values.transpose(2, 1, 0)
+        if rank == 2:
+            values = values[..., ROWS]
+        elif rank == 1:
+            vectors = np.zeros((*values.shape[:3], 3))
+            vectors[..., [DIRECTIONS.index(axis) for axis in self.grid.axes]] = values
+            values = vectors
+        return values.swapaxes(0, 2)
 
     # -- VTKHDF -------------------------------------------------------------------------------------
 
@@ -125,9 +132,9 @@ class VtkLayout:
         dimensions = _words(self.shape)
         lines = [f'<Grid Name="lifront" GridType="Uniform"><Time Value="{time!r}"/>', *geometry]
         for name, field in fields.items():
-            kind, size = ("Scalar", dimensions) if field.components == 1 else ("Vector", f"{dimensions} 3")
+            size = f"{dimensions} {COMPONENTS[field.rank]}" if field.rank else dimensions
             lines += [
-                f'<Attribute Name={quoteattr(name)} AttributeType="{kind}" Center="Cell">',
+                f'<Attribute Name={quoteattr(name)} AttributeType="{KINDS[field.rank]}" Center="Cell">',
                 f'<Information Name="unit" Value={quoteattr(field.unit)}/>',
                 f'<Information Name="long_name" Value={quoteattr(field.long_name)}/>',
                 _item(size, f"{path}:/VTKHDF/CellData/{name}"),

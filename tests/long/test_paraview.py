@@ -19,16 +19,16 @@ from tests import synthetic
 
 pytestmark = pytest.mark.long
 
-# Runs inside ParaView: argument 1 is the XDMF file, argument 2 the JSON file to write.
+# Runs inside ParaView: arguments are the XDMF file, the JSON file to write, and which reader.
 SCRIPT = """
 import json, sys
 from paraview import servermanager
-from paraview.simple import GetParaViewVersion, OpenDataFile
+from paraview.simple import GetParaViewVersion, OpenDataFile, XDMFReader
 
 def cell_values(array):
     return [list(array.GetTuple(n)) for n in range(array.GetNumberOfTuples())]
 
-reader = OpenDataFile(sys.argv[1])
+reader = OpenDataFile(sys.argv[1]) if sys.argv[3] == "Xdmf3" else XDMFReader(FileNames=[sys.argv[1]])
 times = list(reader.TimestepValues) if hasattr(reader.TimestepValues, "__len__") else [reader.TimestepValues]
 result = {"version": str(GetParaViewVersion()), "times": times, "steps": []}
 for time in times:
@@ -45,7 +45,7 @@ with open(sys.argv[2], "w") as file:
 """
 
 
-def pvbatch(*arguments: Path) -> None:
+def pvbatch(*arguments: Path | str) -> None:
     """Run pvbatch to its end, on a virtual display when there is none."""
     install = "apt-get install -y --no-install-recommends paraview python3-paraview xvfb xauth"
     if shutil.which("pvbatch") is None:
@@ -67,11 +67,12 @@ def pvbatch(*arguments: Path) -> None:
 
 @pytest.mark.parametrize("graded", [False, True])
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded):
+@pytest.mark.parametrize("reader", ["Xdmf3", "Xdmf2"])
+def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded, reader):
     synthetic.write_output(str(tmp_path), dim, graded)
     script, out = tmp_path / "read.py", tmp_path / "out.json"
     script.write_text(SCRIPT)
-    pvbatch(script, tmp_path / "fields.xdmf", out)
+    pvbatch(script, tmp_path / "fields.xdmf", out, reader)
     result = json.loads(out.read_text())
 
     assert result["times"] == [0.0, 1 / 3]
@@ -87,6 +88,8 @@ def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded):
         own = ["xyz".index(axis) for axis in grid.axes]
         velocity[:, own] = expected["velocity"].reshape(-1, dim)[order]
         np.testing.assert_array_equal(step["values"]["velocity"], velocity)
+        stress = synthetic.matrix(expected["stress"].reshape(-1, 6)[order])
+        np.testing.assert_array_equal(step["values"]["stress"], stress)
         for axis, place, faces in zip(grid.axes, own, grid.faces, strict=True):
             index = np.unravel_index(order, grid.shape)[grid.axes.index(axis)]
             bounds = np.array(step["bounds"])[:, 2 * place : 2 * place + 2]

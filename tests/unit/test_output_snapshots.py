@@ -15,7 +15,7 @@ from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 from postprocess import Run
 from solver.output.snapshots import SnapshotWriter
-from solver.state import FIELDS
+from solver.state import FIELDS, TENSOR
 from tests import synthetic
 
 GRIDS = pytest.mark.parametrize(("dim", "graded"), [(d, g) for d in (1, 2, 3) for g in (False, True)])
@@ -32,7 +32,8 @@ def check_values(dataset, grid, factor: float) -> None:
     expected = synthetic.global_fields(grid, factor)
     numbers = cells_by_centre(dataset)
     assert len(numbers) == np.prod(grid.shape)
-    lithium, velocity = dataset.cell_data["lithium"], dataset.cell_data["velocity"]
+    lithium, velocity, stress = (dataset.cell_data[name] for name in ("lithium", "velocity", "stress"))
+    rows = synthetic.matrix(expected["stress"])
     slab = 0.5 * min(np.diff(f).min() for f in grid.faces)
     for index in np.ndindex(*grid.shape):
         place = dict(zip(grid.axes, (c[i] for c, i in zip(grid.centres, index, strict=True)), strict=True))
@@ -40,6 +41,7 @@ def check_values(dataset, grid, factor: float) -> None:
         assert lithium[cell] == expected["lithium"][index]
         vector = dict(zip(grid.axes, expected["velocity"][index], strict=True))
         assert tuple(velocity[cell]) == tuple(vector.get(axis, 0.0) for axis in "xyz")
+        assert tuple(stress[cell].ravel()) == tuple(rows[index])
 
 
 def read_xdmf(path: Path, time: float):
@@ -103,7 +105,9 @@ def test_datasets_carry_unit_and_meaning_and_files_carry_provenance(tmp_path):
     synthetic.write_output(str(tmp_path), 2, False)
     run = Run(tmp_path)
     assert run.fields["velocity"].unit == "m/s"
-    assert run.fields["velocity"].vector
+    assert run.fields["velocity"].components == ("x", "z")
+    assert run.fields["stress"].components == TENSOR
+    assert run.fields["lithium"].components == ()
     assert run.fields["lithium"].long_name == FIELDS["lithium"].long_name
     assert run.fields["lithium"].symbol == "xi"
     assert run.info["case"] == synthetic.PROVENANCE["case"]
@@ -165,6 +169,10 @@ def test_earlier_time_unknown_field_and_wrong_shape_are_refused(tmp_path):
         writer.write(2.0, 2, {"lithum": fields["lithium"]})
     with pytest.raises(ValueError, match="does not fit the grid"):
         writer.write(2.0, 2, {"lithium": fields["lithium"].T})
+    with pytest.raises(ValueError, match=r"shape \(7, 30\) does not fit the grid: expected \(7, 30, 2\)"):
+        writer.write(2.0, 2, {"velocity": fields["lithium"]})
+    with pytest.raises(ValueError, match=r"shape \(7, 30, 2\) does not fit the grid: expected \(7, 30, 6\)"):
+        writer.write(2.0, 2, {"stress": fields["velocity"]})
     assert series_times(tmp_path) == [0.0, 1.0]
 
 

@@ -194,3 +194,4 @@ def test_export_through_meshio(tmp_path, dim, kind, corners):
     velocity = mesh.cell_data_dict["velocity"][kind]
     np.testing.assert_array_equal(velocity[:, own], run.field("velocity").reshape(-1, dim))
     assert dim == 3 or not velocity[:, 1].any()
+    np.testing.assert_array_equal(mesh.cell_data_dict["stress"][kind], run.field("stress").reshape(-1, 6))
