@@ -161,9 +161,10 @@ class Run:
         return np.ascontiguousarray(values)
 
     def _describe(self, data: h5py.Dataset) -> FieldDescription:
-        texts = (bytes(data.attrs[key]).decode() for key in ("unit", "long_name", "symbol"))
+        unit, long_name, symbol = (bytes(data.attrs[key]).decode() for key in ("unit", "long_name", "symbol"))
         entries = data.shape[-1] if data.ndim in (2, 4) else 1  # graded grids are stored flat
-        return FieldDescription(*texts, components={1: (), 3: tuple(self.axes), 9: TENSOR}[entries])
+        components = {1: (), 3: tuple(self.axes), 9: TENSOR}[entries]
+        return FieldDescription(unit, long_name, symbol, components)
 
     # -- what it is --------------------------------------------------------------------------------------
 
