@@ -26,6 +26,8 @@ from petsc4py import PETSc
 from solver.grid import Array
 from solver.linear import Outcome, reason_name
 
+PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
+
 Operator = Callable[[Array, Array], tuple[Array, Array]]
 
 
@@ -83,6 +85,7 @@ class SaddleSolver:
         if self.direct:
             pc.setType("lu")
             pc.setFactorSolverType("mumps")
+            _default("mechanics_mat_mumps_icntl_14", PIVOTING_SPACE)
         elif self.setups == 0:
             self._split(pc, nest, schur)
         else:
@@ -91,7 +94,7 @@ class SaddleSolver:
         self.setups += 1
 
     def _split(self, pc: PETSc.PC, nest: PETSc.Mat, schur: PETSc.Mat) -> None:
-        options, prefix = PETSc.Options(), "mechanics_fieldsplit_"
+        prefix = "mechanics_fieldsplit_"
         three_d = self.dim == 3
         defaults = {
             "u_ksp_type": "preonly",
@@ -108,8 +111,7 @@ class SaddleSolver:
                 "u_pc_hypre_boomeramg_P_max": 4,
             }
         for key, value in defaults.items():
-            if not options.hasName(prefix + key):
-                options[prefix + key] = value
+            _default(prefix + key, value)
         rows = nest.getNestISs()[0]
         pc.setType("fieldsplit")
         pc.setFieldSplitIS(("u", rows[0]), ("p", rows[1]))
@@ -130,6 +132,13 @@ class SaddleSolver:
         x = self._solution.array_r
         outcome = Outcome(reason > 0, reason_name(reason), self.ksp.getIterationNumber(), self.ksp.getResidualNorm())
         return x[:n].copy(), x[n:].copy(), outcome
+
+
+def _default(option: str, value: object) -> None:
+    """A PETSc option unless the command line has it."""
+    options = PETSc.Options()
+    if not options.hasName(option):
+        options[option] = value
 
 
 def _diagonal(vector: PETSc.Vec) -> PETSc.Mat:
