@@ -66,8 +66,8 @@ def creep_prefactor(prefactor: float, activation_energy: float, temperature: flo
 
 
 # xi from which on a cell carries load, and from which on it carries all of it: with this range the effective
-# surface of a creeping or elastic body is at xi = 1/2 (docs/verification.md: void closure and Lame's hole)
-SOLID_RANGE = (0.4, 0.8)
+# surface of a creeping or elastic body is at xi = 1/2 (tests/verification: void closure and Lame's hole)
+SOLID_RANGE = (0.3, 0.7)
 
 
 def solid_fraction(lithium: Array) -> Array:
