@@ -7,7 +7,8 @@
 
 so every array has the shape of the cells and is shared among the ranks as they are. Boundaries:
 
-    top                     a wall: v = 0, normal and tangential (its normal face is not stored)
+    top                     a wall: v = 0, normal and tangential (its normal face is not stored); not `bonded`:
+                            no shear there, it slides
     bottom                  the lowest faces are unknowns; no shear, so what pushes there is lubricated
     lateral sides           periodic, or symmetry planes: v_a = 0 and no shear; `free`: no stress on the lower side
 
@@ -37,8 +38,8 @@ class Staggered:
     length^dim, zero where an edge carries no shear. volume: of the cells in the same unit.
     """
 
-    def __init__(self, grid: Grid, free: tuple[int, ...] = ()):
-        self.grid, self.free = grid, free
+    def __init__(self, grid: Grid, free: tuple[int, ...] = (), bonded: bool = True):
+        self.grid, self.free, self.bonded = grid, free, bonded
         self.length = float(min(np.min(np.diff(f)) for f in grid.faces))
         self.pairs = tuple(combinations(range(grid.dim), 2))
         self.cells = int(np.prod(grid.local_shape))
@@ -72,7 +73,6 @@ class Staggered:
         plane = axis < self.grid.dim - 1 and not self.grid.periodic[axis] and axis not in self.free
         return self.grid.along(axis, (index == 0) & plane)
 
-
     # -- entries: lists of (columns, values) per row, arrays of the shape of the cells ------------------
 
     def _unit(self, axis: int, step: int = 1) -> tuple[int, ...]:
@@ -89,11 +89,13 @@ class Staggered:
         return np.moveaxis(np.moveaxis(per_face, axis, 0)[1 if upper else 0 :][: per_face.shape[axis] - 1], 0, axis)
 
     def _edge_exists(self, a: int, b: int) -> Array:
-        """Edges that carry shear: those of symmetry planes and free sides do not."""
+        """Edges that carry shear: those of symmetry planes, free sides and a wall that slides do not."""
         exists: Array = np.ones((1,) * self.grid.dim, dtype=bool)
         for axis in (a, b):
-            if axis < self.grid.dim - 1 and not self.grid.periodic[axis]:
-                index = np.arange(self.grid.owned[axis].start, self.grid.owned[axis].stop)
+            index = np.arange(self.grid.owned[axis].start, self.grid.owned[axis].stop)
+            if axis == self.grid.dim - 1:
+                exists = exists & self.grid.along(axis, (index < self.grid.shape[axis] - 1) | self.bonded)
+            elif not self.grid.periodic[axis]:
                 exists = exists & self.grid.along(axis, index > 0)
         return exists
 

@@ -108,7 +108,7 @@ class Mechanics:
     """Solver of the balance of forces; keeps its matrices.
 
     tolerance: relative imbalance at which the iteration stops. direct: factorise. free: lateral axes whose lower
-    side carries no stress.
+    side carries no stress. bonded: the top wall holds the tangential velocity too.
     """
 
     def __init__(
@@ -119,10 +119,11 @@ class Mechanics:
         max_newton: int = 30,
         direct: bool = False,
         free: tuple[int, ...] = (),
+        bonded: bool = True,
     ):
         self.grid, self.properties = grid, properties
         self.tolerance, self.max_newton = tolerance, max_newton
-        self.mac = Staggered(grid, free)
+        self.mac = Staggered(grid, free, bonded)
         self.rheology = Rheology(self.mac, properties)
         self.rate_unit = VELOCITY_UNIT / self.mac.length
         self.viscosity_unit = STRESS_UNIT / self.rate_unit
