@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -251,18 +252,32 @@ def info(directory: DirectoryArgument) -> None:
 
 
 @app.command()
-def plot(directory: DirectoryArgument) -> None:
+def plot(
+    directory: DirectoryArgument,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME", help="draw this field too, e.g. pressure or stress.zz"),
+    ] = None,
+    stresses: Annotated[bool, typer.Option("--stresses", help="draw the stresses at the contact too")] = False,
+) -> None:
     """Draw the curves and the contact of a run into its directory."""
-    print(_or_exit(lambda: _draw(directory)))
+    print(_or_exit(partial(_draw, directory)))
+    for name in field or []:
+        print(_or_exit(partial(_draw, directory, name)))
+    if stresses:
+        print(_or_exit(partial(_draw, directory, stresses=True)))
 
 
-def _draw(directory: Path) -> Path:
-    """Draw curves.png of a run. Raises _BadInput when there is nothing to draw."""
+def _draw(directory: Path, field: str | None = None, stresses: bool = False) -> Path:
+    """Draw a field of a run, its stresses, or its curves. Raises _BadInput when there is nothing to draw."""
+    from postprocess.field_plots import plot_field, plot_stresses
     from postprocess.plots import plot_run
     from postprocess.reader import ResultsError
 
     try:
-        return plot_run(directory)
+        if field is not None:
+            return plot_field(directory, field)
+        return plot_stresses(directory) if stresses else plot_run(directory)
     except ResultsError as error:
         raise _BadInput(str(error)) from None
 

@@ -99,12 +99,21 @@ def strip_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:
         xi = xi * 0.5 * (1 + np.tanh((np.sqrt(across + z**2) - r) / (2 * width)))
         shadow = shadow + growth * np.exp(-(((np.sqrt(across) - r) / 4e-7) ** 2))
     at_contact = np.exp(-((z / (2 * width)) ** 2))
+    near = shadow * np.exp(-np.abs(z) / 1e-6)
+    pressure = 3e6 * (xi * (1 - psi) + psi) * (1 + near)
+    tension = -pressure + 14e6 * near * psi
     return {
         "lithium": xi,
         "occupancy": xi * (1 - 0.08 * growth * np.exp(z / 5e-6) * (z < 0)),
         "potential": -0.01 + 55.0 * z,
         "electrolyte": psi,
         "current_density": -10.0 * (xi + 2.5 * shadow) * at_contact,
+        "pressure": pressure,
+        "stress": np.stack([-2 * pressure, -2 * pressure, tension, 0 * z, 0 * z, 1e6 * near], axis=-1),
+        "von_mises_stress": tension + 2 * pressure,
+        "largest_principal_stress": tension,
+        "contact_pressure": 3e6 * (xi + shadow) * (at_contact > 1e-4),
+        "displacement": np.stack([1e-9 * near] * g.dim, axis=-1),
     }
 
 

@@ -20,6 +20,8 @@ OUTPUTS = (
     "log.csv*",
     "summary.json*",
     "curves.png",
+    "field_*.png",
+    "stresses.png",
 )
 
 

@@ -6,11 +6,15 @@ import meshio
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from typer.testing import CliRunner
 
 from postprocess import ResultsError, Run, metrics
 from postprocess.export import export
+from postprocess.field_plots import field_map, plot_field, plot_stresses, quantity
 from postprocess.plots import plot_run
+from solver.__main__ import app
 from solver.grid import Grid
+from solver.output import files
 from solver.output.snapshots import SnapshotWriter
 from solver.state import FIELDS
 from tests import synthetic
@@ -35,7 +39,7 @@ def test_missing_things_are_named(tmp_path, strip):
         Run(tmp_path / "nowhere")
     with pytest.raises(ResultsError, match="not a run directory: neither log"):
         Run(tmp_path)
-    with pytest.raises(ResultsError, match="no field 'lithum'; there are current_density, electrolyte"):
+    with pytest.raises(ResultsError, match="no field 'lithum'; there are contact_pressure, current_density"):
         strip.field("lithum")
     with pytest.raises(ResultsError, match="no snapshot 4; there are 4"):
         strip.field("lithium", 4)
@@ -177,6 +181,85 @@ def test_picture_of_a_run_that_did_not_write_all_fields(tmp_path, dim):
     table.append(synthetic._row(1, 60.0))
     table.close()
     assert imread(plot_run(tmp_path)).std() > 0.05
+
+
+def test_quantities_are_drawn_in_the_units_of_the_field(strip):
+    for name, factor, end in (
+        ("pressure", 1e-6, "compression positive / MPa"),
+        ("current_density", 0.1, "positive plates / (mA/cm$^2$)"),
+        ("lithium", 1.0, "0 void"),
+    ):
+        values, label = quantity(strip, name, -1)
+        np.testing.assert_allclose(values, strip.field(name) * factor)
+        assert label.endswith(end)
+    values, label = quantity(strip, "stress.zz", -1)
+    np.testing.assert_allclose(values, strip.field("largest_principal_stress") * 1e-6)
+    assert label == "stress tensor, tension positive (zz) / MPa"
+    for name, allowed in (
+        ("displacement", "give displacement.x, displacement.z"),
+        ("displacement.y", "give displacement.x, displacement.z"),
+        ("pressure.z", "give pressure"),
+    ):
+        with pytest.raises(ResultsError, match=f"cannot draw '{name}': {allowed}"):
+            quantity(strip, name, -1)
+
+
+@pytest.mark.parametrize(
+    ("dim", "name"),
+    [(1, "pressure"), (2, "stress.zz"), (2, "contact_pressure"), (3, "von_mises_stress"), (3, "current_density")],
+)
+def test_picture_of_a_field(tmp_path, dim, name):
+    path = plot_field(synthetic.strip_run(tmp_path, dim), name)
+    assert path == tmp_path / f"field_{name}.png"
+    assert imread(path)[..., :3].std() > 0.05
+    with pytest.raises(ResultsError, match="no snapshot 7; there are 4"):
+        plot_field(tmp_path, name, 7)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_picture_of_the_stresses(tmp_path, dim, monkeypatch):
+    """Pressure everywhere, tension in the electrolyte only, in MPa."""
+    drawn = {}
+
+    def draw(axes, contact, values, label):
+        drawn[label] = contact, values
+        field_map(axes, contact, values, label)
+
+    monkeypatch.setattr("postprocess.field_plots.field_map", draw)
+    path = plot_stresses(synthetic.strip_run(tmp_path, dim))
+    assert path == tmp_path / "stresses.png"
+    quarters = [half for row in np.array_split(imread(path)[..., :3], 2) for half in np.array_split(row, 2, axis=1)]
+    assert min(quarter.std() for quarter in quarters) > 0.05
+    (contact, pressure), (_, tension) = drawn.values()
+    assert list(drawn) == [
+        "pressure, compression positive / MPa",
+        "largest principal stress, tension positive / MPa",
+    ]
+    assert np.ma.count_masked(pressure) == 0
+    np.testing.assert_array_equal(np.ma.getmaskarray(tension), contact.psi < 0.5)
+    stored = contact.section(contact.run.field("largest_principal_stress", contact.index))
+    np.testing.assert_allclose(tension.compressed(), stored[contact.psi >= 0.5] * 1e-6)
+
+
+def test_command_draws_what_is_asked_for(tmp_path):
+    synthetic.strip_run(tmp_path)
+    asked = ["plot", str(tmp_path), "--field", "pressure", "--field", "stress.xz", "--stresses"]
+    done = CliRunner().invoke(app, asked)
+    pictures = ["curves.png", "field_pressure.png", "field_stress.xz.png", "stresses.png"]
+    assert done.stdout.split() == [str(tmp_path / name) for name in pictures]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == pictures
+    assert CliRunner().invoke(app, ["plot", str(tmp_path), "--field", "stress"]).exit_code == 2
+    files.clear(tmp_path)
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_no_picture_of_stresses_that_were_not_written_or_in_1d(tmp_path):
+    synthetic.write_output(str(tmp_path), 2, True)
+    synthetic.log.LogTable(tmp_path / "log.csv").append(synthetic._row(1, 60.0))
+    with pytest.raises(ResultsError, match="no picture of the contact: current_density, electrolyte not in"):
+        plot_stresses(tmp_path)
+    with pytest.raises(ResultsError, match="a 1-D run has no map"):
+        plot_stresses(synthetic.strip_run(tmp_path / "line", 1))
 
 
 @pytest.mark.parametrize(("dim", "kind", "corners"), [(1, "line", 2), (2, "quad", 4), (3, "hexahedron", 8)])
