@@ -26,7 +26,7 @@ def export(run: Run, path: str | Path, index: int = -1) -> Path:
     Vectors get three components, symmetric tensors six in the order of VTK: xx yy zz xy yz xz.
     """
     points, kind, cells = mesh(run)
-    data = {}
+    data: dict[str, list[Array]] = {}
     for name, about in run.fields.items():
         values = run.field(name, index)
         if not about.components:

@@ -31,14 +31,21 @@ os.environ.setdefault("H5PY_ALWAYS_USE_MPI", "1")
 DEBIAN_PACKAGES = {
     "mpi4py": "python3-mpi4py",
     "petsc4py": "python3-petsc4py",
-    "h5py": "python3-h5py-mpi",
+    "h5py": "python3-h5py python3-h5py-mpi",
 }
 
 SERIAL_H5PY = (
     "h5py is the serial build: output and checkpoints are gathered on rank 0 and written there "
     "(same files, more memory on rank 0, slower). For parallel writing get the MPI build: "
-    "apt-get install python3-h5py-mpi (Debian, Ubuntu), or h5py with +mpi (conda-forge: "
+    "apt-get install python3-h5py python3-h5py-mpi (Debian, Ubuntu), or h5py with +mpi (conda-forge: "
     "'h5py=*=mpi_*', Spack: 'py-h5py +mpi'); a serial h5py in the virtual environment hides it"
+)
+
+NO_HYPRE = (
+    "PETSc was built without hypre: its own multigrid (GAMG) takes over. Solutions keep their tolerance but take "
+    "up to five times as many iterations where conductivities differ by many orders of magnitude. "
+    "PETSc with hypre: apt-get install python3-petsc4py (Debian, Ubuntu), conda-forge, Spack 'petsc+hypre', "
+    "configure --download-hypre"
 )
 
 # how the launchers tell a process the number of ranks: Open MPI; MPICH, Intel MPI, Slurm's PMI
@@ -62,16 +69,18 @@ def check_environment(petsc_options: Sequence[str] = ()) -> None:
             library is not the one whose mpirun started the process.
 
     Warns:
-        RuntimeWarning: on rank 0, when h5py is the serial build and there is more than one rank.
+        RuntimeWarning: on rank 0, when PETSc has no hypre, and when h5py is the serial build and there is more
+            than one rank.
     """
     mpi = _require("mpi4py.MPI")
     petsc4py = _require("petsc4py")
     _require("petsc4py.lib")
     try:
-        petsc4py.init([sys.argv[0], *petsc_options])
+        petsc4py.init(["lifront", *petsc_options])  # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
     except ImportError as error:
         raise _missing("petsc4py", error) from error
     petsc = _require("petsc4py.PETSc")
+    _require("h5py.version")  # not in what Debian 13 leaves of h5py without the package python3-h5py
     h5py = _require("h5py")
 
     size = mpi.COMM_WORLD.size
@@ -88,6 +97,8 @@ def check_environment(petsc_options: Sequence[str] = ()) -> None:
             "Debian, Ubuntu: apt-get install python3-petsc4py-real, and unset PETSC_DIR and PETSC_ARCH. "
             "Clusters: load or build a PETSc configured with --with-scalar-type=real --with-precision=double"
         )
+    if mpi.COMM_WORLD.rank == 0 and not petsc.Sys.hasExternalPackage("hypre"):
+        warnings.warn(NO_HYPRE, RuntimeWarning, stacklevel=2)
     if size > 1 and mpi.COMM_WORLD.rank == 0 and not h5py.get_config().mpi:
         warnings.warn(SERIAL_H5PY, RuntimeWarning, stacklevel=2)
 

@@ -192,7 +192,7 @@ def _main(function: str, folder: str, arguments: str) -> None:
 def _write(folder: str, function: str, result: Any) -> None:
     if not isinstance(result, dict):
         raise TypeError(f"{function} must return a dictionary on rank 0, not {type(result).__name__}")
-    arrays = {k: v for k, v in result.items() if isinstance(v, np.ndarray | np.generic)}
+    arrays: dict[str, Any] = {k: v for k, v in result.items() if isinstance(v, np.ndarray | np.generic)}
     others = {k: v for k, v in result.items() if k not in arrays}
     Path(folder, "result.json").write_text(json.dumps(others))
     np.savez(Path(folder, "result.npz"), **arrays)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up lifront in .venv on Debian 12 or Ubuntu 24.04: PETSc, MPI and the MPI build of
+# Set up lifront in .venv on Debian 12, Debian 13 or Ubuntu 24.04: PETSc, MPI and the MPI build of
 # h5py from the distribution, everything else with pip at the versions of constraints.txt.
 #
 #   tools/setup.sh [EXTRA]...     extras of setup.cfg: tests pictures sweeps peers
@@ -18,7 +18,8 @@ fail() {
     exit 1
 }
 
-packages=(python3-venv python3-petsc4py python3-mpi4py python3-h5py-mpi python3-scipy
+# python3-h5py: up to Debian 12 the MPI build brings the package's __init__.py itself
+packages=(python3-venv python3-petsc4py python3-mpi4py python3-h5py python3-h5py-mpi python3-scipy
     python3-matplotlib openmpi-bin)
 extras=()
 for extra in "$@"; do
@@ -35,7 +36,7 @@ done
 
 # --- packages of the distribution ---------------------------------------------------
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    fail "this script needs apt (Debian 12, Ubuntu 24.04). Elsewhere get PETSc, petsc4py, mpi4py" \
+    fail "this script needs apt (Debian 12 or 13, Ubuntu 24.04). Elsewhere get PETSc, petsc4py, mpi4py" \
         "and a parallel h5py from modules, conda-forge or Spack, then 'pip install .';" \
         "see 'On a cluster' in README.md"
 fi
@@ -64,7 +65,7 @@ if ((${#missing[@]})); then
 fi
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "$("$python" --version) is too old, lifront needs 3.11 or later (Debian 12, Ubuntu 24.04)"
+    fail "$("$python" --version) is too old, lifront needs 3.11 or later (Debian 12 or 13, Ubuntu 24.04)"
 
 # --- what decides whether there is anything to do -----------------------------------
 wanted=$(printf '%s\n' "${extras[@]}" | sort -u | paste -sd, -)
@@ -104,8 +105,9 @@ folder=$(dpkg -L "$petsc" | grep 'petsc.*/dist-packages$' | head -n1)
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf '%s\n' "$folder" >"$site/petsc-debian.pth"
 
+# conflicts that pip would report are those of packages of the distribution which lifront does not use
 say "installing lifront${wanted:+ with the extras $wanted} into $venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-conflicts -c constraints.txt \
     -e ".${wanted:+[$wanted]}"
 "$venv/bin/python" -m solver.environment
 printf '%s\n%s\n' "$state" "$wanted" >"$stamp"

@@ -59,7 +59,7 @@ def test_petsc_is_real_double_and_h5py_is_the_mpi_build():
 
 @pytest.mark.parametrize(
     ("package", "remedy"),
-    [("mpi4py", "python3-mpi4py"), ("petsc4py", "python3-petsc4py"), ("h5py", "python3-h5py-mpi")],
+    [("mpi4py", "python3-mpi4py"), ("petsc4py", "python3-petsc4py"), ("h5py", "python3-h5py python3-h5py-mpi")],
 )
 def test_missing_package_is_named_with_the_remedy(package, remedy):
     message = python(BLOCK.format(package=package) + CHECK)
@@ -75,6 +75,17 @@ def test_complete_environment_passes():
 def test_launcher_of_another_mpi_is_recognised():
     message = python(CHECK, environment() | {"PMI_SIZE": "2"})
     assert message.startswith("mpirun started 2 ranks (PMI_SIZE) but each of them is alone")
+
+
+def test_petsc_finds_no_option_that_nobody_reads():
+    """Neither `-c` of the command line nor ours for preconditioners; -options_left: newer PETSc does it anyway."""
+    script = """
+    from solver.environment import check_environment
+    check_environment(["-options_left"])
+    from tests.unit.test_linear import charge_iterations
+    charge_iterations(16)
+    """
+    assert "There are no unused options." in python(script)
 
 
 def test_options_reach_petsc():
@@ -111,6 +122,20 @@ def test_serial_h5py_warns_once_and_only_in_parallel():
     assert one.returncode == two.returncode == 0
     assert "serial build" not in one.stderr
     assert two.stderr.count("h5py is the serial build: output and checkpoints are gathered on rank 0") == 1
+
+
+def test_petsc_without_hypre_warns_once():
+    script = """
+    import petsc4py
+    petsc4py.init(["test"])
+    from petsc4py import PETSc
+    PETSc.Sys = type("Sys", (PETSc.Sys,), {"hasExternalPackage": staticmethod(lambda name: False)})
+    from solver.environment import check_environment
+    check_environment()
+    """
+    done = run_ranks(2, ["-c", textwrap.dedent(script)])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("PETSc was built without hypre") == 1
 
 
 def test_versions_name_everything_that_shapes_a_result():

@@ -144,7 +144,7 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
             source = vacancies.plane_source(np.ones(1), np.ones(1), theta, learned, k, k, dt)
             new = theta + dt * (feed + source)
             learned = (new - theta) / dt - source
-            theta = new
+            theta[:] = new
             history.append(theta[0])
         assert history[-1] == pytest.approx(feed / k, rel=1e-6)
         assert source[0] == pytest.approx(-feed, rel=1e-6)
