@@ -34,6 +34,8 @@ import numpy as np
 from fipy.solvers.petsc import LinearGMRESSolver, LinearPCGSolver
 from petsc4py import PETSc
 
+from solver.linear import multigrid
+
 Array = np.ndarray
 
 FARADAY, GAS_CONSTANT = 96485.33212, 8.314462618
@@ -190,7 +192,7 @@ class Peer:
         dt: float | None,
     ) -> None:
         kind = LinearPCGSolver if symmetric else LinearGMRESSolver
-        solver = kind(tolerance=rtol, criterion="RHS", iterations=500, precon="hypre" if symmetric else "ilu")
+        solver = kind(tolerance=rtol, criterion="RHS", iterations=500, precon=multigrid() if symmetric else "ilu")
         with warnings.catch_warnings():
             warnings.simplefilter("error", fipy.solvers.SolverConvergenceWarning)
             equation.solve(var=variable, solver=solver, dt=dt)

@@ -3,7 +3,8 @@
 The preconditioner is rebuilt only when it has stopped paying: when a digit of accuracy took clearly more
 iterations than just after the last set-up. Two kinds:
 
-* multigrid (BoomerAMG, or GAMG where PETSc was built without hypre): iterations do not depend on the grid;
+* multigrid: iterations do not depend on the grid. BoomerAMG, or GAMG where PETSc was built without hypre: that takes
+  as many iterations at a contrast of 1e5 in conductivity, five times as many where it jumps by 1e12 from cell to cell;
 * ILU with some fill, block by block of the ranks, for an unsymmetric system that its inertia dominates: with
   s = max over the rows of (sum of |off-diagonal|) / |diagonal|, the eigenvalues of the system scaled by its diagonal
   lie in [1 - s, 1 + s], and iterations go with the root of (1 + s)/(1 - s) = 1 + 4 dim D dt/dx^2. An iteration costs a
@@ -15,6 +16,8 @@ The choice is made at each set-up; `-<name>_pc_type` on the command line overrid
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +33,6 @@ ALLOWANCE = {"bjacobi": 1, "other": 3}
 LARGEST_RATIO = 200.0  # measured on 256^2: at 90 ILU took half the time of multigrid, at 350 it took more
 FILL_LEVELS = {1: 0, 2: 2, 3: 0}  # of ILU; in 3-D fill is dear
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
-_OUR_OPTIONS: set[str] = set()  # what earlier solvers of this process, perhaps of another dimension, put there
 
 
 class Forcing:
@@ -89,8 +91,9 @@ class LinearSolver:
         if method == "gmres":
             self.ksp.setPCSide(PETSc.PC.Side.RIGHT)
         self.ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
-        self._set_options()
-        self.ksp.setFromOptions()
+        self._given = PETSc.Options().hasName(f"{name}_pc_type")
+        with self._defaults():
+            self.ksp.setFromOptions()
         self._first_cost: float | None = None
         self.setups = 0
 
@@ -114,11 +117,13 @@ class LinearSolver:
         matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATIONS, True)
         return matrix
 
-    def _set_options(self) -> None:
-        """Options of both kinds of preconditioner, as far as the command line gives none."""
-        prefix = self.ksp.getOptionsPrefix()
-        options = PETSc.Options()
-        self._given = options.hasName(prefix + "pc_type")
+    @contextmanager
+    def _defaults(self) -> Iterator[None]:
+        """Our options in PETSc's database, where the user gave none, for as long as PETSc sets up.
+
+        They do not stay: PETSc would warn at the end of the run about those of the kind that was not used.
+        """
+        options, prefix = PETSc.Options(), self.ksp.getOptionsPrefix()
         three_d = self.grid.dim == 3
         defaults = {
             # classical interpolation takes the fewest iterations in 2-D; in 3-D its operators grow dense
@@ -132,24 +137,31 @@ class LinearSolver:
             # one sweep down and its mirror image up: symmetric as conjugate gradients need it
             "pc_hypre_boomeramg_relax_type_down": "SOR/Jacobi",
             "pc_hypre_boomeramg_relax_type_up": "backward-SOR/Jacobi",
+            # couplings across large jumps are weak: without a threshold CG makes no progress at a contrast of 1e12;
+            # SOR, unlike Chebyshev's method, also smooths what is not symmetric
+            "pc_gamg_threshold": 0.01,
+            "pc_gamg_aggressive_coarsening": 0,
+            "mg_levels_ksp_type": "richardson",
+            "mg_levels_pc_type": "sor",
             "sub_pc_type": "ilu",
             "sub_pc_factor_levels": FILL_LEVELS[self.grid.dim],
             "sub_pc_factor_zeropivot": SMALLEST_PIVOT,
         }
-        for key, value in defaults.items():
-            name = prefix + key
-            if name in _OUR_OPTIONS or not options.hasName(name):
-                options[name] = value
-                _OUR_OPTIONS.add(name)
+        ours = {prefix + key: value for key, value in defaults.items() if not options.hasName(prefix + key)}
+        for name, value in ours.items():
+            options[name] = value
+        try:
+            yield
+        finally:
+            for name in ours:
+                options.delValue(name)
 
     def _choose_preconditioner(self, stencil: Stencil) -> None:
         """Set the kind that suits the system (collective)."""
         if self._given:
             return
-        if self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO:
-            kind = "bjacobi"
-        else:
-            kind = "hypre" if PETSc.Sys.hasExternalPackage("hypre") else "gamg"
+        cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
+        kind = "bjacobi" if cheap else multigrid()
         pc = self.ksp.getPC()
         if pc.getType() != kind:
             pc.setType(kind)
@@ -176,12 +188,13 @@ class LinearSolver:
         self.matrix.assemble()
         self.grid.view(self.rhs)[...] = rhs
         rebuild = self._first_cost is None
-        if rebuild:
-            self._choose_preconditioner(stencil)
-        self.ksp.getPC().setReusePreconditioner(not rebuild)
         rtol = self.rtol if rtol is None else max(rtol, self.rtol)
         self.ksp.setTolerances(rtol=rtol)
-        self.ksp.solve(self.rhs, self.solution)
+        with self._defaults() if rebuild else nullcontext():
+            if rebuild:
+                self._choose_preconditioner(stencil)
+            self.ksp.getPC().setReusePreconditioner(not rebuild)
+            self.ksp.solve(self.rhs, self.solution)
         iterations = int(self.ksp.getIterationNumber())
         reason = int(self.ksp.getConvergedReason())
         if reason <= 0 and not rebuild:
@@ -196,6 +209,11 @@ class LinearSolver:
             self._first_cost = None
         outcome = Outcome(reason > 0, reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
+
+
+def multigrid() -> str:
+    """PETSc's name of the multigrid that it was built with."""
+    return "hypre" if PETSc.Sys.hasExternalPackage("hypre") else "gamg"
 
 
 def reason_name(reason: int) -> str:

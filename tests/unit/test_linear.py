@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from petsc4py import PETSc
 
+from solver import linear
 from solver.geometry import Layers, face_conductivities, make_contact
 from solver.grid import Grid
 from solver.linear import LinearSolver
@@ -127,6 +129,29 @@ def test_failure_is_an_outcome():
     assert outcome.reason == "diverged max it" and outcome.iterations == 1
 
 
+def test_our_options_do_not_stay_and_those_of_the_user_count():
+    """PETSc's database is after a solve as before; -<name>_sub_pc_type none takes more iterations than our ILU."""
+    grid = unit_grid(2, 32)
+    rhs = np.random.default_rng(1).normal(size=grid.local_shape)
+    options = PETSc.Options()
+
+    def iterations() -> tuple[str, int]:
+        solver, before = LinearSolver(grid, "user", "gmres", 1e-8), options.getAll()
+        _, outcome = solver.solve(diffusion(grid, inertia=1e3), rhs)
+        assert outcome.converged and options.getAll() == before
+        return solver.ksp.getPC().getType(), outcome.iterations
+
+    kind, ours = iterations()
+    options["user_sub_pc_type"] = "none"
+    same_kind, more = iterations()
+    options["user_pc_type"] = "jacobi"
+    given_kind, _ = iterations()
+    for name in ("user_sub_pc_type", "user_pc_type"):
+        options.delValue(name)
+    assert kind == same_kind == "bjacobi" and more > 2 * ours
+    assert given_kind == "jacobi"
+
+
 def charge_iterations(n: int) -> int:
     """Iterations to 1e-9 for s psi over n x n cells with a flat contact, a void over half of it, contrast 1e5."""
     width = 4.0 / n
@@ -144,8 +169,14 @@ def charge_iterations(n: int) -> int:
     return outcome.iterations
 
 
-def test_iterations_of_the_charge_operator_do_not_grow_with_the_grid():
-    """Contrast 1e5 between electrolyte and metal side: as many iterations on 256^2 as on 64^2, but for two."""
+@pytest.mark.parametrize("own", [False, True])
+def test_iterations_of_the_charge_operator_do_not_grow_with_the_grid(own, monkeypatch):
+    """Contrast 1e5 between electrolyte and metal side: as many iterations on 256^2 as on 64^2, but for two.
+
+    Also with PETSc's own multigrid.
+    """
+    if own:
+        monkeypatch.setattr(linear, "multigrid", lambda: "gamg")
     counts = [charge_iterations(n) for n in (64, 128, 256)]
     assert max(counts) <= min(counts) + 2, counts
     assert max(counts) <= 20, counts

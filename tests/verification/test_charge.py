@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from solver import linear
 from solver.build import make_coupling, make_grid, make_state
 from solver.case_io import case_from_dict
 from solver.geometry import Layers, face_conductivities, make_contact
@@ -216,8 +217,11 @@ def contrasting(grid: Grid, kind: str) -> list[np.ndarray]:
         ("random", TopControl(None, 0.02)),
     ],
 )
-def test_no_charge_is_lost_at_a_contrast_of_1e12(kind, control):
-    """Transfer = applied to 1e-8, and the applied current is the given one."""
+@pytest.mark.parametrize("own", [False, True])
+def test_no_charge_is_lost_at_a_contrast_of_1e12(kind, control, own, monkeypatch):
+    """Transfer = applied to 1e-8, and the applied current is the given one; also with PETSc's own multigrid."""
+    if own:
+        monkeypatch.setattr(linear, "multigrid", lambda: "gamg")
     cell = Cell(dim=2, lateral=0.125e-6)
     grid = cell.grid
     k = contrasting(grid, kind)
