@@ -69,3 +69,14 @@ class Interrupts:
         if strongest == Request.STOP:
             self.reason = name
         return Request(strongest)
+
+    def checkpoint_written(self) -> None:
+        """Forget the SIGUSR1 that arrived until now: what they ask for is there.
+
+        A signal to mpirun reaches one rank after the other. A rank that gets it only after it has gone into `pending`
+        would ask for a second checkpoint after the next step.
+        """
+        for _ in range(len(self._arrived)):  # one by one, as in `pending`
+            number = self._arrived.pop(0)
+            if _SIGNALS[number] != Request.CHECKPOINT:
+                self._arrived.append(number)

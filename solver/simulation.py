@@ -178,6 +178,7 @@ class Simulation:
             due = now - last_checkpoint >= self.checkpoint_interval
             if request or self.grid.comm.bcast(due):
                 self._checkpoint()
+                interrupts.checkpoint_written()
                 last_checkpoint = wallclock.monotonic()
             if request == Request.STOP:
                 return f"interrupted by {interrupts.reason}", EXIT_INTERRUPTED

@@ -70,6 +70,18 @@ def test_a_signal_during_the_exchange_is_not_lost():
         assert interrupts.reason == "wall-clock limit"
 
 
+def test_a_signal_that_arrives_while_a_checkpoint_is_written_asks_for_no_other():
+    """A late SIGUSR1 has what it asks for; a SIGUSR2 still stops the run."""
+    with Interrupts(SignallingComm()) as interrupts:
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1):
+            os.kill(os.getpid(), number)
+        interrupts.checkpoint_written()
+        assert interrupts.pending() == Request.STOP
+        os.kill(os.getpid(), signal.SIGUSR1)
+        interrupts.checkpoint_written()
+        assert interrupts.pending() == Request.NONE
+
+
 def test_sigusr1_writes_a_checkpoint_and_goes_on_and_sigusr2_stops(tmp_path, case_file):
     """Sent to mpirun on 2 ranks; the run after SIGUSR1 goes on; SIGUSR2 ends it with a checkpoint of its last step."""
     run = tmp_path / "run"

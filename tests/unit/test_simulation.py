@@ -113,6 +113,9 @@ class Stops:
     def pending(self) -> Request:
         return next(self._requests, Request.NONE)
 
+    def checkpoint_written(self) -> None:
+        """Nothing arrives in between."""
+
 
 class Run:
     """A simulation with its made-up parts; `begin` it, or `resume` it from what another one has written."""
