@@ -59,7 +59,8 @@ class SaddleSolver:
         self._shell = _Shell()
         self._operator: PETSc.Mat | None = None
         self._matrix: PETSc.Mat | None = None
-        self._blocks: list[PETSc.Mat] = []
+        self._nest: PETSc.Mat | None = None
+        self._diagonals: list[PETSc.Mat] = []
         self.setups = 0
 
     def set_matrices(self, stiffness: PETSc.Mat, gradient: PETSc.Mat, divergence: PETSc.Mat, diagonals: tuple) -> None:
@@ -67,11 +68,18 @@ class SaddleSolver:
 
         diagonals: vectors of C and of the approximate Schur complement (both positive).
         """
-        compliance, schur = (_diagonal(d) for d in diagonals)
-        compliance.scale(-1.0)
-        schur.scale(-1.0)
-        self._blocks = [stiffness, gradient, divergence, compliance, schur]
-        nest = PETSc.Mat().createNest([[stiffness, gradient], [divergence, compliance]], comm=self.comm)
+        # PETSc frees what Python drops only at collective clean-ups, so everything is made once and refilled
+        if not self._diagonals:
+            self._diagonals = [_diagonal(d) for d in diagonals]
+        for matrix, values in zip(self._diagonals, diagonals, strict=True):
+            matrix.setDiagonal(values)
+            matrix.scale(-1.0)
+        compliance, schur = self._diagonals
+        if self._nest is None:
+            blocks = [[stiffness, gradient], [divergence, compliance]]
+            self._nest = PETSc.Mat().createNest(blocks, comm=self.comm)
+        self._nest.assemble()
+        nest = self._nest
         if self._operator is None:
             n, m = stiffness.getLocalSize()[0], compliance.getLocalSize()[0]
             self._shell.sizes = (n, m)
@@ -79,7 +87,10 @@ class SaddleSolver:
             self._operator = PETSc.Mat().createPython(size, self._shell, comm=self.comm)
             self._operator.setUp()
             self._solution, self._rhs = self._operator.createVecs()
-        self._matrix = nest.convert("aij") if self.direct else nest
+        if self.direct:
+            self._matrix = nest.convert("aij", self._matrix or PETSc.Mat())
+        else:
+            self._matrix = nest
         self.ksp.setOperators(self._operator, self._matrix)
         pc = self.ksp.getPC()
         if self.direct:

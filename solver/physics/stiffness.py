@@ -48,7 +48,10 @@ class StiffnessMatrices:
         blocks = [mac.strain_rows, mac.divergence_rows, self._along_rows(), mac.constraint_rows()]
         self.rows = mac.matrix(sparse.vstack(blocks, format="csr"))
         self._weighted = self.rows.copy()
+        # PETSc frees what Python drops only at collective clean-ups, so vectors are made once
         self._weights = self.rows.createVecLeft()
+        self._products = self.rows.createVecLeft(), self.rows.createVecRight()
+        self._diagonal = self.rows.createVecRight()
         self._stiffness: PETSc.Mat | None = None
         self._gradient: PETSc.Mat | None = None
         d = mac.divergence_rows
@@ -90,7 +93,8 @@ class StiffnessMatrices:
         grid.view(self._compliance)[...] = v / rest
         grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
         solver.set_matrices(self._stiffness, self._gradient, self._coupling, (self._compliance, self._schur))
-        diagonal = self._stiffness.getDiagonal().array_r.reshape(*grid.local_shape, grid.dim).copy()
+        self._stiffness.getDiagonal(self._diagonal)
+        diagonal = self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy()
         return Split(penalty * unit, compliance / unit, diagonal, modulus)
 
     def _couple(self, zeta: Array) -> None:
@@ -104,11 +108,10 @@ class StiffnessMatrices:
 
     def constraint_forces(self, velocity: PETSc.Vec, constraint: Array) -> Array:
         """rows^T weights rows v of the constraint rows alone, scaled (collective)."""
-        y = self._weights.duplicate()
+        y, result = self._products
         self.rows.mult(velocity, y)
         first = y.getLocalSize() - constraint.size
         y.array[:first] = 0.0
         y.array[first:] *= constraint.ravel()
-        result = velocity.duplicate()
         self.rows.multTranspose(y, result)
         return result.array_r.reshape(*self.mac.grid.local_shape, self.mac.grid.dim).copy()
