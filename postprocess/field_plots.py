@@ -30,7 +30,7 @@ UNITS = {
 ON_CONTACT = ("current_density", "exchange_current_density", "contact_pressure")  # zero away from the contact
 SHARE = 0.999  # of the values are below the upper end of the colours, and above the lower end
 ABOVE = 0.65  # share of the electrolyte in the height of its map
-FLAT = 1e-6  # relative range below which a field is taken as uniform
+FLAT = 1e-6  # relative size below which a difference, or the values of one sign, are taken for rounding
 
 
 def plot_field(directory: str | Path, name: str, index: int | None = None) -> Path:
@@ -133,7 +133,7 @@ def field_map(axes: Axes, contact: Contact, values: Array, label: str) -> None:
     axes.plot(contact.x, contact.height, color="k", lw=1.0, ls="--")
     li_surface(axes, contact)
     smallest, largest = (0.0 if abs(v) < FLAT * np.ptp(visible) else v for v in (visible.min(), visible.max()))
-    axes.set_title(f"{smallest:.3g} to {largest:.3g} {label.partition(' / ')[2]}", loc="right", fontsize=9)
+    axes.set_title(f"{smallest:.3g} to {largest:.3g} {label.partition(' / ')[2].strip('()')}", loc="right", fontsize=9)
     ends = ("neither", "min", "max", "both")
     beyond = ends[(visible.min() < bottom) + 2 * (visible.max() > top)]
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, extend=beyond)
@@ -142,7 +142,7 @@ def field_map(axes: Axes, contact: Contact, values: Array, label: str) -> None:
 
 def _colours(bottom: float, top: float) -> Colormap:
     """Sequential colours, or the part of diverging ones that has its centre at zero."""
-    if not bottom < 0.0 < top:
+    if min(-bottom, top) <= FLAT * (top - bottom):  # one sign but for rounding
         return colormaps["viridis"]
     half = max(-bottom, top)
     return ListedColormap(colormaps["RdBu_r"](0.5 + 0.5 * np.linspace(bottom / half, top / half, 256)))
