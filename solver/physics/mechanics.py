@@ -15,7 +15,7 @@ metal that sinks as a rigid block would have no say in where its planes vanish.)
 shear stresses both are the same. The local equation S = S(s_n) is solved together with the balances.
 
 Boundaries: `staggered`. The platen is the bottom plane; it is rigid (differences between the velocities of its faces
-are resisted by a viscosity far above that of Li) and pushed with
+are resisted) and pushed with
 
     p = p0 - stiffness Z,     Z = Z_old + V dt the displacement of the platen towards the electrolyte
 
@@ -42,7 +42,8 @@ from solver.staggered import Staggered
 
 STRESS_UNIT = 1e6  # Pa
 VELOCITY_UNIT = 1e-9  # m/s
-PLATEN = 1e3  # viscosity of the platen relative to the largest of Li
+# resistance of the platen, MPa per nm/s between neighbouring faces: N of them bend by N^2/4e9 nm/s under uneven 1 MPa
+PLATEN = 1e9
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LINEAR_TOLERANCES = (1e-2, 1e-3)  # of the first and the following linear solves
 SMALLEST_DAMPING = 1 / 16
@@ -216,7 +217,7 @@ class _Problem:
         stiffest = float(np.max(r.shear_modulus)) * dt / m.viscosity_unit
         stiffest = m.grid.max(np.asarray(stiffest))
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
-        self.constraint = m.mac.constraint_weights(PLATEN * stiffest if load.platen else 0.0, spring, stiffest)
+        self.constraint = m.mac.constraint_weights(PLATEN if load.platen else 0.0, spring, stiffest)
         self.split: Split | None = None
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> _Iterate:
