@@ -44,6 +44,7 @@ STRESS_UNIT = 1e6  # Pa
 VELOCITY_UNIT = 1e-9  # m/s
 # resistance of the platen, MPa per nm/s between neighbouring faces: N of them bend by N^2/4e9 nm/s under uneven 1 MPa
 PLATEN = 1e9
+REST = 1e-10  # strain in a step that is none: 1 Pa of elastic stress
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LINEAR_TOLERANCES = (1e-2, 1e-3)  # of the first and the following linear solves
 SMALLEST_DAMPING = 1 / 16
@@ -138,9 +139,10 @@ class Mechanics:
         grid, p = self.grid, self.properties
         elastic = np.zeros((grid.dim + len(self.mac.pairs), *grid.local_shape))
         # in-plane stress q in two directions is a pressure 2q/3 and a deviator -q/3, -q/3, 2q/3
-        elastic[: grid.dim] = p.residual_stress * (self.rheology.squares - 1 / 3)
+        in_plane = p.memory * p.residual_stress
+        elastic[: grid.dim] = in_plane * (self.rheology.squares - 1 / 3)
         still = np.zeros((*grid.local_shape, grid.dim))
-        hydrostatic = pressure + p.memory * p.residual_stress * 2 / 3
+        hydrostatic = pressure + in_plane * 2 / 3
         return MechanicalState(still, hydrostatic, np.zeros(grid.local_shape), elastic, still)
 
     # -- products with the matrices --------------------------------------------------------------------
@@ -237,8 +239,8 @@ class _Problem:
         applied = grid.sum(push * mac.bottom_area)
         reaction = grid.sum(force[..., -1]) * STRESS_UNIT
         size = np.sqrt(grid.sum(inner**2)) or np.sqrt(grid.sum((push * mac.bottom_area / STRESS_UNIT) ** 2)) or 1.0
-        moved = grid.sum((np.abs(d[:dim]).sum(axis=0) + np.abs(s)) * mac.volume) / m.rate_unit
-        left = (grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit) / (moved or 1.0)
+        moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
+        left = grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit
         return _Iterate(
             velocity=v,
             pressure=pressure,
@@ -248,7 +250,7 @@ class _Problem:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
-            imbalance=max(np.sqrt(grid.sum(force**2)) / size, left),
+            imbalance=max(np.sqrt(grid.sum(force**2)) / size, left / (grid.sum(moved * mac.volume) / m.rate_unit)),
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )
