@@ -109,7 +109,8 @@ class Peer:
     def __init__(self, constants: Constants, exchange: Array, ceiling: Array, lithium: Array, occupancy: Array):
         self.k = k = constants
         for name, value in OPTIONS.items():
-            PETSc.Options()[name] = value
+            if "hypre" not in name or multigrid() == "hypre":
+                PETSc.Options()[name] = value
         across, normal = k.cells
         make = fipy.PeriodicGrid2DTopBottom if k.periodic else fipy.Grid2D
         self.mesh = mesh = make(nx=normal, ny=across, dx=k.spacing, dy=k.spacing)

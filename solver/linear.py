@@ -143,6 +143,7 @@ class LinearSolver:
             "pc_gamg_aggressive_coarsening": 0,
             "mg_levels_ksp_type": "richardson",
             "mg_levels_pc_type": "sor",
+            "mg_coarse_sub_pc_factor_zeropivot": SMALLEST_PIVOT,
             "sub_pc_type": "ilu",
             "sub_pc_factor_levels": FILL_LEVELS[self.grid.dim],
             "sub_pc_factor_zeropivot": SMALLEST_PIVOT,
@@ -163,6 +164,8 @@ class LinearSolver:
         cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
         kind = "bjacobi" if cheap else multigrid()
         pc = self.ksp.getPC()
+        if kind == "gamg":
+            pc.setType("none")  # else it keeps its old aggregates, and their number of levels, in a new set-up
         if pc.getType() != kind:
             pc.setType(kind)
             if kind == "hypre":
