@@ -42,8 +42,8 @@ from solver.staggered import Staggered
 
 STRESS_UNIT = 1e6  # Pa
 VELOCITY_UNIT = 1e-9  # m/s
-# resistance of the platen, MPa per nm/s between neighbouring faces: N of them bend by N^2/4e9 nm/s under uneven 1 MPa
-PLATEN = 1e9
+PLATEN = 3e5  # resistance of the platen relative to the stiffest solid under it; it bends by about 1/(4 PLATEN)
+PLATEN_LIMIT = 1e9  # of the same in scaled units: the forces would be the rounding of its velocity
 REST = 1e-10  # strain in a step that is none: 1 Pa of elastic stress
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LINEAR_TOLERANCES = (1e-2, 1e-3)  # of the first and the following linear solves
@@ -219,7 +219,8 @@ class _Problem:
         stiffest = float(np.max(r.shear_modulus)) * dt / m.viscosity_unit
         stiffest = m.grid.max(np.asarray(stiffest))
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
-        self.constraint = m.mac.constraint_weights(PLATEN if load.platen else 0.0, spring, stiffest)
+        rigid = min(PLATEN * max(m.grid.shape[:-1], default=1) * stiffest, PLATEN_LIMIT) if load.platen else 0.0
+        self.constraint = m.mac.constraint_weights(rigid, spring, stiffest)
         self.split: Split | None = None
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> _Iterate:
