@@ -43,7 +43,8 @@ from solver.staggered import Staggered
 STRESS_UNIT = 1e6  # Pa
 VELOCITY_UNIT = 1e-9  # m/s
 PLATEN = 3e5  # resistance of the platen relative to the stiffest solid under it; it bends by about 1/(4 PLATEN)
-PLATEN_LIMIT = 1e9  # of the same in scaled units: the forces would be the rounding of its velocity
+PLATEN_LIMIT = 1e9  # of the same in scaled units
+ROUNDING = 1e-15  # relative, of the platen's velocity: forces it makes up are no imbalance
 REST = 1e-10  # strain in a step that is none: 1 Pa of elastic stress
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LINEAR_TOLERANCES = (1e-2, 1e-3)  # of the first and the following linear solves
@@ -220,6 +221,7 @@ class _Problem:
         stiffest = m.grid.max(np.asarray(stiffest))
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
         rigid = min(PLATEN * max(m.grid.shape[:-1], default=1) * stiffest, PLATEN_LIMIT) if load.platen else 0.0
+        self.rounding = ROUNDING * rigid / VELOCITY_UNIT
         self.constraint = m.mac.constraint_weights(rigid, spring, stiffest)
         self.split: Split | None = None
 
@@ -242,6 +244,8 @@ class _Problem:
         size = np.sqrt(grid.sum(inner**2)) or np.sqrt(grid.sum((push * mac.bottom_area / STRESS_UNIT) ** 2)) or 1.0
         moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
         left = grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit
+        rounding = self.rounding * np.sqrt(grid.sum((v[..., -1] * (mac.bottom_area > 0)) ** 2))
+        unbalanced = max(np.sqrt(grid.sum(force**2)) - rounding, 0.0) / size
         return _Iterate(
             velocity=v,
             pressure=pressure,
@@ -251,7 +255,7 @@ class _Problem:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
-            imbalance=max(np.sqrt(grid.sum(force**2)) / size, left / (grid.sum(moved * mac.volume) / m.rate_unit)),
+            imbalance=max(unbalanced, left / (grid.sum(moved * mac.volume) / m.rate_unit)),
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )
