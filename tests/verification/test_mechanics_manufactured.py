@@ -153,7 +153,7 @@ def errors(
     x = grid.cell_coordinates()
     normal = tuple(np.broadcast_to(c, grid.local_shape) for c in exact.normal(x))
     solid = properties(grid, law, SHEAR, BULK, void_viscosity=1e-6, memory=memory, normal=normal)
-    mechanics = Mechanics(grid, solid, 1e-9, direct=True)
+    mechanics = Mechanics(grid, solid, 1e-8, direct=True)
     held = exact.held(x)
     elastic = [np.broadcast_to(held[a, a], grid.local_shape) for a in range(dim)]
     for a, b in mechanics.mac.pairs:
