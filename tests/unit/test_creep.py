@@ -1,0 +1,75 @@
+"""Norton's law in series with elasticity: limits, derivative, and the share of metal that carries load."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solver.physics.creep import CreepLaw, creep_prefactor, solid_fraction
+
+LAW = CreepLaw(0.014, 6.6, 7e6)
+STIFFNESS = 3e9  # G dt, Pa s
+
+
+def test_rate_at_the_strength_is_the_prefactor():
+    assert LAW.rate(7e6) == pytest.approx(0.014)
+    assert LAW.rate(14e6) == pytest.approx(0.014 * 2**6.6)
+
+
+def test_prefactor_of_lithium():
+    """4.25e4 1/s and 37 kJ/mol (LePage et al. 2019) make 1.4e-2 1/s at 298.15 K."""
+    assert creep_prefactor(4.25e4, 37e3, 298.15) == pytest.approx(1.40e-2, rel=0.005)
+
+
+def test_slow_creep_is_elastic():
+    """eta -> G dt and d sigma/dR -> 3 G dt."""
+    rate = np.array([1e-12, 1e-9])
+    eta, slope = LAW.viscosity(rate, np.array(1e6))
+    np.testing.assert_allclose(eta, 1e6, rtol=1e-10)
+    np.testing.assert_allclose(slope, 3e6, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [1.0, 3.0, 6.6])
+def test_a_long_step_is_pure_creep(n):
+    """eta -> s (R/A)^(1/n)/(3 R), d sigma/dR -> sigma/(n R)."""
+    law, rate = CreepLaw(0.014, n, 7e6), np.array([1e-6, 1e-3, 1.0])
+    stress = 7e6 * (rate / 0.014) ** (1 / n)
+    eta, slope = law.viscosity(rate, np.array(1e25))
+    np.testing.assert_allclose(eta, stress / (3 * rate), rtol=1e-9)
+    np.testing.assert_allclose(slope, stress / (n * rate), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1.0, 3.0, 6.6])
+def test_stress_solves_the_law_and_its_derivative_is_that_of_differences(n):
+    law, rate = CreepLaw(0.014, n, 7e6), np.logspace(-9, 3, 25)
+    eta, slope = law.viscosity(rate, np.array(STIFFNESS))
+    stress = 3 * eta * rate
+    np.testing.assert_allclose(stress / (3 * STIFFNESS) + law.rate(stress), rate, rtol=1e-9)
+    change = 1e-5 * rate
+    up, down = (3 * law.viscosity(r, np.array(STIFFNESS))[0] * r for r in (rate + change, rate - change))
+    np.testing.assert_allclose((up - down) / (2 * change), slope, rtol=1e-6)
+
+
+def test_without_a_share_of_creep_it_is_elastic():
+    eta, _ = LAW.viscosity(np.array([1e-6, 1.0]), np.array(1.0), np.array(0.0))
+    np.testing.assert_allclose(eta, 1.0, rtol=1e-12)
+
+
+def test_no_rate_is_no_error():
+    eta, _ = LAW.viscosity(np.zeros(3), np.array(STIFFNESS))
+    np.testing.assert_allclose(eta, STIFFNESS, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [np.nan, np.inf])
+def test_rates_that_are_not_finite_raise(rate):
+    with np.errstate(invalid="ignore", over="ignore"), pytest.raises(FloatingPointError, match="no creep stress"):
+        LAW.viscosity(np.array([1e-3, rate]), np.array(STIFFNESS))
+
+
+def test_load_is_carried_from_below_to_above_one_half():
+    xi = np.linspace(0, 1, 101)
+    share = solid_fraction(xi)
+    assert share[0] == 0 and share[-1] == 1 and np.all(np.diff(share) >= 0)
+    np.testing.assert_allclose(share + share[::-1], 1, atol=1e-12)
+    np.testing.assert_allclose(solid_fraction(np.array([0.3, 0.5, 0.7])), [0, 0.5, 1], atol=1e-12)
+    assert solid_fraction(np.array([-0.1, 1.1])).tolist() == [0, 1]

@@ -1,0 +1,135 @@
+"""Constitutive equations: tensors, normal stress, what is remembered, tangent against differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solver.grid import Grid
+from solver.physics.creep import CreepLaw
+from solver.physics.rheology import Rheology, Tensor, memory_weight
+from solver.staggered import Staggered
+from tests.verification.solids import properties
+
+LAW = CreepLaw(0.014, 6.6, 7e6)
+VOID = 1e5  # Pa s
+
+
+def rheology(dim: int, memory: float = 0.0, tilt: float = 0.0) -> Rheology:
+    faces = [np.linspace(0.0, 1e-6, 6)] * dim
+    grid = Grid(faces, [True] * (dim - 1))
+    one = np.ones(grid.local_shape)
+    normal = (np.sin(tilt) * one, *(0 * one,) * (dim - 2), np.cos(tilt) * one)
+    return Rheology(Staggered(grid), properties(grid, LAW, void_viscosity=VOID, memory=memory, normal=normal))
+
+
+def rates(r: Rheology, seed: int = 1, size: float = 1e-3) -> np.ndarray:
+    grid = r.mac.grid
+    return size * np.random.default_rng(seed).normal(size=(grid.dim + len(r.mac.pairs), *grid.local_shape))
+
+
+def nothing(r: Rheology) -> Tensor:
+    return r.deviator(0 * rates(r))
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_the_deviator_of_uniaxial_strain(dim):
+    """d_zz = 1: 2/3 along z, -1/3 across, out of the plane too; e:e = 2/3."""
+    r = rheology(dim)
+    d = 0 * rates(r)
+    d[dim - 1] = 1.0
+    e = r.deviator(d)
+    np.testing.assert_allclose(e.normal[-1], 2 / 3)
+    np.testing.assert_allclose(e.normal[:-1], -1 / 3)
+    np.testing.assert_allclose(e.missing, -1 / 3)
+    np.testing.assert_allclose(e.product(e), 2 / 3)
+    np.testing.assert_allclose(r.along_normal(e), 2 / 3)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.4])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_growth_is_uniaxial_along_the_normal(dim, tilt):
+    """dev(S n n): n.e.n = 2/3 S and e:e = 2/3 S^2, whatever the inclination."""
+    r = rheology(dim, tilt=tilt)
+    s = 0.3 * np.ones(r.mac.grid.local_shape)
+    e = r.growth(s)
+    np.testing.assert_allclose(r.along_normal(e), 0.2)
+    np.testing.assert_allclose(e.product(e), 2 / 3 * 0.09)
+    np.testing.assert_allclose(e.normal.sum(axis=0) + (3 - dim) * e.missing, 0, atol=1e-15)
+
+
+def test_what_is_remembered_is_an_elastic_tensor_without_trace():
+    r = rheology(2)
+    held = r.elastic_tensor(rates(r, size=1e6))
+    np.testing.assert_allclose(held.normal.sum(axis=0) + held.missing, 0, atol=1e-6)
+    rate = r.memory_rates(held, 2.0)
+    np.testing.assert_allclose(rate.normal, held.normal / (2 * 3e9 * 2.0))
+    np.testing.assert_allclose(rate.edges[0], held.edges[0] / (2 * 3e9 * 2.0))
+
+
+def test_memory_fades_towards_the_metal():
+    psi = np.linspace(0, 1, 101)
+    m = memory_weight(psi)
+    assert m[0] == 0 and m[-1] == 1 and np.all(np.diff(m) >= 0)
+    assert np.all(m[psi <= 0.5] == 0) and np.all(m[psi >= 0.95] == 1)
+
+
+def test_the_electrolyte_is_elastic_and_a_void_viscous():
+    """tau = 2 (G dt + eta_void) e, and 2 eta_void e, whatever xi is in the electrolyte."""
+    for memory, xi, eta in ((1.0, 0.0, 3e9 * 10 + VOID), (0.0, 0.0, VOID)):
+        r = rheology(2, memory)
+        lithium = np.full(r.mac.grid.local_shape, xi)
+        d, zero = rates(r), 0 * lithium
+        response = r.respond(d, zero, zero, nothing(r), r.share(lithium), 10.0)
+        np.testing.assert_allclose(response.tau.normal, 2 * eta * r.deviator(d).normal, rtol=1e-9)
+        np.testing.assert_allclose(response.tau.edges[0], eta * d[2], rtol=1e-9)
+
+
+def test_lithium_creeps_at_its_von_mises_stress():
+    """Long steps: e_eq of the rates is A (sigma_eq/s)^n of the stress."""
+    r = rheology(3)
+    d = 0 * rates(r)
+    d[0], d[2] = 1e-3, -1e-3
+    zero = np.zeros(r.mac.grid.local_shape)
+    tau = r.respond(d, zero, zero, nothing(r), zero + 1, 1e9).solid
+    np.testing.assert_allclose(LAW.rate(np.sqrt(1.5 * tau.product(tau))), np.sqrt(4 / 3) * 1e-3, rtol=1e-6)
+
+
+def test_normal_stress_is_that_on_the_planes():
+    """s_n = P - n.tau.n; growth along n under a given strain lowers the stretch along n."""
+    r = rheology(2, memory=1.0, tilt=0.3)
+    zero = np.zeros(r.mac.grid.local_shape)
+    grown = r.respond(0 * rates(r), zero + 1e-6, zero + 5e6, nothing(r), zero + 1, 1.0)
+    np.testing.assert_allclose(grown.normal_stress, 5e6 + 2 * (3e9 + VOID) * 2 / 3 * 1e-6)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.4])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_the_tangent_is_that_of_differences(dim, tilt):
+    """theta = 1: d tau of a change of strain rates, normal and shear; theta = 0 leaves the softening out."""
+    r = rheology(dim, tilt=tilt)
+    d, change, zero = rates(r), rates(r, 2, 1e-8), np.zeros(r.mac.grid.local_shape)
+    share = zero + 0.7
+
+    def stress(x: np.ndarray) -> Tensor:
+        return r.respond(x, zero, zero, nothing(r), share, 1.0).tau
+
+    at = r.respond(d, zero, zero, nothing(r), share, 1.0)
+    up, down = stress(d + change), stress(d - change)
+    exact = [0.5 * (a - b) for a, b in ((up.normal, down.normal), *zip(up.edges, down.edges, strict=True))]
+    found = r.tangent(at, zero + 1, r.deviator(change))
+    for a, b in zip([found.normal, *found.edges], exact, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6 * np.abs(b).max())
+    picard = r.tangent(at, zero, r.deviator(change)).normal
+    assert np.abs(picard - exact[0]).max() > 0.1 * np.abs(exact[0]).max()
+
+
+def test_the_full_derivative_is_used_where_the_stress_falls_short_of_the_prediction():
+    """theta = min(1, predicted over own stress); a step that changes nothing foresees the stress there is."""
+    r = rheology(2)
+    zero = np.zeros(r.mac.grid.local_shape)
+    at = r.respond(rates(r), zero, zero, nothing(r), zero + 1, 1.0)
+    own = np.sqrt(at.solid.product(at.solid))
+    np.testing.assert_allclose(r.newton_factor(at, 2 * own), 1)
+    np.testing.assert_allclose(r.newton_factor(at, 0.25 * own), 0.25, rtol=1e-6)
+    np.testing.assert_allclose(r.predicted(at, zero + 1, nothing(r)), own, rtol=1e-6)
