@@ -30,10 +30,16 @@ PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear vis
 
 @dataclass(frozen=True)
 class Split:
-    """What was assembled: K1 and compliance 1/K in the cells, diagonal of the stiffness, modulus 4/3 eta + K1."""
+    """K1 Pa s and compliance 1/K 1/(Pa s) in the cells, with growth eliminated."""
 
     penalty: Array
     compliance: Array
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What was assembled last, scaled: diagonal of the stiffness, modulus 4/3 eta + K1."""
+
     diagonal: Array
     modulus: Array
 
@@ -68,16 +74,17 @@ class StiffnessMatrices:
             along = along + sparse.diags(square) @ mac.strain_rows[a * mac.cells : (a + 1) * mac.cells]
         return along
 
-    def assemble(self, at: Response, softness: Array, kappa: Array, constraint: Array, solver: SaddleSolver) -> Split:
-        """New values for the solver's preconditioner (collective).
+    def split(self, at: Response, softness: Array, kappa: Array) -> Split:
+        """softness b in 1/(Pa s); kappa bulk viscosity in Pa s."""
+        compliance = 1 / kappa + softness / (1 + 4 / 3 * at.eta * softness)
+        return Split(np.minimum(PENALTY * at.eta, 0.5 / compliance), compliance)
 
-        softness b in 1/(Pa s); kappa bulk viscosity in Pa s; constraint: weights of the constraint rows, scaled.
-        """
+    def assemble(self, at: Response, softness: Array, split: Split, constraint: Array, solver: SaddleSolver) -> Scales:
+        """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""
         mac, grid, unit = self.mac, self.mac.grid, self.unit
         eta, b, v = at.eta / unit, softness * unit, mac.volume
         b = b / (1 + 4 / 3 * eta * b)
-        compliance = unit / kappa + b
-        penalty = np.minimum(PENALTY * eta, 0.5 / compliance)
+        penalty, compliance = split.penalty / unit, split.compliance * unit
         weights = [2 * eta * v] * grid.dim
         weights += [e / unit * w for e, w in zip(at.eta_edges, mac.edge_volume, strict=True)]
         weights += [(penalty - 2 / 3 * eta) * v, -4 * eta**2 * b * v, constraint]
@@ -93,9 +100,8 @@ class StiffnessMatrices:
         grid.view(self._compliance)[...] = v / rest
         grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
         solver.set_matrices(self._stiffness, self._gradient, self._coupling, (self._compliance, self._schur))
-        self._stiffness.getDiagonal(self._diagonal)
-        diagonal = self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy()
-        return Split(penalty * unit, compliance / unit, diagonal, modulus)
+        diagonal = self._stiffness.getDiagonal().array_r.reshape(*grid.local_shape, grid.dim).copy()
+        return Scales(diagonal, modulus)
 
     def _couple(self, zeta: Array) -> None:
         """-volume (div - zeta e_nn) and its transpose."""
