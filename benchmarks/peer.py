@@ -1,12 +1,17 @@
-"""The coupled step written a second time, in the terms of FiPy, as an independent check and as a yardstick.
+"""Three of the four parts of the coupled step, written a second time in the terms of FiPy: a check and a yardstick.
 
-Equations, grid, order of the sub-problems and tolerances are those of `solver.physics.coupling`; indicator, free
-energy, kinetics, vacancies and matrices are written here from the formulas. Only fields and numbers go in.
+Charge, occupancy and lithium with grid, order and tolerances of `solver.physics.coupling`; indicator, free energy,
+kinetics and matrices are written here from the formulas:
 
-    charge     div(s psi grad phi) = |grad psi| h j(phi), current density at the top       Newton, for the change of phi
-    drift      d_z v = <m c S>/<m c>, v = 0 at the top
-    occupancy  d_t(m c) + div(m c v) = div(m D grad(c - h)) + |grad psi| h (Omega/F) j + Q,  c = h at the bottom
-    lithium    m (d_t xi + v.grad xi) = -L dF/dxi                                           Newton, for xi
+    charge     div(s psi grad phi) = |grad psi| h j(phi), current density at the top      Newton, for the change of phi
+    occupancy  d_t(m c) + div(m c v) = div(m D grad(c - h)) + |grad psi| h (Omega/F) j     c = h at the bottom, where Li
+                                                                                           of occupancy 1 enters with v
+    lithium    m (d_t xi + v.grad xi) = -L dF/dxi                                          Newton, for xi
+
+Mechanics is not computed: FiPy has no staggered grid. Every step is given a `Motion`, the velocities v on the faces
+and the excess pressure s_n - p in j(phi), as lifront's mechanics found them from lifront's own fields. So velocities,
+stress and the growth S of planes behind them are not checked here, only what they do to the fields that are computed;
+mechanics has closed forms of its own (`tests/verification/test_mechanics_*.py`, `test_vacancies.py`).
 
 FiPy's mesh has the normal as its first axis (x) and the lateral axis as its second, so its numbering of cells, first
 axis fastest, is that of an array with the axes (lateral, normal).
@@ -56,7 +61,7 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Constants:
-    """Constants of a case, SI, but linear_annihilation_rate in 1/(s MPa) and creep_prefactor in 1/s at MPa^-n.
+    """Constants of a case, SI.
 
     cells (lateral, normal) and spacing of both axes; metal_depth is the extent of the Li below z = 0.
     """
@@ -75,28 +80,23 @@ class Constants:
     contact_angle: float
     diffusivity: float
     mobility: float
-    creep_prefactor: float
-    creep_exponent: float
-    creep_activation_energy: float
-    size_effect_strengthening: float
-    linear_annihilation_rate: float
-    stack_pressure: float
     tolerance: float
     newton_tolerance: float
     lithium_tolerance: float
     max_newton: int = 20
 
-    @property
-    def creation_rate(self) -> float:
-        """Largest rate at which planes vanish, and the one at which they are made, 1/s."""
-        return self.diffusivity / (2 * self.width**2)
 
-    def annihilation_rate(self, pressure: float) -> float:
-        """r(p), 1/s; p in Pa."""
-        strain = self.creep_prefactor * np.exp(-self.creep_activation_energy / (GAS_CONSTANT * self.temperature))
-        p = 1e-6 * pressure
-        creep = strain * (p / self.size_effect_strengthening) ** self.creep_exponent
-        return float(min(creep + self.linear_annihilation_rate * p, self.creation_rate))
+@dataclass(frozen=True)
+class Motion:
+    """What a step is given: lattice velocity on the faces, and the excess pressure s_n - p (Pa) the step started with.
+
+    lateral (cells + 1, cells) and normal (cells, cells + 1): the components normal to the faces of these axes, m/s;
+    normal[:, 0] enters through the bottom, with the velocity of the platen. excess_pressure: of all cells.
+    """
+
+    lateral: Array
+    normal: Array
+    excess_pressure: Array
 
 
 def h(s: Array) -> Array:
@@ -120,7 +120,6 @@ class Peer:
         self.phi = fipy.CellVariable(mesh=mesh, value=0.0)
         self.c = fipy.CellVariable(mesh=mesh, value=occupancy, hasOld=True)
         self.xi = fipy.CellVariable(mesh=mesh, value=lithium, hasOld=True)
-        self.feed = np.zeros(mesh.numberOfCells)
         self._equations()
         self.history: tuple[Array, Array] | None = None  # xi and phi one step back
         self.dt_previous = 0.0
@@ -134,7 +133,7 @@ class Peer:
         def psi(z: Array) -> Array:
             return 0.5 + 0.5 * np.tanh((z - k.metal_depth) / (2 * k.width))
 
-        z, z_face = mesh.cellCenters.value[0], mesh.faceCenters.value[0]
+        z, (z_face, x_face) = mesh.cellCenters.value[0], mesh.faceCenters.value
         half = 0.5 * k.spacing
         self.area_density = (psi(z + half) - psi(z - half)) / k.spacing
         self.metal = np.maximum(1 - psi(z), FLOOR)
@@ -145,10 +144,14 @@ class Peer:
         self.bottom_cells, self.top_cells = np.asarray(cells[bottom]), np.asarray(cells[top])
         self.bottom_weight = self.metal_face[bottom]
         self.inside = np.asarray(mesh.interiorFaces.value, dtype=float)
-        self.area_total = float(np.sum(self.area_density) * self.volume)
-        # along the normal: the face of which plane
-        self.plane_of_face = np.rint(z_face / k.spacing).astype(int)
-        self.normal_face = np.abs(mesh.faceNormals[0]) > 0.5
+        # faces of both axes, and where they are in the arrays of `Motion`: between cells along their own axis only
+        self.normal_faces = np.abs(np.asarray(mesh.faceNormals)[0]) > 0.5
+        on, across = self.normal_faces, ~self.normal_faces
+        self.normal_places = self._place(x_face[on] - half, z_face[on])
+        self.lateral_places = self._place(x_face[across], z_face[across] - half)
+
+    def _place(self, *coordinates: Array) -> tuple[Array, ...]:
+        return tuple(np.rint(x / self.k.spacing).astype(int) for x in coordinates)
 
     def _equations(self) -> None:
         k, mesh = self.k, self.mesh
@@ -201,47 +204,42 @@ class Peer:
 
     # -- the step --------------------------------------------------------------------------------------
 
-    def step(self, dt: float, current_density: float) -> None:
-        """Advance the fields by dt; raises when a solve fails."""
+    def step(self, dt: float, current_density: float, motion: Motion) -> None:
+        """Advance the fields by dt, carried by the given motion; raises when a solve fails."""
         # FiPy divides the flow through boundary faces, 0, by their conductance, 0, and then drops the result
         with np.errstate(divide="ignore", invalid="ignore"):
-            self._step(dt, current_density)
+            self._step(dt, current_density, motion)
 
-    def _step(self, dt: float, current_density: float) -> None:
-        k = self.k
+    def _step(self, dt: float, current_density: float, motion: Motion) -> None:
         self.newton = self.krylov = 0
         xi, c, phi = self.xi.value.copy(), self.c.value.copy(), self.phi.value.copy()
         hx = h(xi)
-        fraction = np.sum(self.area_density * hx) * self.volume / self.area_total
-        excess = k.stack_pressure / fraction - k.stack_pressure
         xi_guess = xi
         if self.history is not None:
             ratio = dt / self.dt_previous
             xi_guess = xi + ratio * (xi - self.history[0])
             self.phi.setValue(phi + ratio * (phi - self.history[1]))
 
-        j = self._charge(hx, c, excess, current_density)
-        drift, exchange, source = self._drift(hx, c, k.stack_pressure + excess, dt)
-        self._carry(drift)
-        supply = exchange + self.area_density * hx * j * k.molar_volume / FARADAY
-        self._occupancy(h(np.clip(xi_guess, 0.0, 1.0)), supply, float(drift[0]), dt)
+        j = self._charge(hx, c, motion.excess_pressure.ravel(), current_density)
+        bottom_speed = self._carry(motion)
+        supply = self.area_density * hx * j * self.k.molar_volume / FARADAY
+        self._occupancy(h(np.clip(xi_guess, 0.0, 1.0)), supply, bottom_speed, dt)
         self._lithium(xi, xi_guess, dt)
-        new = np.clip(self.xi.value, 0.0, self.ceiling)
-        self.xi.setValue(new)
-        self.feed = ((h(new) - self.c.value) - (hx - c)) / dt - source
+        self.xi.setValue(np.clip(self.xi.value, 0.0, self.ceiling))
         self.history, self.dt_previous = (xi, phi), dt
 
-    def _carry(self, drift: Array) -> None:
-        """Set m v on the faces from v on the planes of faces."""
-        speed = np.zeros_like(self.metal_face)
-        speed[self.normal_face] = drift[self.plane_of_face[self.normal_face]]
-        carried = np.zeros((2, len(speed)))
-        carried[0] = self.metal_face * speed * self.inside
-        self.carried.setValue(carried)
+    def _carry(self, motion: Motion) -> Array:
+        """Set m v on the faces inside; returns v on those of the bottom."""
+        velocity = np.zeros((2, len(self.inside)))  # FiPy's axes: normal, lateral
+        velocity[0, self.normal_faces] = motion.normal[self.normal_places]
+        velocity[1, ~self.normal_faces] = motion.lateral[self.lateral_places]
+        self.carried.setValue(self.metal_face * self.inside * velocity)
         for term in (self.occupancy_drift, self.lithium_drift):
             term.stencil = term.coeffMatrix = None
+        bottom: Array = velocity[0, self.mesh.facesLeft.value]
+        return bottom
 
-    def _kinetics(self, phi: Array, hx: Array, c: Array, excess: float) -> tuple[Array, Array]:
+    def _kinetics(self, phi: Array, hx: Array, c: Array, excess: Array) -> tuple[Array, Array]:
         """j and dj/dphi."""
         k = self.k
         stiffness = k.surface_energy / (k.width * k.critical_vacancy_fraction)
@@ -253,7 +251,7 @@ class Peer:
         strip = self.exchange * left * np.exp(-a * f * (phi - rest))
         return plate - strip, f * ((1 - a) * plate + a * strip)
 
-    def _charge(self, hx: Array, c: Array, excess: float, current_density: float) -> Array:
+    def _charge(self, hx: Array, c: Array, excess: Array, current_density: float) -> Array:
         """Newton's method for phi; returns j of its result."""
         k = self.k
         active = self.area_density * hx
@@ -282,21 +280,7 @@ class Peer:
     def _mean_conductivity(self) -> Array:
         return self.k.conductivity * np.maximum(1 - self.metal, FLOOR)
 
-    def _drift(self, hx: Array, c: Array, pressure: float, dt: float) -> tuple[Array, Array, Array]:
-        """Velocity on the planes of faces, exchange Q, source S*."""
-        k = self.k
-        expected = hx - c + dt * self.feed
-        rate = np.where(expected > 0, k.annihilation_rate(pressure), k.creation_rate) * self.metal * hx
-        source = -rate * expected / (1 + dt * rate)
-        atoms = self.metal * c
-        planes = k.cells  # (lateral, normal)
-        mean = (atoms * source).reshape(planes).sum(axis=0) / atoms.reshape(planes).sum(axis=0)
-        drift = np.zeros(planes[1] + 1)
-        drift[:-1] = -k.spacing * np.cumsum(mean[::-1])[::-1]
-        exchange = -atoms * (source - np.tile(mean, planes[0]))
-        return drift, exchange, source
-
-    def _occupancy(self, hx: Array, supply: Array, bottom_drift: float, dt: float) -> None:
+    def _occupancy(self, hx: Array, supply: Array, bottom_speed: Array, dt: float) -> None:
         k = self.k
         diffusivity = k.diffusivity * hx
         face = fipy.CellVariable(mesh=self.mesh, value=diffusivity).arithmeticFaceValue.value
@@ -306,7 +290,7 @@ class Peer:
         reservoir = np.zeros_like(hx)
         b = self.bottom_cells
         reservoir[b] = self.bottom_weight * diffusivity[b] / (0.5 * k.spacing**2)
-        supply[b] += reservoir[b] * hx[b] + self.bottom_weight * bottom_drift / k.spacing
+        supply[b] += reservoir[b] * hx[b] + self.bottom_weight * bottom_speed / k.spacing
         self.reservoir.setValue(reservoir)
         self.supply.setValue(supply)
         self.c.updateOld()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from benchmarks.peer import Constants, Peer
+from benchmarks.peer import Constants, Motion, Peer
 from solver import build
 from solver.case import Case
 from solver.grid import Array, Grid
@@ -82,7 +82,11 @@ class Setting:
 
 @dataclass
 class Run:
-    """Fixed steps of `solver.physics.coupling` without the loop around it: nothing is rejected or written."""
+    """Fixed steps of `solver.physics.coupling` without the loop around it: nothing is rejected or written.
+
+    Per step: seconds, of these the mechanics' (mechanics_seconds), its (Newton, Krylov) iterations, and the outcome.
+    motion: what the mechanics gave to the last step, for the peer.
+    """
 
     setting: Setting
     comm: MPI.Comm | None = None
@@ -90,7 +94,10 @@ class Run:
     steps: int = 0
     previous: dict[str, Array] | None = None
     seconds: list[float] = field(default_factory=list)
+    mechanics_seconds: list[float] = field(default_factory=list)
+    mechanics_iterations: list[tuple[int, int]] = field(default_factory=list)
     results: list[StepResult] = field(default_factory=list)
+    motion: Motion | None = None
 
     def __post_init__(self) -> None:
         case = self.setting.case()
@@ -98,10 +105,22 @@ class Run:
         self.coupling: Coupling = build.make_coupling(case, self.grid)
         self.coupling.lithium.newton_tolerance = self.setting.lithium_tolerance
         self.state: State = build.make_state(case, self.coupling)
+        deformation: Any = self.coupling.deformation
+        solve = deformation.step
+
+        def counted(*arguments: Any) -> Any:
+            balance, fields = solve(*arguments)
+            self.mechanics_iterations.append((balance.newton, balance.outcome.iterations))
+            return balance, fields
+
+        deformation.step = counted
 
     def step(self, dt: float | None = None) -> StepResult:
         """One step; keeps its seconds and outcome. Raises when a solve fails."""
         dt = self.setting.dt if dt is None else dt
+        deformation, seconds = self.coupling.deformation, self.coupling.timers.seconds
+        excess = deformation.excess_pressure(self.state, self.setting.stack_pressure)
+        before = seconds.get("mechanics", 0.0)
         self.grid.comm.Barrier()
         start = perf_counter()
         result = self.coupling.step(
@@ -118,6 +137,9 @@ class Run:
         self.seconds.append(perf_counter() - start)
         if result.failed:
             raise RuntimeError(result.failed)
+        self.mechanics_seconds.append(seconds["mechanics"] - before)
+        lateral, normal = deformation.face_velocities(result.fields)
+        self.motion = Motion(lateral, normal, excess)
         self.results.append(StepResult({}, "", result.error, result.measured))
         self.previous = {name: self.state[name].copy() for name in self.coupling.history}
         for name, values in result.fields.items():
@@ -145,12 +167,6 @@ class Run:
             contact_angle=face.contact_angle,
             diffusivity=li.diffusivity,
             mobility=self.coupling.lithium.mobility,
-            creep_prefactor=li.creep_prefactor,
-            creep_exponent=li.creep_exponent,
-            creep_activation_energy=li.creep_activation_energy,
-            size_effect_strengthening=li.size_effect_strengthening,
-            linear_annihilation_rate=1e6 * li.linear_annihilation_rate,  # 1/(s Pa) -> 1/(s MPa)
-            stack_pressure=s.stack_pressure,
             tolerance=s.tolerance,
             newton_tolerance=s.newton_tolerance,
             lithium_tolerance=s.lithium_tolerance,

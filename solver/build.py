@@ -11,11 +11,15 @@ from solver import geometry, protocol, random_fields
 from solver.case import Case, RandomHeterogeneity
 from solver.grid import Array, Grid, lateral_faces, normal_faces
 from solver.output.recorder import MemoryRecorder
-from solver.physics import free_energy, kinetics, vacancies
+from solver.physics import deformation, free_energy, kinetics, vacancies
 from solver.physics.charge import ChargeBalance
 from solver.physics.coupling import FIELDS, Coupling, Noise
+from solver.physics.creep import CreepLaw, creep_prefactor
+from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
+from solver.physics.mechanics import Mechanics
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
+from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
 from solver.simulation import Simulation
 from solver.state import State
 from solver.stepper import Stepper
@@ -119,6 +123,37 @@ def critical_stripping_current(case: Case) -> float:
     )
 
 
+def make_deformation(case: Case, grid: Grid, contact: geometry.Contact) -> Deformation:
+    """The mechanics of a case (collective)."""
+    li, mechanics = case.lithium, case.mechanics
+    layers = geometry.layer_values(
+        grid,
+        [layer.thickness for layer in case.electrolyte],
+        [(shear_modulus(x), bulk_modulus(x), x.residual_stress) for x in case.electrolyte],
+    )
+    properties = Properties(
+        creep=CreepLaw(
+            creep_prefactor(li.creep_prefactor, li.creep_activation_energy, case.drive.temperature),
+            li.creep_exponent,
+            li.size_effect_strengthening * vacancies.MEGAPASCAL,
+        ),
+        lithium_shear=shear_modulus(li),
+        lithium_bulk=bulk_modulus(li),
+        void_viscosity=mechanics.void_viscosity,
+        electrolyte_shear=layers[0],
+        electrolyte_bulk=layers[1],
+        memory=memory_weight(contact.electrolyte),
+        normal=geometry.contact_normal(grid, surface_height(case)),
+        residual_stress=layers[2],
+    )
+    solver = Mechanics(
+        grid, properties, mechanics.tolerance, mechanics.max_iterations, mechanics.linear_solver == "direct"
+    )
+    return Deformation(
+        grid, contact, solver, annihilation_parameters(case), mechanics.stiffness, mechanics.platen
+    )
+
+
 def make_coupling(case: Case, grid: Grid) -> Coupling:
     """The physics of a case on its grid (collective)."""
     li, face, drive = case.lithium, case.interface, case.drive
@@ -150,7 +185,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         kinetics=kinetics.KineticsParameters(
             face.transfer_coefficient, drive.temperature, li.molar_volume, face.film_resistance
         ),
-        annihilation=annihilation_parameters(case),
+        deformation=make_deformation(case, grid, contact),
         charge=charge,
         occupancy=OccupancyBalance(grid, diffusion, case.solver.tolerance),
         lithium=LithiumEquation(
@@ -167,9 +202,11 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
 
 def make_state(case: Case, coupling: Coupling) -> State:
     """The fields at the start: metal in equilibrium with itself (c = h), no potential."""
-    state = State(coupling.grid, FIELDS)
+    state = State(coupling.grid, FIELDS + deformation.field_names(coupling.grid.dim))
     state["lithium"] = initial_lithium(case, coupling.grid, coupling.impurities)
     state["occupancy"] = free_energy.step(state["lithium"])
+    for name, values in coupling.deformation.start(case.drive.stack_pressure).items():
+        state[name] = values
     return state
 
 

@@ -75,7 +75,6 @@ FieldName = Literal[
     "displacement",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
-DEFAULT_FIELDS = ALL_FIELDS[: ALL_FIELDS.index("pressure")]  # those of the mechanics on request
 
 
 def _whole_number(value: object) -> object:
@@ -216,7 +215,7 @@ class Output(Section):
     """What is written."""
 
     interval: Time = key("60 s", "time between snapshots")
-    fields: tuple[FieldName, ...] = key(DEFAULT_FIELDS, "fields in the snapshots")
+    fields: tuple[FieldName, ...] = key(ALL_FIELDS, "fields in the snapshots")
     checkpoint_interval: Time = key("10 min", "wall-clock time between checkpoints")
     keep_checkpoints: Count = key(2, "number of checkpoints that are kept")
 

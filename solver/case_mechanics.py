@@ -9,9 +9,7 @@ from solver.case_types import (
     Length,
     Modulus,
     Section,
-    SmallChange,
     Stiffness,
-    StrainRate,
     Switch,
     Tolerance,
     Viscosity,
@@ -48,17 +46,10 @@ class Mechanics(Section):
     void_viscosity: Viscosity = key(
         "1e5 Pa*s", "shear viscosity that stands for a void; small against that of Li"
     )
-    least_strain_rate: StrainRate = key(
-        "1e-8 1/s", "strain rate below which Li creeps like a Newtonian fluid; bounds its viscosity"
-    )
     tolerance: Tolerance = key(
-        1e-4, "largest relative imbalance of force at which the iteration for the creep viscosity stops"
+        1e-4, "largest relative imbalance of forces and volumes at which the iteration for the creep viscosity stops"
     )
     max_iterations: Count = key(30, "largest number of these iterations; a step that needs more is rejected")
-    update_tolerance: SmallChange = key(
-        0.01,
-        "relative change of what drives the mechanics up to which the last velocities are kept; 0: every step",
-    )
     linear_solver: Literal["iterative", "direct"] = key("iterative", "solver of the linear systems")
 
     @property

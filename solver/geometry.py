@@ -73,6 +73,27 @@ def make_contact(grid: Grid, width: float, height: Height = flat) -> Contact:
     )
 
 
+def contact_normal(grid: Grid, height: Height = flat) -> tuple[Array, ...]:
+    """Unit normal of the contact, one array of cells per axis; extended along z into the metal."""
+    _, slopes = height(*grid.cell_coordinates()[:-1])
+    stretch = np.sqrt(1 + sum((s**2 for s in slopes), np.zeros(())))
+    parts = [*(-s / stretch for s in slopes), 1 / stretch]
+    return tuple(np.broadcast_to(part, grid.local_shape).copy() for part in parts)
+
+
+def layer_values(
+    grid: Grid, thicknesses: Sequence[float], values: Sequence[Sequence[float]]
+) -> list[Array]:
+    """Cell arrays of properties that are constant in each electrolyte layer, one per property.
+
+    values: for each layer, from the contact upwards, its properties. The first layer goes on below the contact.
+    """
+    ends = np.cumsum(thicknesses)[:-1]
+    layer = np.searchsorted(ends, grid.centres[-1][grid.owned[-1]])
+    columns = np.asarray(values, dtype=float).T
+    return [np.broadcast_to(grid.along(grid.dim - 1, c[layer]), grid.local_shape).copy() for c in columns]
+
+
 @dataclass(frozen=True)
 class Layers:
     """Electrolyte layers from the contact upwards: thicknesses (m) and ionic conductivities (S/m)."""

@@ -338,8 +338,11 @@ class Simulation:
             "contact_fraction",
             "void_volume",
             "local_current_max_ratio",
+            "stack_pressure",
             "contact_pressure",
+            "platen_displacement",
             "drift_velocity",
+            "capped_share",
             "newton",
             "krylov",
             "charge_error",
@@ -352,6 +355,7 @@ class Simulation:
             "capacity": p.charge,
             **{name: p.measured[name] for name in columns},
             "lithium_error": self.lithium_error(),
+            "force_error": p.measured["force_error"],
             "wall": round(p.wall, 3),
         }
 

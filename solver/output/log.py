@@ -33,12 +33,16 @@ COLUMNS = (
     "contact_fraction [1]",
     "void_volume [m]",
     "local_current_max_ratio [1]",
+    "stack_pressure [Pa]",
     "contact_pressure [Pa]",
+    "platen_displacement [m]",
     "drift_velocity [m/s]",
+    "capped_share [1]",
     "newton",
     "krylov",
     "charge_error [1]",
     "lithium_error [1]",
+    "force_error [1]",
     "wall [s]",
 )
 

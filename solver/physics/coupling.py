@@ -1,10 +1,11 @@
-"""One staggered time step: charge -> lattice source and drift -> occupancy -> lithium.
+"""One staggered time step: charge -> mechanics -> occupancy -> lithium.
 
-Each sub-problem is implicit in its own field. The transfer current that the charge equation has found is the
-one that the occupancy equation supplies, so every electron is paid for by an atom. Pressure at the contact is
-the mean field p_stack / contact fraction. The occupancy sees xi extrapolated to the new time: with the old xi
-its equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current come out up to 10
-% higher. What staggering leaves open is measured, not assumed:
+Each sub-problem is implicit in its own fields. The transfer current that the charge equation has found is the
+one that the occupancy equation supplies, so every electron is paid for by an atom. The mechanics finds the lattice
+velocity and how fast planes vanish under the normal stress; the velocities on the faces carry occupancy and lithium.
+Mechanics and occupancy see xi extrapolated to the new time: with the old xi the equilibrium c = h would
+hold moving surfaces back by a part ~ dt, and the critical current come out up to 10 % higher. The transfer current
+sees the normal stress of the last step. What staggering leaves open is measured, not assumed:
 
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / TOLERANCES["lithium"]        (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / TOLERANCES["occupancy"]
@@ -34,17 +35,19 @@ from solver.physics import free_energy as fe
 from solver.physics import kinetics, vacancies
 from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, TopControl
 from solver.physics.constants import BOLTZMANN
+from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import OccupancyBalance
 from solver.state import State
 
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "source": 0.004, "contact": 0.02}
 SIGNIFICANT = 0.1  # metal weight from which on a field counts in the error
-SMALLEST_CONTACT = 0.05  # contact fraction below which the mean-field pressure does not rise further: Li yields
 NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
-FIELDS = ("lithium", "occupancy", "potential", "feed")  # feed: q of `vacancies`
+CAPPED_SHARE = 0.1  # of the annihilation at the cap of r(p): from there on a user is warned
+
+FIELDS = ("lithium", "occupancy", "potential", "feed")  # and those of `deformation`; feed: q of `vacancies`
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Coupling:
     contact: Contact
     energy: fe.EnergyParameters
     kinetics: kinetics.KineticsParameters
-    annihilation: vacancies.AnnihilationParameters
+    deformation: Deformation
     charge: ChargeBalance
     occupancy: OccupancyBalance
     lithium: LithiumEquation
@@ -119,7 +122,6 @@ class Coupling:
 
     def __post_init__(self) -> None:
         self.contact_area = self.grid.sum(self.contact.area)
-        self._still = np.zeros((1,) * self.grid.dim)
         self._near_contact = self.contact.area_density > NEAR_CONTACT * self.grid.max(self.contact.area_density)
         self._significant = self.contact.metal > SIGNIFICANT
 
@@ -166,10 +168,10 @@ class Coupling:
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
         """The fields of `state.FIELDS` for the present state (collective)."""
         xi, m = state["lithium"], self.contact.metal
-        pressure = measured.get("contact_pressure", 0.0)
-        j, _ = self._transfer(state, measured.get("excess_pressure", 0.0))(state["potential"])
-        velocity = np.zeros((*self.grid.local_shape, self.grid.dim))
-        velocity[..., -1] = self._cell_drift(state, pressure)
+        excess = self.deformation.excess_pressure(state, measured.get("applied_pressure", 0.0))
+        j, _ = self._transfer(state, excess)(state["potential"])
+        motion = self.deformation.output_fields(state)
+        motion["contact_pressure"] = motion["contact_pressure"] * self._near_contact
         return {
             "lithium": xi.copy(),
             "occupancy": state["occupancy"].copy(),
@@ -179,19 +181,10 @@ class Coupling:
             "void": m * (1 - xi),
             "current_density": j * fe.step(xi) * self._near_contact,
             "exchange_current_density": self.exchange * self._near_contact,
-            "velocity": velocity,
+            **motion,
         }
 
-    def _cell_drift(self, state: State, pressure: float) -> Array:
-        """Lattice velocity along the normal in the cells, m/s (collective)."""
-        xi, c, m = state["lithium"], state["occupancy"], self.contact.metal
-        rate, creation = self.annihilation.rate(pressure), self.annihilation.largest_rate
-        h = fe.step(xi)
-        source = vacancies.plane_source_now(m, h, h - c, rate, creation)
-        v, _, _ = vacancies.mean_drift(self.grid, m * c, source)
-        return np.broadcast_to(0.5 * (v[..., 1:] + v[..., :-1]), self.grid.local_shape)
-
-    def _transfer(self, state: State, excess_pressure: float) -> InterfaceTerm:
+    def _transfer(self, state: State, excess_pressure: Array) -> InterfaceTerm:
         """phi -> (j, dj/dphi) per area of contact."""
         h, c = fe.step(state["lithium"]), state["occupancy"]
         rest = kinetics.equilibrium_potential(self.kinetics, self.energy.stiffness, c, h, excess_pressure)
@@ -248,8 +241,7 @@ class Coupling:
         xi, c, phi_old = state["lithium"].copy(), state["occupancy"].copy(), state["potential"].copy()
         h = fe.step(xi)
         fraction = self.contact_fraction(xi)
-        pressure = stack_pressure / max(fraction, SMALLEST_CONTACT)
-        excess = pressure - stack_pressure
+        excess = self.deformation.excess_pressure(state, stack_pressure)
         ratio = dt / dt_previous if previous is not None else 0.0
 
         def predict(name: str, now: Array) -> Array:
@@ -264,18 +256,18 @@ class Coupling:
             return _failure("potential", charge.outcome)
 
         j = current_of(phi)[0]
-        with self.timers("drift"):
-            rate, creation = self.annihilation.rate(pressure), self.annihilation.largest_rate
-            m = self.contact.metal
-            source = vacancies.plane_source(m, h, h - c, state["feed"], rate, creation, dt)
-            v, exchange, drift = vacancies.mean_drift(self.grid, m * c, source)
-            velocity = [self._still] * (self.grid.dim - 1) + [v]
+        # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
+        ahead = np.clip(predict("lithium", xi), 0.0, 1.0)
+        with self.timers("mechanics"):
+            balance, motion = self.deformation.step(state, ahead, state["feed"], stack_pressure, dt)
+            velocity = self.deformation.face_velocities(motion)
+        if not balance.outcome.converged:
+            return _failure("stress", balance.outcome)
 
         with self.timers("occupancy"):
             transfer = self.contact.area_density * h * j
-            supply = transfer * self.kinetics.volts_per_pascal + exchange
-            # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
-            ahead = np.clip(predict("lithium", xi), 0.0, 1.0)
+            supply = transfer * self.kinetics.volts_per_pascal
+            m = self.contact.metal
             moved = self.occupancy.step(c, m, self.contact, ahead, fe.step(ahead), velocity, supply, dt)
         if not moved.outcome.converged:
             return _failure("occupancy", moved.outcome)
@@ -288,18 +280,19 @@ class Coupling:
             return _failure("lithium", formed.outcome)
         xi_new = np.clip(formed.lithium, 0.0, 1 - self.impurities)
 
-        deficit = fe.step(xi_new) - c_new
+        deficit, source = fe.step(xi_new) - c_new, motion["growth"]
         feed = (deficit - (h - c)) / dt - source
-        fields = {"lithium": xi_new, "occupancy": c_new, "potential": phi, "feed": feed}
-        missed = source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, rate, creation)
+        fields = {"lithium": xi_new, "occupancy": c_new, "potential": phi, "feed": feed, **motion}
+        annihilation, s_n = self.deformation.annihilation, motion["normal_stress"]
+        missed = source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, annihilation, s_n)
         measured = {
             **self._measure(fields, phi_old, charge, transfer, dt),
-            "contact_pressure": pressure,
-            "excess_pressure": excess,
-            "drift_velocity": drift,
+            **self.deformation.measure(fields, xi_new, stack_pressure),
+            "applied_pressure": stack_pressure,
+            "force_error": balance.force_error,
             "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * dt,
-            "newton": charge.newton + formed.newton,
-            "krylov": charge.outcome.iterations + moved.outcome.iterations + formed.outcome.iterations,
+            "newton": charge.newton + balance.newton + formed.newton,
+            "krylov": sum(o.iterations for o in (charge.outcome, balance.outcome, moved.outcome, formed.outcome)),
         }
         weight = dt / (2 * dt + dt_previous) if previous is not None else 0.5
         errors = {
@@ -309,14 +302,17 @@ class Coupling:
             "contact": abs(measured["contact_fraction"] - fraction),
         }
         error = max(e / TOLERANCES[name] for name, e in errors.items())
-        return StepResult(fields, "", error, measured, self._warning(pressure))
+        return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
-    def _warning(self, pressure: float) -> str:
+    def _warning(self, capped_share: float) -> str:
         """What a user must know of the validity of this step."""
-        if self.annihilation.uncapped_rate(pressure) <= self.annihilation.largest_rate:
+        if capped_share <= CAPPED_SHARE:
             return ""
-        cap = f"D/(2 lambda^2) = {self.annihilation.largest_rate:.3g} 1/s"
-        return f"r(p) has reached its cap {cap}: the result depends on interface.width; a smaller one raises the cap"
+        cap = f"D/(2 lambda^2) = {self.deformation.annihilation.largest_rate:.3g} 1/s"
+        return (
+            f"r(p) is at its cap {cap} where more than {CAPPED_SHARE:.0%} of the planes vanish: the result depends "
+            "on interface.width; a smaller one raises the cap"
+        )
 
     def _largest(self, values: Array) -> float:
         return max(self.grid.max(np.abs(values[self._significant])), 0.0)

@@ -28,6 +28,7 @@ less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stad
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -37,6 +38,26 @@ from solver.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
 VOID_BULK_RATIO = 5 / 3  # of bulk to shear viscosity of a void
+
+
+class Elastic(Protocol):
+    """What has Young's modulus (Pa) and Poisson's ratio."""
+
+    @property
+    def youngs_modulus(self) -> float: ...
+
+    @property
+    def poisson_ratio(self) -> float: ...
+
+
+def shear_modulus(solid: Elastic) -> float:
+    """G = E / (2 (1 + nu)), Pa."""
+    return solid.youngs_modulus / (2 * (1 + solid.poisson_ratio))
+
+
+def bulk_modulus(solid: Elastic) -> float:
+    """K = E / (3 (1 - 2 nu)), Pa."""
+    return solid.youngs_modulus / (3 * (1 - 2 * solid.poisson_ratio))
 
 
 def memory_weight(electrolyte: Array) -> Array:

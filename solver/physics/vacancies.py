@@ -19,19 +19,8 @@ diffusion) feeds it at a rate q known from the last step; the source used is the
 which is stable for any r dt and has the exact steady state S = -m r h theta. The difference between S* and the
 source of the new fields is a coupling error that the step control bounds.
 
-Mean drift. As long as no mechanics distributes the flow, the metal is a body that moves along the normal only,
-one velocity per lateral plane; the electrolyte stays:
-
-    d v_z/dz = s(z) = <m c S>/<m c>,    v_z = 0 at the top;      < > sum over the plane
-
-The mean is over the metal (not over voids: these are closed by the moving metal, whose speed is set by
-the planes that vanish in the metal). What is annihilated at one place of a plane and what the mean supplies there
-differ; the flow that evens this out within the plane is represented by an exchange of Li
-
-    Q = -m c (S - s)                            (sums to zero over each plane)
-
-so that a vacancy vanishes where it is, Li is conserved exactly, and dense Li under a uniform current is
-treated exactly.
+The pressure that counts is the normal stress s_n on the planes that vanish (see `mechanics`, which solves for the
+velocities and S(s_n) together).
 """
 
 from __future__ import annotations
@@ -40,8 +29,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array, Grid
-from solver.physics.constants import FARADAY, GAS_CONSTANT
+from solver.grid import Array
+from solver.physics.constants import FARADAY
+from solver.physics.creep import creep_prefactor
 
 MEGAPASCAL = 1e6
 
@@ -69,12 +59,24 @@ class AnnihilationParameters:
     def uncapped_rate(self, pressure: Array | float) -> Array:
         """r(p), 1/s, of a pressure in Pa."""
         p = np.maximum(np.asarray(pressure, dtype=float), 0.0) / MEGAPASCAL
-        creep = self.creep_prefactor * np.exp(-self.activation_energy / (GAS_CONSTANT * self.temperature))
-        return creep * (p / self.size_effect_strengthening) ** self.creep_exponent + self.linear_rate * p
+        return self._creep * (p / self.size_effect_strengthening) ** self.creep_exponent + self.linear_rate * p
 
     def rate(self, pressure: Array | float) -> Array:
         """min(r(p), D/(2 lambda^2)), 1/s."""
         return np.minimum(self.uncapped_rate(pressure), self.largest_rate)
+
+    def rate_slope(self, pressure: Array | float) -> Array:
+        """dr/dp, 1/(s Pa); 0 in tension and at the cap."""
+        p = np.maximum(np.asarray(pressure, dtype=float), 0.0) / MEGAPASCAL
+        n = self.creep_exponent
+        slope = self._creep * n * (p / self.size_effect_strengthening) ** (n - 1) / self.size_effect_strengthening
+        changes = (p > 0) & (self.uncapped_rate(pressure) < self.largest_rate)
+        return np.where(changes, (slope + self.linear_rate) / MEGAPASCAL, 0.0)
+
+    @property
+    def _creep(self) -> float:
+        """A_cr = A_0 exp(-Q/RT), 1/s."""
+        return creep_prefactor(self.creep_prefactor, self.activation_energy, self.temperature)
 
     def layer_depth(self, pressure: float) -> float:
         """sqrt(D/r): depth of the vacancy layer below a stripped contact, m."""
@@ -86,33 +88,21 @@ class AnnihilationParameters:
 
 
 def plane_source(
-    weight: Array, h: Array, deficit: Array, feed: Array, rate: Array | float, creation: float, dt: float
-) -> Array:
-    """S* in 1/s: source of lattice volume over a step dt (see the module's text).
+    weight: Array, h: Array, deficit: Array, feed: Array, p: AnnihilationParameters, normal_stress: Array, dt: float
+) -> tuple[Array, Array]:
+    """S* in 1/s, source of lattice volume over a step dt (see the module's text), and dS*/ds_n in 1/(s Pa).
 
-    weight m, h(xi), deficit theta = h - c, feed q in 1/s, rate r(p) and creation r_plus in 1/s.
+    weight m, h(xi), deficit theta = h - c, feed q in 1/s, normal_stress s_n in Pa.
     """
     expected = deficit + dt * feed
-    k = np.where(expected > 0, rate, creation) * weight * h
-    return -k * expected / (1 + dt * k)
+    vanishing = expected > 0
+    k = np.where(vanishing, p.rate(normal_stress), p.largest_rate) * weight * h
+    k_slope = np.where(vanishing, p.rate_slope(normal_stress), 0.0) * weight * h
+    return -k * expected / (1 + dt * k), -k_slope * expected / (1 + dt * k) ** 2
 
 
-def plane_source_now(weight: Array, h: Array, deficit: Array, rate: Array | float, creation: float) -> Array:
+def plane_source_now(
+    weight: Array, h: Array, deficit: Array, p: AnnihilationParameters, normal_stress: Array
+) -> Array:
     """S of the given fields, 1/s."""
-    return -np.where(deficit > 0, rate, creation) * weight * h * deficit
-
-
-def mean_drift(grid: Grid, atoms: Array, source: Array) -> tuple[Array, Array, float]:
-    """Velocity on the faces along the normal (broadcastable, m/s), exchange Q (1/s) and the bottom's velocity.
-
-    atoms is m c, source S in 1/s. Places without Li (c < 0 in a void) neither move nor take part. Collective.
-    """
-    atoms = np.maximum(atoms, 0.0)
-    supplied, present = grid.row_sums(atoms * source * grid.volume, atoms * grid.volume)
-    s = np.where(present > 0, supplied / np.where(present > 0, present, 1.0), 0.0)
-    thickness = np.diff(grid.faces[-1])
-    above = np.concatenate([np.cumsum((s * thickness)[::-1])[::-1], [0.0]])
-    cells = grid.owned[-1]
-    velocity = grid.along(grid.dim - 1, -above[cells.start : cells.stop + 1])
-    exchange = -atoms * (source - grid.along(grid.dim - 1, s[cells]))
-    return velocity, exchange, float(-above[0])
+    return -np.where(deficit > 0, p.rate(normal_stress), p.largest_rate) * weight * h * deficit

@@ -74,10 +74,8 @@ voltage_limit = "150 mV"
 platen = true
 fixture_stiffness = "3 MPa/um"
 void_viscosity = "1 MPa*s"
-least_strain_rate = "1e-9 1/s"
 tolerance = 1e-6
 max_iterations = 50
-update_tolerance = 0
 linear_solver = "direct"
 [mechanics.buffer]
 thickness = "100 um"
@@ -150,7 +148,7 @@ def test_defaults_are_complete_and_in_si(minimal):
     assert (layer.youngs_modulus, layer.poisson_ratio, layer.residual_stress) == (22e9, 0.37, 0.0)
     assert (minimal.lithium.youngs_modulus, minimal.lithium.poisson_ratio) == (7.8e9, 0.38)
     assert mechanics.platen and mechanics.buffer is None and mechanics.stiffness == 0.0
-    assert (mechanics.void_viscosity, mechanics.least_strain_rate) == (1e5, 1e-8)
+    assert mechanics.void_viscosity == 1e5
     assert minimal.protocol[0].current_density == 5.0
     assert minimal.protocol[0].capacity == 3600.0
     assert find_warnings(minimal) == []
@@ -166,8 +164,7 @@ def test_every_key_can_be_given(full):
     assert [layer.poisson_ratio for layer in full.electrolyte] == [0.37, 0.3]
     assert [layer.residual_stress for layer in full.electrolyte] == [0.0, -5e6]
     assert (full.lithium.youngs_modulus, full.lithium.poisson_ratio) == (5e9, 0.36)
-    assert (full.mechanics.void_viscosity, full.mechanics.least_strain_rate) == (1e6, 1e-9)
-    assert (full.mechanics.update_tolerance, full.mechanics.linear_solver) == (0.0, "direct")
+    assert (full.mechanics.void_viscosity, full.mechanics.linear_solver) == (1e6, "direct")
     assert full.interface.double_layer_capacitance == 0.1
     assert full.drive.series_resistance == 2e-3
     assert full.protocol[1].segments[0].current_density == 10.0

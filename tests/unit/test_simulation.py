@@ -11,6 +11,7 @@ import pytest
 from mpi4py import MPI
 
 from solver.interrupts import Request
+from solver.output.log import COLUMNS, column_name
 from solver.protocol import Segment
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
 from solver.state import State
@@ -63,8 +64,8 @@ class Model:
             return SimpleNamespace(fields={}, failed=reason, error=np.inf, measured={}, warning="")
         occupancy = state["occupancy"] + 1e-3 * j * dt - self.leak * dt
         fields = {"lithium": state["lithium"] + dt, "occupancy": occupancy, "potential": np.full(2, j * resistance)}
-        names = ("contact_fraction", "void_volume", "local_current_max_ratio", "contact_pressure", "drift_velocity")
-        measured = dict.fromkeys((*names, "newton", "krylov", "charge_error", "bottom_inflow"), 0.0)
+        names = {column_name(heading) for heading in COLUMNS} | {"bottom_inflow"}
+        measured = dict.fromkeys(names, 0.0)
         measured |= {"current_density": j, "voltage": j * resistance, "contact_fraction": 1.0, "charge": j * dt}
         measured |= {"transferred_charge": j * dt, "inventory": float(occupancy[0])}
         return SimpleNamespace(fields=fields, failed="", error=self.error(dt), measured=measured, warning="")

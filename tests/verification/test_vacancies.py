@@ -136,12 +136,13 @@ def test_large_steps_are_stable_and_reach_the_same_steady_state(stripped) -> Non
 
 def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
     """theta' = q - k theta with S* over steps of k dt = 0.01 ... 1000 goes monotonically to theta = q/k, S = -q."""
-    k, feed = 2.0, 0.01
+    k, feed, pressure = 2.0, 0.01, np.full(1, PRESSURE)
+    linear = vacancies.AnnihilationParameters(0.0, 1.0, 0.0, 1.0, k / 3, 4 * k, 1.0, 298.15)  # r = k at 3 MPa
     for steps in (0.01, 1.0, 10.0, 1000.0):
         dt, theta, learned = steps / k, np.zeros(1), np.zeros(1)
         history = []
         for _ in range(4000 if steps < 0.1 else 60):
-            source = vacancies.plane_source(np.ones(1), np.ones(1), theta, learned, k, k, dt)
+            source, _ = vacancies.plane_source(np.ones(1), np.ones(1), theta, learned, linear, pressure, dt)
             new = theta + dt * (feed + source)
             learned = (new - theta) / dt - source
             theta[:] = new
@@ -168,14 +169,30 @@ def test_rate_of_annihilation_and_its_cap() -> None:
 
 
 def test_lithium_is_conserved_where_a_whole_plane_is_void():
-    """Stripped until the contact is lost: planes without Li supply nothing, and the audit holds to 1e-6 (here 1e-9)."""
+    """Stripped until the contact is lost, without a platen that would close it: the audit holds to 1e-6 (here 1e-9)."""
     case = {
         "schema_version": 1,
         "domain": {"dimension": 1, "lithium_thickness": "10 um"},
         "interface": {"width": "200 nm"},
-        "drive": {"stack_pressure": "1 MPa", "current_density": "2 mA/cm^2"},
+        "drive": {"stack_pressure": "0 MPa", "current_density": "2 mA/cm^2"},
+        "mechanics": {"platen": False},
         "protocol": [{"kind": "galvanostatic", "direction": "strip", "duration": "1 h"}],
     }
     result = solver.run(case_from_dict(case))
     assert result.stop_reason.startswith("voltage limit")
     assert result.curves["lithium_error"].max() < 1e-9
+
+
+def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
+    """dS*/ds_n against differences: creep and linear part, tension, the cap, creation."""
+    p = vacancies.AnnihilationParameters(0.014, 6.6, 0.0, 7.0, 1.6e-4, 1.35e-14, 2e-7, 298.15)
+    s_n = np.array([-2e6, 1e6, 5e6, 9e6, 2e7, 5e6])
+    theta = np.array([0.05, 0.05, 0.05, 0.05, 0.05, -0.05])
+
+    def source(normal_stress):
+        return vacancies.plane_source(np.full(6, 0.8), np.full(6, 0.9), theta, np.zeros(6), p, normal_stress, 2.0)
+
+    step = 10.0
+    difference = (source(s_n + step)[0] - source(s_n - step)[0]) / (2 * step)
+    np.testing.assert_allclose(source(s_n)[1], difference, rtol=1e-6, atol=1e-16)
+    assert np.all(difference[[0, 4, 5]] == 0) and np.all(difference[[1, 2, 3]] < 0)

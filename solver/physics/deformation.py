@@ -1,0 +1,152 @@
+"""The mechanics as the coupled step sees it: its fields in the state, growth by vacancies, what is measured.
+
+Per time step the balance of forces is solved for the lattice velocity with the sources of `vacancies`, S(s_n); the face
+velocities then carry occupancy and order parameter. Of the stress, s_n - p enters the charge transfer at the next step
+(p: pressure of the platen). Symbols: `mechanics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.geometry import Contact
+from solver.grid import AXES, Array, Grid
+from solver.physics import free_energy as fe
+from solver.physics import stress_measures, vacancies
+from solver.physics.mechanics import Load, MechanicalState, Mechanics, MechanicsResult
+from solver.state import State
+
+
+def field_names(dim: int) -> tuple[str, ...]:
+    """Names of the fields that the mechanics keeps in the state, on a grid of `dim` axes."""
+    axes = AXES[dim]
+    pairs = [a + b for i, a in enumerate(axes) for b in axes[i + 1 :]]
+    vectors = [f"{name}_{a}" for name in ("velocity", "displacement") for a in axes]
+    return (*vectors, *(f"elastic_{c}" for c in [a + a for a in axes] + pairs), "pressure", "growth", "normal_stress")
+
+
+@dataclass
+class Deformation:
+    """Mechanics of a case. stiffness Pa/m of the fixture; platen: whether there is one."""
+
+    grid: Grid
+    contact: Contact
+    mechanics: Mechanics
+    annihilation: vacancies.AnnihilationParameters
+    stiffness: float = 0.0
+    platen: bool = True
+
+    def __post_init__(self) -> None:
+        axes = AXES[self.grid.dim]
+        self._velocity = [f"velocity_{a}" for a in axes]
+        self._displacement = [f"displacement_{a}" for a in axes]
+        self._elastic = [n for n in field_names(self.grid.dim) if n.startswith("elastic_")]
+
+    # -- state ---------------------------------------------------------------------------------------
+
+    def start(self, stack_pressure: float) -> dict[str, Array]:
+        """Fields of the assembled cell at rest (collective)."""
+        still = self.mechanics.start(stack_pressure)
+        tau = self.mechanics.rheology.elastic_tensor(still.elastic)
+        return self._fields(still, still.pressure - self.mechanics.rheology.along_normal(tau))
+
+    def _fields(self, state: MechanicalState, normal_stress: Array) -> dict[str, Array]:
+        fields = {name: state.velocity[..., i] for i, name in enumerate(self._velocity)}
+        fields |= {name: state.displacement[..., i] for i, name in enumerate(self._displacement)}
+        fields |= dict(zip(self._elastic, state.elastic, strict=True))
+        return fields | {"pressure": state.pressure, "growth": state.growth, "normal_stress": normal_stress}
+
+    def _state(self, fields: State | Mapping[str, Array]) -> MechanicalState:
+        return MechanicalState(
+            velocity=np.stack([fields[n] for n in self._velocity], axis=-1),
+            pressure=fields["pressure"].copy(),
+            growth=fields["growth"].copy(),
+            elastic=np.stack([fields[n] for n in self._elastic]),
+            displacement=np.stack([fields[n] for n in self._displacement], axis=-1),
+        )
+
+    # -- the step ------------------------------------------------------------------------------------
+
+    def excess_pressure(self, state: State, stack_pressure: float) -> Array:
+        """s_n - p of the last step, Pa (collective)."""
+        return state["normal_stress"] - self.platen_pressure(state, stack_pressure)
+
+    def platen_pressure(self, state: State | Mapping[str, Array], stack_pressure: float) -> float:
+        """p0 - stiffness Z, Pa (collective)."""
+        return stack_pressure - self.stiffness * self.platen_displacement(state)
+
+    def platen_displacement(self, fields: State | Mapping[str, Array]) -> float:
+        """Z: displacement of the platen towards the electrolyte, m (collective)."""
+        area = self.mechanics.mac.bottom_area
+        return self.grid.sum(area * fields[self._displacement[-1]]) / self.mechanics.loaded_area
+
+    def step(
+        self, state: State, lithium: Array, feed: Array, stack_pressure: float, dt: float
+    ) -> tuple[MechanicsResult, dict[str, Array]]:
+        """Solve for the end of the step with the order parameter given there (collective)."""
+        h = fe.step(state["lithium"])
+        deficit, m = h - state["occupancy"], self.contact.metal
+
+        def growth(normal_stress: Array) -> tuple[Array, Array]:
+            return vacancies.plane_source(m, h, deficit, feed, self.annihilation, normal_stress, dt)
+
+        load = Load(stack_pressure, self.stiffness, self.platen)
+        result = self.mechanics.step(self._state(state), lithium, growth, load, dt)
+        return result, self._fields(result.state, result.normal_stress)
+
+    def face_velocities(self, fields: Mapping[str, Array]) -> list[Array]:
+        """Velocities on all faces, one array per axis, m/s (collective)."""
+        return self.mechanics.mac.faces(np.stack([fields[n] for n in self._velocity], axis=-1))
+
+    # -- measures ------------------------------------------------------------------------------------
+
+    def measure(self, fields: Mapping[str, Array], lithium: Array, stack_pressure: float) -> dict[str, float]:
+        """Scalars of a step (collective).
+
+        contact_pressure: mean of s_n over the area of contact, Pa; stack_pressure: of the platen, Pa; drift_velocity:
+        of the platen, m/s; capped_share: of the annihilation, where r(p) is at its cap.
+        """
+        grid, active = self.grid, self.contact.area * fe.step(lithium)
+        s_n = fields["normal_stress"]
+        touching = grid.sum(active)
+        vanishing = np.maximum(-fields["growth"], 0.0) * grid.volume
+        capped = self.annihilation.uncapped_rate(s_n) > self.annihilation.largest_rate
+        total = grid.sum(vanishing)
+        area = self.mechanics.mac.bottom_area
+        return {
+            "contact_pressure": grid.sum(active * s_n) / touching if touching else 0.0,
+            "stack_pressure": self.platen_pressure(fields, stack_pressure),
+            "platen_displacement": self.platen_displacement(fields),
+            "drift_velocity": grid.sum(area * fields[self._velocity[-1]]) / self.mechanics.loaded_area,
+            "capped_share": grid.sum(vanishing * capped) / total if total else 0.0,
+        }
+
+    def output_fields(self, state: State) -> dict[str, Array]:
+        """Stress and motion in the cells, for snapshots (collective)."""
+        mech = self.mechanics
+        now = self._state(state)
+        share = mech.rheology.share(state["lithium"])
+        solid_tau = mech.rheology.elastic_tensor(now.elastic)
+        tau = stress_measures.six_components(solid_tau.normal, solid_tau.missing, solid_tau.cells)
+        tau *= share[..., None]
+        solid = self.contact.electrolyte >= 0.5
+        return {
+            "velocity": self._to_cells(now.velocity),
+            "displacement": self._to_cells(now.displacement) * solid[..., None],
+            "pressure": now.pressure,
+            "stress": stress_measures.stress(tau, now.pressure),
+            "von_mises_stress": stress_measures.von_mises(tau),
+            "largest_principal_stress": stress_measures.largest_principal(tau, now.pressure),
+            "contact_pressure": state["normal_stress"].copy(),
+        }
+
+    def _to_cells(self, vector: Array) -> Array:
+        faces = self.mechanics.mac.faces(vector)
+        means = []
+        for axis, values in enumerate(faces):
+            moved = np.moveaxis(values, axis, 0)
+            means.append(np.moveaxis(0.5 * (moved[1:] + moved[:-1]), 0, axis))
+        return np.stack(means, axis=-1)
