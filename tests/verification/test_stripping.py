@@ -32,7 +32,7 @@ DIFFUSIVITY = 1.35e-14  # m^2/s
 THETA_C = 0.1
 WIDTH = 100e-9  # lambda, m
 PRESSURE = 3e6  # Pa
-THIN = DIFFUSIVITY / (2 * WIDTH**2)  # largest r, 1/s: d = sqrt(2) lambda
+THIN = 0.3  # r, 1/s, below half of its cap: d = 0.21 um
 ORDINARY = 0.015  # r at 7 MPa, 1/s: d = 0.95 um
 
 
@@ -101,10 +101,16 @@ SMALL = {"dimension": 2, "width": "3 um", "lithium_thickness": "8 um"}
 
 
 @pytest.mark.parametrize(
-    ("domain", "relative_current", "sigma"), [(ONE_D, 0.6, 0.0), (SMALL, 0.5, 0.8)], ids=["1-D", "2-D"]
+    ("domain", "relative_current", "sigma", "spread"),
+    [(ONE_D, 0.6, 0.0, 2e-3), (SMALL, 0.5, 0.8, 2e-2)],
+    ids=["1-D", "2-D"],
 )
-def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_current, sigma) -> None:
-    """No contact is lost and int m (1 - c) = (Omega j/F)/r is steady to 1e-3 over 10 filling times."""
+def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_current, sigma, spread) -> None:
+    """No contact is lost and int m (1 - c) = (Omega j/F)/r is steady to 1e-3 over 10 filling times.
+
+    Under a uniform current r is that of the stack pressure. Under an uneven one the metal sinks as a block, the normal
+    stress follows the current, and the mean of 1/r(s_n) is above 1/r(p): by 1.2 % here.
+    """
     case = stripping_case(ORDINARY, relative_current, 20 / ORDINARY, domain, sigma=sigma)
     simulation, model, _ = run(case)
     log, grid = curves(simulation), simulation.grid
@@ -119,7 +125,7 @@ def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_c
     assert np.ptp(log["contact_fraction"][log["time"] > 15 / ORDINARY]) < 5e-4
     assert log["void_volume"].max() < 2e-3 * case.domain.lithium_thickness
     assert np.ptp(content) < 1e-3 * content[-1]
-    assert content[-1] == pytest.approx(stripped / ORDINARY, rel=2e-3)
+    assert content[-1] == pytest.approx(stripped / ORDINARY, rel=spread)
     assert log["drift_velocity"][-1] == pytest.approx(stripped, rel=1e-3)
     assert simulation.lithium_error() < 1e-6
 
@@ -142,8 +148,9 @@ def void_area(simulation: Simulation, cells: Array) -> tuple[Array, Array]:
 
 
 @cache
-def attached_void(radius: float) -> tuple[float, float]:
-    """Rates of area loss over the drift rate: stripping at 0.2 j_c less at rest, and at rest."""
+def attached_void(radius: float) -> tuple[float, float, float]:
+    """Rates of area loss over what the platen's velocity sweeps, stripping at 0.2 j_c less at rest, and at rest; that
+    velocity over (Omega/F) j/f."""
     width, duration = 4 * radius, 15 * radius / 1e-6
     domain = {"width": f"{width} m", "lithium_thickness": f"{3 * radius} m", "lateral": "symmetric"}
     rates = []
@@ -153,16 +160,17 @@ def attached_void(radius: float) -> tuple[float, float]:
         late = times > 0.5 * duration
         rates.append(np.polyfit(times[late], areas[late], 1)[0])
         if current:
-            fraction = curves(simulation)["contact_fraction"][-1]
+            fraction, velocity = (curves(simulation)[n][-1] for n in ("contact_fraction", "drift_velocity"))
     drift = 0.2 * critical_current(THIN) * VOLUME_PER_CHARGE / fraction
-    rate = drift * width * (1 - fraction)
-    return (rates[1] - rates[0]) / rate, -rates[1] / rate
+    rate = velocity * width * (1 - fraction)
+    return (rates[1] - rates[0]) / rate, -rates[1] / rate, velocity / drift
 
 
 def test_void_at_the_contact_shrinks_at_the_drift_rate() -> None:
-    """R = 1 and 2 um, d = 0.14 um: the ratio to w (Omega/F) j/f extrapolates to 1 within 5 % and the rest is ~ 1/R."""
-    small, control = attached_void(1e-6)
-    large, _ = attached_void(2e-6)
+    """R = 1 and 2 um, d = 0.21 um: the metal sinks at (Omega/F) j/f; the void shrinks by what that sweeps, less ~ 1/R."""
+    small, control, sinking = attached_void(1e-6)
+    large, _, sinking_too = attached_void(2e-6)
+    assert (sinking, sinking_too) == (pytest.approx(1.0, abs=0.05), pytest.approx(1.0, abs=0.05))
     assert 0.6 < small < large < 1.0
     assert control < 1.0  # drift and capillarity are of the same size at the smaller radius
     assert 2 * large - small == pytest.approx(1.0, abs=0.05)
@@ -173,12 +181,12 @@ def test_void_below_the_layer_rides_up_at_the_drift_velocity() -> None:
     domain = {"width": "2 um", "lithium_thickness": "4 um", "lateral": "symmetric"}
     speeds, areas = [], []
     for current in (0.4, 0.0):
-        simulation, _, _ = run(stripping_case(THIN, current, 10.0, domain, 0.5e-6, 1.5e-6, max_step=0.1))
+        simulation, _, _ = run(stripping_case(THIN, current, 24.0, domain, 0.5e-6, 1.5e-6, max_step=0.2))
         z = simulation.grid.centres[-1]
         deep = z < -0.5e-6
         times, area = void_area(simulation, deep)
         _, moment = void_area(simulation, deep * z)
-        late = times > 5.0
+        late = times > 5 / THIN
         speeds.append(np.polyfit(times[late], (moment / area)[late], 1)[0])
         areas.append(area[-1])
     assert speeds[0] - speeds[1] == pytest.approx(0.4 * critical_current(THIN) * VOLUME_PER_CHARGE, rel=0.03)
