@@ -167,7 +167,7 @@ def attached_void(radius: float) -> tuple[float, float, float]:
 
 
 def test_void_at_the_contact_shrinks_at_the_drift_rate() -> None:
-    """R = 1 and 2 um, d = 0.21 um: the metal sinks at (Omega/F) j/f; the void shrinks by what that sweeps, less ~ 1/R."""
+    """R = 1 and 2 um, d = 0.21 um: metal sinks at (Omega/F) j/f, the void shrinks by what it sweeps, less ~ 1/R."""
     small, control, sinking = attached_void(1e-6)
     large, _, sinking_too = attached_void(2e-6)
     assert (sinking, sinking_too) == (pytest.approx(1.0, abs=0.05), pytest.approx(1.0, abs=0.05))
