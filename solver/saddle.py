@@ -36,7 +36,6 @@ from solver.linear import Outcome, multigrid, reason_name
 
 TIE = 0.5  # of two velocities along different axes, see above; 0.3 in a uniform fluid
 SETUP_COST = 5  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
-LONGEST_KEPT = 40  # iterations after which a kept preconditioner is given up
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
 
 Operator = Callable[[Array, Array], tuple[Array, Array]]
@@ -149,11 +148,12 @@ class SaddleSolver:
         self._shell.apply = apply
         n = self._shell.sizes[0]
         self._rhs.array[:n], self._rhs.array[n:] = force.ravel(), volume.ravel()
-        limit = self.max_iterations if self._per_digit is None else min(LONGEST_KEPT, self.max_iterations)
+        digits, limit = -np.log10(rtol), self.max_iterations
+        if self._per_digit is not None:  # kept: give up early
+            limit = min(limit, round(2 * self._per_digit * digits) + 4 * SETUP_COST)
         self.ksp.setTolerances(rtol=rtol, max_it=limit)
         self.ksp.solve(self._rhs, self._solution)
         reason, iterations = int(self.ksp.getConvergedReason()), int(self.ksp.getIterationNumber())
-        digits = -np.log10(rtol)
         if self._per_digit is None:
             self._per_digit = iterations / digits
         self._wasted += iterations - self._per_digit * digits
@@ -167,21 +167,18 @@ class VelocityPreconditioner:
     """Multigrid on the stiffness, then the tied velocities exactly; PETSc makes and calls it."""
 
     def __init__(self) -> None:
-        self._multigrid: PETSc.PC | None = None
-        self._local: list[Any] = []  # of PETSc's objects that every set-up makes anew
+        self._made: list[Any] = []  # PETSc's objects of the last set-up
 
     def setUp(self, pc: PETSc.PC) -> None:
         """Of new values of the matrix (collective)."""
-        matrix = pc.getOperators()[1]
-        if self._multigrid is None:
-            self._multigrid = _multigrid(pc, matrix)
-        self._multigrid.setOperators(matrix)
-        self._multigrid.setUp()
-        for old in self._local:
+        for old in self._made:
             old.destroy()
-        self._local = []
+        matrix = pc.getOperators()[1]
+        self._multigrid = _multigrid(pc, matrix)  # a new one: GAMG keeps its old aggregates
+        self._made = [self._multigrid]
         self._tied = _tied(matrix)
-        if not matrix.getComm().tompi4py().allreduce(self._tied.size):
+        self._any = matrix.getComm().tompi4py().allreduce(self._tied.size) > 0
+        if not self._any:
             return
         start, stop = matrix.getOwnershipRange()
         rows = PETSc.IS().createGeneral((self._tied + start).astype(PETSc.IntType), comm=matrix.getComm())
@@ -193,13 +190,12 @@ class VelocityPreconditioner:
         self._exact.setOperators(block)
         self._exact.setUp()
         self._rest, self._change = self._rows.createVecLeft(), self._rows.createVecLeft()
-        self._local = [self._exact, self._rows, block, rows, every, self._rest, self._change]
+        self._made += [self._exact, self._rows, block, rows, every, self._rest, self._change]
 
     def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
         """y ~ A^-1 x (collective)."""
-        assert self._multigrid is not None
         self._multigrid.apply(x, y)
-        if self._local:
+        if self._any:
             self._rows.mult(y, self._rest)
             self._rest.array[...] = x.array_r[self._tied] - self._rest.array_r
             self._exact.apply(self._rest, self._change)
@@ -213,6 +209,12 @@ def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
         "pc_type": multigrid(),
         "pc_hypre_type": "boomeramg",
         "pc_hypre_boomeramg_strong_threshold": 0.5 if three_d else 0.25,
+        # one sweep down and its mirror image up: as many iterations as with symmetric sweeps
+        "pc_hypre_boomeramg_relax_type_down": "SOR/Jacobi",
+        "pc_hypre_boomeramg_relax_type_up": "backward-SOR/Jacobi",
+        "pc_gamg_threshold": 0.02,
+        "mg_levels_ksp_type": "richardson",
+        "mg_levels_pc_type": "sor",
     }
     if three_d:
         defaults |= {
@@ -220,11 +222,15 @@ def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
             "pc_hypre_boomeramg_interp_type": "ext+i",
             "pc_hypre_boomeramg_P_max": 4,
         }
+    else:  # some more iterations, but a third less work in each
+        defaults |= {"pc_hypre_boomeramg_agg_nl": 1, "pc_hypre_boomeramg_agg_num_paths": 2}
     for key, value in defaults.items():
         _default(prefix + key, value)
     cycle = PETSc.PC().create(matrix.getComm())
     cycle.setOptionsPrefix(prefix)
     cycle.setFromOptions()
+    cycle.setOperators(matrix)
+    cycle.setUp()
     return cycle
 
 

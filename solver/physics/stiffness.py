@@ -6,9 +6,11 @@ Growth along n under the normal stress s_n softens the solid in that direction. 
 
 the symmetric system of velocity and pressure is (volume weights left out)
 
-    stiffness    2 eta d:d + (K1 - 2/3 eta) div^2 - 4 eta^2 b' e_nn^2
-    coupling     div - 2 eta b' e_nn
-    compliance   1/kappa + b'
+    stiffness    2 eta d:d - 2/3 eta div^2 - 4 eta^2 b' e_nn^2 + K1 (div - zeta e_nn)^2
+    coupling     div - zeta e_nn                                                        zeta = 2 eta b'
+    compliance   1/K = 1/kappa + b'
+
+K1 comes with the unknown dq = dP + K1 (div - zeta e_nn) in place of dP; what is left of the compliance is 1/(K - K1).
 
 Shear in n.tau.n (contact inclined to the grid) is left out here; the operator has it.
 """
@@ -30,10 +32,11 @@ PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear vis
 
 @dataclass(frozen=True)
 class Split:
-    """K1 Pa s and compliance 1/K 1/(Pa s) in the cells, with growth eliminated."""
+    """K1 Pa s, compliance 1/K 1/(Pa s) and zeta in the cells, with growth eliminated."""
 
     penalty: Array
     compliance: Array
+    zeta: Array
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,12 @@ class StiffnessMatrices:
         self.mac, self.rheology, self.unit = rheology.mac, rheology, unit
         mac, grid = self.mac, self.mac.grid
         self._squares = rheology.squares.reshape(grid.dim, -1)
-        blocks = [mac.strain_rows, mac.divergence_rows, self._along_rows(), mac.constraint_rows()]
+        along = self._along_rows()
+        both = mac.divergence_rows + along  # for the mixed product of div and e_nn
+        blocks = [mac.strain_rows, mac.divergence_rows, along, both, mac.constraint_rows()]
         self.rows = mac.matrix(sparse.vstack(blocks, format="csr"))
+        self._constraints = mac.matrix(mac.constraint_rows())
+        self._reaction, self._held = self._constraints.createVecs()
         self._weighted = self.rows.copy()
         # PETSc frees what Python drops only at collective clean-ups, so vectors are made once
         self._weights = self.rows.createVecLeft()
@@ -76,25 +83,27 @@ class StiffnessMatrices:
 
     def split(self, at: Response, softness: Array, kappa: Array) -> Split:
         """softness b in 1/(Pa s); kappa bulk viscosity in Pa s."""
-        compliance = 1 / kappa + softness / (1 + 4 / 3 * at.eta * softness)
-        return Split(np.minimum(PENALTY * at.eta, 0.5 / compliance), compliance)
+        softness = softness / (1 + 4 / 3 * at.eta * softness)
+        compliance = 1 / kappa + softness
+        return Split(np.minimum(PENALTY * at.eta, 0.5 / compliance), compliance, 2 * at.eta * softness)
 
-    def assemble(self, at: Response, softness: Array, split: Split, constraint: Array, solver: SaddleSolver) -> Scales:
+    def assemble(self, at: Response, split: Split, constraint: Array, solver: SaddleSolver) -> Scales:
         """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""
         mac, grid, unit = self.mac, self.mac.grid, self.unit
-        eta, b, v = at.eta / unit, softness * unit, mac.volume
-        b = b / (1 + 4 / 3 * eta * b)
+        eta, v, zeta = at.eta / unit, mac.volume, split.zeta
         penalty, compliance = split.penalty / unit, split.compliance * unit
         weights = [2 * eta * v] * grid.dim
         weights += [e / unit * w for e, w in zip(at.eta_edges, mac.edge_volume, strict=True)]
-        weights += [(penalty - 2 / 3 * eta) * v, -4 * eta**2 * b * v, constraint]
+        mixed = -penalty * zeta
+        weights += [(penalty - 2 / 3 * eta - mixed) * v, ((penalty * zeta - 2 * eta) * zeta - mixed) * v, mixed * v]
+        weights += [constraint]
         self._weights.array[...] = np.concatenate([w.ravel() for w in weights])
         self.rows.copy(self._weighted, structure=PETSc.Mat.Structure.SAME)
         self._weighted.diagonalScale(L=self._weights)
         self._stiffness = self.rows.transposeMatMult(self._weighted, result=self._stiffness)
         if self._stiffness.getBlockSize() != grid.dim:  # multigrid coarsens each component by itself
             self._stiffness.setBlockSize(grid.dim)
-        self._couple(2 * eta * b)
+        self._couple(zeta)
         rest = 1 / compliance - penalty
         modulus = 4 / 3 * eta + penalty
         grid.view(self._compliance)[...] = v / rest
@@ -113,11 +122,8 @@ class StiffnessMatrices:
         self._gradient = self._coupling.transpose(self._gradient or PETSc.Mat())
 
     def constraint_forces(self, velocity: PETSc.Vec, constraint: Array) -> Array:
-        """rows^T weights rows v of the constraint rows alone, scaled (collective)."""
-        y, result = self._products
-        self.rows.mult(velocity, y)
-        first = y.getLocalSize() - constraint.size
-        y.array[:first] = 0.0
-        y.array[first:] *= constraint.ravel()
-        self.rows.multTranspose(y, result)
-        return result.array_r.reshape(*self.mac.grid.local_shape, self.mac.grid.dim).copy()
+        """rows^T weights rows v of the constraint rows, scaled (collective)."""
+        self._constraints.mult(velocity, self._held)
+        self._held.array[...] *= constraint.ravel()
+        self._constraints.multTranspose(self._held, self._reaction)
+        return self._reaction.array_r.reshape(*self.mac.grid.local_shape, self.mac.grid.dim).copy()
