@@ -276,7 +276,10 @@ class _Problem:
         if self.load.platen:
             forces += m.grid.sum(it.force[..., -1] * (area > 0)) ** 2 / m.grid.sum(scales.modulus * area)
         volumes = m.grid.sum(it.volume**2 * scales.modulus / volume)
-        return forces + volumes + m.grid.sum((it.mismatch / m.rate_unit) ** 2 * scales.modulus * volume)
+        # of growth that reacts strongly to stress: the square of the stress that is missing, over the modulus
+        softness = it.softness * m.viscosity_unit * scales.modulus
+        weight = scales.modulus / (1 + softness**2)
+        return forces + volumes + m.grid.sum((it.mismatch / m.rate_unit) ** 2 * weight * volume)
 
     def solve(self, it: _Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
