@@ -21,7 +21,27 @@ from solver.output.recorder import MemoryRecorder
 
 CURVES = ("time", "dt", "voltage", "contact_fraction", "void_volume", "local_current_max_ratio", "drift_velocity")
 
+# relative agreement of fields on any number of ranks; of motion, whose rounding the contrast between metal and void
+# (1e5) amplifies
+AGREEMENT, MOTION_AGREEMENT = 1e-10, 1e-8
+MOTION = ("velocity", "displacement", "elastic", "drift")
+
+# relative agreement of fields on any number of ranks; of motion, whose rounding the contrast between metal and void
+# (1e5) amplifies
+AGREEMENT, MOTION_AGREEMENT = 1e-10, 1e-8
+MOTION = ("velocity", "displacement", "elastic", "drift")
+
 Table = dict[str, Any]
+
+
+def agreement(name: str) -> float:
+    """How far a field or curve may differ between numbers of ranks, relative to its range."""
+    return MOTION_AGREEMENT if name.split(" ")[-1].startswith(MOTION) else AGREEMENT
+
+
+def agreement(name: str) -> float:
+    """How far a field or curve may differ between numbers of ranks, relative to its range."""
+    return MOTION_AGREEMENT if name.split(" ")[-1].startswith(MOTION) else AGREEMENT
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Table:
@@ -65,6 +85,7 @@ FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-13, "newton_tolerance": 1e-13, "max_newton": 30},
     "lithium": {"noise_amplitude": 1.0},
+    "mechanics": {"tolerance": 1e-11},
 }
 
 

@@ -24,15 +24,14 @@ from solver.interrupts import Interrupts, Request
 from solver.output import checkpoint
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from tests.mpi import rank_results, run_ranks, start_ranks
-from tests.parallel.runs import CURVES, FIXED, merged, small_case
+from tests.parallel.runs import AGREEMENT, CURVES, FIXED, agreement, merged, small_case
 
-AGREEMENT = 1e-10
 # stripping and plating: the history that predicts the next step is dropped between the two
 PROTOCOL = [
     {"kind": "galvanostatic", "direction": "strip", "duration": "4 s"},
     {"kind": "galvanostatic", "direction": "plate", "duration": "6 s"},
 ]
-ADAPTIVE = {"solver": FIXED["solver"], "lithium": FIXED["lithium"], "protocol": PROTOCOL}
+ADAPTIVE = {name: FIXED[name] for name in ("solver", "lithium", "mechanics")} | {"protocol": PROTOCOL}
 TABLE = merged(small_case(2, FIXED), {"protocol": PROTOCOL})
 
 
@@ -64,28 +63,28 @@ def end_of(directory: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return fields, json.loads(file["scalars"][()])
 
 
-def assert_same_end(directory: Path, reference: Path, agreement: float = AGREEMENT) -> None:
+def assert_same_end(directory: Path, reference: Path, looser: float = 1.0) -> None:
     """Fields of the last checkpoint, what the loop remembers, and every curve over the whole run."""
     (fields, progress), (expected, expected_progress) = end_of(directory), end_of(reference)
     assert fields.keys() == expected.keys()
     for name, values in expected.items():
         # feed is a rate formed of occupancies, whose range is 1
         scale = 1.0 if name == "feed" else max(np.ptp(values), np.abs(values).max())
-        assert np.abs(fields[name] - values).max() <= agreement * scale, name
+        assert np.abs(fields[name] - values).max() <= looser * agreement(name) * scale, name
     now, wanted_now = progress.pop("measured"), expected_progress.pop("measured")
     for name in ("voltage", "contact_fraction", "void_volume", "inventory", "charge"):
-        assert now[name] == pytest.approx(wanted_now[name], rel=agreement), name
+        assert now[name] == pytest.approx(wanted_now[name], rel=looser * AGREEMENT), name
     for name in expected_progress.keys() - {"wall", "rejected"}:
         wanted = expected_progress[name]
         if isinstance(wanted, float):
-            wanted = pytest.approx(wanted, rel=agreement, abs=1e-15)
+            wanted = pytest.approx(wanted, rel=looser * AGREEMENT, abs=1e-15)
         assert progress[name] == wanted, name
     found, expected_curves = Run(directory).curves, Run(reference).curves
     np.testing.assert_array_equal(found["step"], expected_curves["step"])
     for name in CURVES:
         scale = np.abs(expected_curves[name]).max()
         np.testing.assert_allclose(
-            found[name], expected_curves[name], rtol=0, atol=100 * agreement * scale, err_msg=name
+            found[name], expected_curves[name], rtol=0, atol=100 * looser * agreement(name) * scale, err_msg=name
         )
 
 
@@ -121,7 +120,7 @@ def test_restart_of_an_adapted_run_takes_the_same_steps(tmp_path):
     solver.run(case_from_dict(table), tmp_path / "whole")
     stopped_run(table, tmp_path / "parts", 5)
     solver.run(case_from_dict(table), tmp_path / "parts", restart="latest")
-    assert_same_end(tmp_path / "parts", tmp_path / "whole", 1e-8)
+    assert_same_end(tmp_path / "parts", tmp_path / "whole", 100)
 
 
 def stop_and_continue(first: str, second: str) -> dict[str, Any]:
