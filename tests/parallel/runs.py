@@ -39,11 +39,6 @@ def agreement(name: str) -> float:
     return MOTION_AGREEMENT if name.split(" ")[-1].startswith(MOTION) else AGREEMENT
 
 
-def agreement(name: str) -> float:
-    """How far a field or curve may differ between numbers of ranks, relative to its range."""
-    return MOTION_AGREEMENT if name.split(" ")[-1].startswith(MOTION) else AGREEMENT
-
-
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Table:
     """base with the tables of changes merged into it."""
     result = dict(base)
