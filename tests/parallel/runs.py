@@ -26,11 +26,6 @@ CURVES = ("time", "dt", "voltage", "contact_fraction", "void_volume", "local_cur
 AGREEMENT, MOTION_AGREEMENT = 1e-10, 1e-8
 MOTION = ("velocity", "displacement", "elastic", "drift")
 
-# relative agreement of fields on any number of ranks; of motion, whose rounding the contrast between metal and void
-# (1e5) amplifies
-AGREEMENT, MOTION_AGREEMENT = 1e-10, 1e-8
-MOTION = ("velocity", "displacement", "elastic", "drift")
-
 Table = dict[str, Any]
 
 
