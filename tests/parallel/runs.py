@@ -75,7 +75,7 @@ FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-13, "newton_tolerance": 1e-13, "max_newton": 30},
     "lithium": {"noise_amplitude": 1.0},
-    "mechanics": {"tolerance": 1e-11},
+    "mechanics": {"tolerance": 1e-12},
 }
 
 
