@@ -211,7 +211,7 @@ def main() -> None:
     for voids in ("large", "small"):
         for n in (64, 128) if quick else (64, 128, 256, 512):
             line(Point(2, n, voids=voids))
-        for n in (16, 24) if quick else (32, 64):
+        for n in (16, 24) if quick else (24, 32, 48):
             line(Point(3, n, voids=voids))
     print(f"\ncontrast and time step\n{HEADER}")
     for voids in ("large", "small"):

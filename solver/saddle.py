@@ -76,6 +76,7 @@ class SaddleSolver:
         self._nest: PETSc.Mat | None = None
         self._diagonals: list[PETSc.Mat] = []
         self._per_digit: float | None = None  # iterations just after the last set-up
+        self._unfinished = False
         self._wasted = 0.0  # iterations more than that since then
         self.setups = 0
         self.stale = True
@@ -144,19 +145,26 @@ class SaddleSolver:
         self.ksp.setFromOptions()
 
     def solve(self, apply: Operator, force: Array, volume: Array, rtol: float) -> tuple[Array, Array, Outcome]:
-        """(dv, dq) with J (dv, dq) = (force, volume) (collective)."""
+        """(dv, dq) with J (dv, dq) = (force, volume) (collective).
+
+        When it fails with a kept preconditioner, the next call is to be the same with a new one; it goes on from there.
+        """
         self._shell.apply = apply
         n = self._shell.sizes[0]
         self._rhs.array[:n], self._rhs.array[n:] = force.ravel(), volume.ravel()
         digits, limit = -np.log10(rtol), self.max_iterations
-        if self._per_digit is not None:  # kept: give up early
-            limit = min(limit, round(2 * self._per_digit * digits) + 4 * SETUP_COST)
+        kept = self._per_digit is not None
+        if self._per_digit is not None:  # give up early
+            limit = min(limit, round(self._per_digit * digits) + 2 * SETUP_COST)
         self.ksp.setTolerances(rtol=rtol, max_it=limit)
+        self.ksp.setInitialGuessNonzero(self._unfinished)
         self.ksp.solve(self._rhs, self._solution)
         reason, iterations = int(self.ksp.getConvergedReason()), int(self.ksp.getIterationNumber())
-        if self._per_digit is None:
+        if self._per_digit is not None:
+            self._wasted += iterations - self._per_digit * digits
+        elif not self._unfinished:  # the rest of a solve is no measure
             self._per_digit = iterations / digits
-        self._wasted += iterations - self._per_digit * digits
+        self._unfinished = reason <= 0 and kept
         self.stale = reason <= 0 or self._wasted > SETUP_COST
         x = self._solution.array_r
         outcome = Outcome(reason > 0, reason_name(reason), iterations, self.ksp.getResidualNorm())
