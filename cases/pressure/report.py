@@ -1,0 +1,389 @@
+"""Tables and pictures of the runs of sweep.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from scipy.special import k0e, k1e
+
+import solver
+from postprocess.contact_plots import GREY, Contact
+from postprocess.reader import Run
+from solver.build import annihilation_parameters
+from solver.case import Case
+from solver.physics.constants import FARADAY, GAS_CONSTANT
+from solver.physics.coupling import CAPPED_SHARE
+from solver.physics.creep import creep_prefactor
+
+Array = np.ndarray
+
+MA_CM2, MAH_CM2 = 0.1, 1 / 3.6e4  # of A/m^2, of C/m^2
+LOST, BEGUN = 0.9, 0.98  # contact over that at the start: voids are open; they begin to
+CLOSED = 0.05  # of the void volume at the start
+CAPACITIES = (0.05, 0.1, 0.2)  # mAh/cm2, at which fixtures are compared
+# critical stripping currents, (MPa, mA/cm2): Kasemchainan et al., Nat. Mater. 18 (2019) 1105
+MEASURED = ((3, 0.2), (7, 1.0))
+VARIATIONS = {
+    "slow": "ramp half as fast",
+    "fine": "half the cells, half the steps",
+    "seed2": "other heterogeneity",
+    "seed3": "other heterogeneity",
+    "uniform": "uniform kinetics",
+}
+# of closing times: outer radius of the Li that creeps (m), whether vacancies carry Li
+ESTIMATES = {
+    "creep, endless": (np.inf, False),
+    "creep, 4 um": (4e-6, False),
+    "vacancies": (None, True),
+    "both, endless": (np.inf, True),
+    "both, 4 um": (4e-6, True),
+}
+COLOURS = {200: "#1f5fa8", 100: "#c0392b", 50: "#2e8b57"}
+FIXTURES = {
+    "fixture_spring": ("constant pressure", "#1f5fa8", "-"),
+    "fixture_gap": ("fixed gap", "#c0392b", "-"),
+    "fixture_buffer": ("fixed gap with soft layer", "#2e8b57", "--"),
+}
+
+
+class Ended:
+    """A run that has ended, with its case."""
+
+    def __init__(self, directory: Path):
+        self.name = directory.name
+        self.run = Run(directory)
+        self.curves = self.run.curves
+        self.case: Case = solver.load_case(directory / "resolved.json")
+        self.annihilation = annihilation_parameters(self.case)
+
+    @property
+    def pressure(self) -> float:
+        """Stack pressure at the start, MPa."""
+        return self.case.drive.stack_pressure / 1e6
+
+    @property
+    def width(self) -> int:
+        """lambda, nm."""
+        return round(self.case.interface.width * 1e9)
+
+    @property
+    def capped(self) -> bool:
+        """r(p) of the stack pressure is above D/(2 lambda^2), or more than a tenth of the planes vanish where it is."""
+        above = self.annihilation.uncapped_rate(self.case.drive.stack_pressure) > self.annihilation.largest_rate
+        return bool(above) or float(self.curves["capped_share"][-1]) > CAPPED_SHARE
+
+    def formula(self, cap: bool) -> float:
+        """(F/Omega) sqrt(D r) theta_c at the stack pressure, mA/cm2."""
+        li, p = self.case.lithium, self.case.drive.stack_pressure
+        rate = self.annihilation.rate(p) if cap else self.annihilation.uncapped_rate(p)
+        depth_rate = np.sqrt(li.diffusivity * float(rate))
+        return float(FARADAY / li.molar_volume * depth_rate * li.critical_vacancy_fraction * MA_CM2)
+
+    def first(self, column: str, below: float, of: str) -> float:
+        """Value of `of` when `column` first falls below `below` times its start, interpolated; NaN if never."""
+        values = self.curves[column] / self.curves[column][0]
+        after = np.flatnonzero(values < below)
+        if not len(after):
+            return float("nan")
+        n = int(after[0])
+        share = (values[n - 1] - below) / (values[n - 1] - values[n])
+        return float((1 - share) * self.curves[of][n - 1] + share * self.curves[of][n])
+
+    def critical(self, below: float) -> float:
+        """Current density at which the contact has fallen to `below` times its start, mA/cm2."""
+        return -self.first("contact_fraction", below, "current_density") * MA_CM2
+
+
+def has_ended(directory: Path) -> bool:
+    """Whether a run came to an end of its own."""
+    summary = directory / "summary.json"
+    return summary.exists() and not json.loads(summary.read_text())["stop_reason"].startswith(("interrupted", "failed"))
+
+
+def ended(output: Path, family: str) -> list[Ended]:
+    """The runs of a family, in order of pressure and lambda."""
+    directories = [path.parent for path in output.glob(f"{family}_*/summary.json")]
+    runs = [Ended(directory) for directory in directories if has_ended(directory)]
+    return sorted(runs, key=lambda r: (-r.width, r.pressure, r.name))
+
+
+# -- closure at rest -------------------------------------------------------------------------------------------
+
+
+def closing_time(run: Ended, outer: float | None, vacancies: bool) -> float:
+    """Time in s in which a cylindrical void of the case's radius shrinks to CLOSED of its volume.
+
+    outer: radius b of the Li around it, m; None without creep. Norton creep in plane strain under P = p + gamma/a,
+    da/dt = -(sqrt(3)/2) a A (sqrt(3) P/(n s (1 - (a/b)^(2/n))))^n: the thick-walled cylinder of
+    tests/verification/test_mechanics_creep.py.
+    vacancies: the surface holds theta = lambda theta_c/a, in equilibrium with its curvature, and the layer sqrt(D/r)
+    takes them away, da/dt = -D theta k K1(k a)/K0(k a), k = sqrt(r(p)/D).
+    """
+    li, p = run.case.lithium, run.case.drive.stack_pressure
+    radius = li.voids[0].radius
+    a = np.linspace(radius, np.sqrt(CLOSED) * radius, 2000)
+    speed = np.zeros_like(a)
+    if outer is not None:
+        prefactor = creep_prefactor(li.creep_prefactor, li.creep_activation_energy, run.case.drive.temperature)
+        n, s = li.creep_exponent, li.size_effect_strengthening * 1e6
+        stress = np.sqrt(3) * (p + li.surface_energy / a) / (n * (1 - (a / outer) ** (2 / n)))
+        speed += 0.5 * np.sqrt(3) * a * prefactor * (stress / s) ** n
+    if vacancies:
+        k = np.sqrt(float(run.annihilation.rate(p)) / li.diffusivity)
+        theta = run.case.interface.width * li.critical_vacancy_fraction / a
+        speed += li.diffusivity * theta * k * k1e(k * a) / k0e(k * a)
+    return float(np.sum(0.5 * (1 / speed[1:] + 1 / speed[:-1]) * -np.diff(a)))
+
+
+# -- tables ----------------------------------------------------------------------------------------------------
+
+
+def table(title: str, headings: str, rows: Iterable[Sequence[str]]) -> str:
+    """Text with columns aligned to the right; headings are parted by two blanks."""
+    lines = [headings.split("  "), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = ("  ".join(f"{cell:>{n}}" for cell, n in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join([title, *(line.rstrip() for line in aligned)])
+
+
+def critical_table(output: Path) -> str:
+    """Critical currents beside the formula."""
+    title = (
+        "(a) Critical stripping current, mA/cm2: where a slow ramp has cost 10 % (2 %) of the contact\n"
+        "formula: (F/Omega) sqrt(D r(p)) theta_c; capped: with r <= D/(2 lambda^2); share: of the planes that vanish\n"
+        "where the cap binds, in the end; *: the cap binds, the number depends on lambda"
+    )
+    headings = (
+        "p/MPa  lambda/nm  formula  capped  j at 2 %  j at 10 %  *  over capped  void/nm  share  steps  with"
+    )
+    rows = []
+    for run in ended(output, "ramp"):
+        c, critical, capped = run.curves, run.critical(LOST), run.formula(cap=True)
+        row = (
+            f"{run.pressure:.0f}",
+            f"{run.width}",
+            f"{run.formula(cap=False):.3f}",
+            f"{capped:.3f}",
+            f"{run.critical(BEGUN):.3f}",
+            f"{critical:.3f}",
+            "*" if run.capped else "",
+            f"{critical / capped:.2f}",
+            f"{1e9 * c['void_volume'][-1]:.0f}",
+            f"{c['capped_share'][-1]:.2f}",
+            f"{c['step'][-1]:.0f}",
+            VARIATIONS.get(run.name.rpartition("_")[2], ""),
+        )
+        rows.append(row)
+    return table(title, headings, rows)
+
+
+def closing_table(output: Path) -> str:
+    """Closing times beside the estimates."""
+    title = (
+        "(b) Time in s in which a void of radius 1 um (2-D: a cylinder) loses 95 % of its volume at rest\n"
+        "estimates: by creep of endless Li, by creep of a cylinder of Li of radius 4 um (half the distance of the\n"
+        "voids), by vacancies, by vacancies and each of the two; share: planes that vanish where r(p) is capped"
+    )
+    rows = []
+    for run in ended(output, "closing"):
+        time = run.first("void_volume", CLOSED, "time")
+        estimates = [closing_time(run, *which) for which in ESTIMATES.values()]
+        row = (
+            f"{run.pressure:.0f}",
+            f"{run.width}",
+            "2 um below" if "below" in run.name else "at the contact",
+            f"{time:.0f}",
+            *(f"{x:.3g}" for x in estimates),
+            f"{np.max(run.curves['capped_share']):.2f}",
+        )
+        rows.append(row)
+    return table(title, "p/MPa  lambda/nm  where  time  " + "  ".join(ESTIMATES) + "  share", rows)
+
+
+def fixture_table(output: Path) -> str:
+    """Pressure, contact, voids and voltage at some capacities and at the end."""
+    rows = []
+    for run in ended(output, "fixture"):
+        c = run.curves
+        capacity = -c["capacity"] * MAH_CM2
+        steps = np.searchsorted(capacity, np.array(CAPACITIES) * (1 - 1e-6))
+        for n in sorted({int(n) for n in steps if n < len(capacity)} | {len(capacity) - 1}):
+            row = (
+                FIXTURES[run.name][0],
+                f"{run.case.mechanics.stiffness / 1e12:.3f}",
+                f"{capacity[n]:.3f}",
+                f"{c['stack_pressure'][n] / 1e6:.3f}",
+                f"{c['contact_fraction'][n]:.3f}",
+                f"{1e9 * c['void_volume'][n]:.0f}",
+                f"{1e3 * c['voltage'][n]:.1f}",
+                f"{1e6 * c['platen_displacement'][n]:.3f}",
+            )
+            rows.append(row)
+    headings = "fixture  MPa/um  mAh/cm2  p/MPa  contact  void/nm  V/mV  platen/um"
+    return table("(c) Stripping at 1.0 mA/cm2 from 7 MPa", headings, rows)
+
+
+def hot_table(output: Path) -> str:
+    """The current beside a void against kinetics and lambda."""
+    title = (
+        "(d) Largest current per column of cells over the mean, beside a void that takes a quarter of the contact\n"
+        "W = conductivity R T/(F i0): length over which the kinetics evens out the current; f: contact fraction"
+    )
+    rows = []
+    for run in sorted(ended(output, "hot"), key=lambda r: (r.case.interface.exchange_current_density, -r.width)):
+        largest, evenly = run.curves["local_current_max_ratio"][-1], 1 / run.curves["contact_fraction"][-1]
+        i0 = run.case.interface.exchange_current_density * MA_CM2
+        numbers = (largest, evenly, largest / evenly)
+        rows.append((f"{i0:.1f}", f"{1e6 * wagner_length(run):.1f}", f"{run.width}", *(f"{x:.2f}" for x in numbers)))
+    return table(title, "i0/(mA/cm2)  W/um  lambda/nm  largest  1/f  largest f", rows)
+
+
+def opened_table(output: Path) -> str:
+    """The same where stripping has opened voids."""
+    rows = []
+    for run in [r for family in ("ramp", "fixture", "opened") for r in ended(output, family)]:
+        ratio = run.curves["local_current_max_ratio"]
+        numbers = (ratio[0], np.max(ratio), ratio[-1], 1 / run.curves["contact_fraction"][-1])
+        rows.append((run.name, *(f"{x:.2f}" for x in numbers)))
+    title = "    The same in the runs above: at the start (uneven kinetics alone), the largest, and at the end"
+    return table(title, "run  start  largest  end  1/f at the end", rows)
+
+
+def wagner_length(run: Ended) -> float:
+    """Conductivity times the resistance of the contact R T/(F i0), m."""
+    resistance = GAS_CONSTANT * run.case.drive.temperature / (FARADAY * run.case.interface.exchange_current_density)
+    return float(run.case.electrolyte[0].conductivity * resistance)
+
+
+def write_tables(output: Path, path: Path) -> None:
+    """All tables as text."""
+    tables = (critical_table, closing_table, fixture_table, hot_table, opened_table)
+    path.write_text("\n\n".join(make(output) for make in tables) + "\n")
+
+
+# -- pictures --------------------------------------------------------------------------------------------------
+
+
+def picture(width: float, height: float) -> Figure:
+    """An empty picture, inches."""
+    figure = Figure(figsize=(width, height), constrained_layout=True)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def critical_picture(output: Path, path: Path) -> None:
+    """Critical current against pressure: model, formula, measured."""
+    figure = picture(7.5, 5.5)
+    axes = figure.subplots()
+    runs = [run for run in ended(output, "ramp") if run.name.endswith("nm")]
+    p = np.geomspace(1, 20, 200)
+    for width in dict.fromkeys(run.width for run in runs):
+        group = [run for run in runs if run.width == width]
+        colour, law = COLOURS[width], group[0].annihilation
+        li = group[0].case.lithium
+        scale = FARADAY / li.molar_volume * li.critical_vacancy_fraction * MA_CM2
+        if width == max(run.width for run in runs):
+            uncapped = scale * np.sqrt(li.diffusivity * law.uncapped_rate(p * 1e6))
+            axes.plot(p, uncapped, color="k", lw=1.2, label="planar formula")
+        capped = law.uncapped_rate(p * 1e6) > law.largest_rate
+        formula = scale * np.sqrt(li.diffusivity * law.rate(p * 1e6))
+        axes.plot(p[capped], formula[capped], "--", color=colour, lw=1.0, label=f"formula, cap of {width} nm")
+        for binds, face in ((False, colour), (True, "none")):
+            points = [(run.pressure, run.critical(LOST)) for run in group if run.capped == binds]
+            label = f"model, $\\lambda$ = {width} nm" + (", cap binds" if binds else "")
+            if points:
+                axes.plot(*np.transpose(points), "o", ms=8, color=colour, mfc=face, label=label)
+    axes.plot(*np.transpose(MEASURED), "*", ms=22, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")
+    axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa")
+    axes.set_ylabel("critical stripping current / (mA/cm$^2$)")
+    axes.set_xticks([1, 2, 3, 5, 7, 10, 15, 20], labels=["1", "2", "3", "5", "7", "10", "15", "20"])
+    axes.minorticks_off()
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=100)
+
+
+def closing_picture(output: Path, path: Path) -> None:
+    """Closing time against pressure beside the estimates."""
+    figure = picture(7.5, 5)
+    axes = figure.subplots()
+    runs = ended(output, "closing")
+    at = [run for run in runs if run.width == 200 and "below" not in run.name]
+    p = [run.pressure for run in at]
+    for (label, which), style in zip(ESTIMATES.items(), (":", ":", "--", "-", "-"), strict=True):
+        colour = GREY if label.endswith("4 um") else "k"
+        times = [closing_time(run, *which) for run in at]
+        axes.plot(p, times, style, color=colour, lw=1.2, label=f"estimate: {label.replace('um', 'µm')}")
+    groups = (
+        ("at the contact, $\\lambda$ = 200 nm", at, "o", 200),
+        ("2 µm below it, $\\lambda$ = 200 nm", [run for run in runs if "below" in run.name], "s", 50),
+        ("at the contact, $\\lambda$ = 100 nm", [run for run in runs if run.width == 100], "o", 100),
+    )
+    for label, group, marker, colour in groups:
+        times = [run.first("void_volume", CLOSED, "time") for run in group]
+        axes.plot([run.pressure for run in group], times, marker, ms=8, color=COLOURS[colour], label=label)
+    axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa", ylabel="time to lose 95 % of the volume / s")
+    axes.set_ylim(3, 1e5)
+    axes.set_xticks(p, labels=[f"{x:g}" for x in p])
+    axes.minorticks_off()
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=100)
+
+
+def fixture_picture(output: Path, path: Path) -> None:
+    """Pressure, contact, voids and voltage against capacity."""
+    figure = picture(9, 6)
+    panels: Sequence[Axes] = figure.subplots(2, 2, sharex=True).ravel()
+    quantities = (
+        ("stack_pressure", 1e-6, "stack pressure / MPa"),
+        ("contact_fraction", 1.0, "contact fraction"),
+        ("void_volume", 1e6, "void volume per area / µm"),
+        ("voltage", 1e3, "voltage / mV"),
+    )
+    for run in ended(output, "fixture"):
+        label, colour, style = FIXTURES[run.name]
+        capacity = -run.curves["capacity"] * MAH_CM2
+        for axes, (name, factor, _) in zip(panels, quantities, strict=True):
+            axes.plot(capacity, factor * run.curves[name], style, color=colour, label=label)
+    for axes, (_, _, text) in zip(panels, quantities, strict=True):
+        axes.set_ylabel(text)
+        axes.grid(alpha=0.25)
+    for axes in panels[2:]:
+        axes.set_xlabel("capacity / (mAh/cm$^2$)")
+    panels[0].set_ylim(bottom=0)
+    panels[1].set_ylim(0, 1.05)
+    panels[0].legend(fontsize=9)
+    figure.savefig(path, dpi=100)
+
+
+def hot_picture(output: Path, path: Path) -> None:
+    """The current along the contact beside a void."""
+    figure = picture(7.5, 4)
+    axes = figure.subplots()
+    runs = [run for run in ended(output, "hot") if run.width == 100]
+    for run in sorted(runs, key=lambda r: r.case.interface.exchange_current_density):
+        contact = Contact.read(run.run, -1)
+        i0 = run.case.interface.exchange_current_density * MA_CM2
+        label = f"$i_0$ = {i0:g} mA/cm$^2$, W = {1e6 * wagner_length(run):.3g} µm"
+        axes.plot(contact.x, contact.current / np.mean(contact.current), label=label)
+    axes.axvspan(0, 1, color="k", alpha=0.1, label="void")
+    axes.set(xlabel="x / µm", ylabel="local current density / mean", xlim=(0, 4), ylim=(0, None))
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=9)
+    figure.savefig(path, dpi=100)
+
+
+def report(output: Path, where: Path) -> None:
+    """Tables and pictures into the folder `where`."""
+    write_tables(output, where / "results.txt")
+    critical_picture(output, where / "critical.png")
+    closing_picture(output, where / "closing.png")
+    fixture_picture(output, where / "fixture.png")
+    hot_picture(output, where / "hot.png")

@@ -1,0 +1,147 @@
+"""Stripping and voids against pressure: runs, tables and pictures of this folder.
+
+    python cases/pressure/sweep.py [--output results/pressure] [--processes 2] [--only ramp] [--report]
+
+Every point is `lifront run` of a file of this folder with other values. A point that has ended is not run again, so an
+interrupted sweep goes on where it was; what changes the points needs another --output. --report draws what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from report import has_ended, report
+
+import solver
+from solver.build import annihilation_parameters, critical_stripping_current
+
+HERE = Path(__file__).parent
+PRESSURES = (1, 2, 3, 5, 7, 10, 15, 20)  # MPa
+REFINED = ((100, (3, 7, 10, 15, 20)), (50, (15, 20, 10, 7)))  # lambda in nm, pressures in MPa
+CLOSING = (1, 3, 5, 7, 10, 15, 20)
+RAMP = (0.3, 2.0)  # times the planar formula, from the start of a ramp to its end
+RAMP_FILLINGS = 25.0  # its duration in units of 1/r, in which the vacancy layer fills
+STEPS_PER_FILLING = 12.0
+DEPTHS = 4.0  # layers sqrt(D/r) that the lithium holds
+GAP, BUFFER = "20 MPa/um", '{thickness = "0.1 mm", youngs_modulus = "10 MPa"}'
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run: name of its directory, case file, values that differ from the file's."""
+
+    name: str
+    file: str
+    overrides: tuple[str, ...] = ()
+
+
+def ramp(pressure: float, width: float, slow: float = 1.0, what: str = "", *others: str) -> Point:
+    """The current rises in proportion to the critical one of the formula, in a time in proportion to 1/r.
+
+    what: a word for the other values `others`.
+    """
+    given = (f'drive.stack_pressure="{pressure} MPa"', f'interface.width="{width} nm"')
+    case = solver.load_case(HERE / "ramp.toml", given)
+    formula = critical_stripping_current(case)
+    annihilation = annihilation_parameters(case)
+    rate = float(annihilation.rate(case.drive.stack_pressure))
+    duration = slow * RAMP_FILLINGS / rate
+    currents = ", ".join(f'"{-factor * formula:.6g} A/m^2"' for factor in RAMP)
+    depth = max(6e-6, DEPTHS * annihilation.layer_depth(case.drive.stack_pressure))
+    overrides = (
+        *given,
+        f'domain.lithium_thickness="{depth:.3g} m"',
+        f'protocol.0.table={{time=["0 s", "{duration:.6g} s"], current_density=[{currents}]}}',
+        f'time.max_step="{1 / (STEPS_PER_FILLING * rate):.4g} s"',
+        'output.interval="1000 h"',
+        *others,
+    )
+    return Point(f"ramp_{pressure:g}MPa_{width:g}nm" + (f"_{what}" if what else ""), "ramp.toml", overrides)
+
+
+def closing(pressure: float, hours: float, width: float = 200, below: bool = False) -> Point:
+    """A void at rest."""
+    overrides = (
+        f'drive.stack_pressure="{pressure} MPa"',
+        f'interface.width="{width} nm"',
+        f'protocol.0.duration="{hours} h"',
+        f'time.max_step="{hours / 60:.4g} h"',
+        'output.interval="1000 h"',
+        *(('lithium.voids.0.centre=["0 um", "-2 um"]', 'grid.fine_depth="3.5 um"') if below else ()),
+    )
+    return Point(f"closing_{pressure:g}MPa_{width:g}nm" + ("_below" if below else ""), "closing.toml", overrides)
+
+
+def hot(exchange: float, width: float) -> Point:
+    """Current beside a void; exchange current density in mA/cm2."""
+    given = (f'interface.exchange_current_density="{exchange} mA/cm^2"', f'interface.width="{width} nm"')
+    return Point(f"hot_{exchange:g}mA_{width:g}nm", "hot.toml", given)
+
+
+def fixtures() -> Iterator[Point]:
+    """Constant pressure, a fixed gap, a soft layer."""
+    gap = f'mechanics.fixture_stiffness="{GAP}"'
+    yield Point("fixture_spring", "fixture.toml")
+    yield Point("fixture_gap", "fixture.toml", (gap,))
+    yield Point("fixture_buffer", "fixture.toml", (gap, f"mechanics.buffer={BUFFER}"))
+
+
+def points() -> Iterator[Point]:
+    """All runs, the cheap ones first."""
+    hours = {1: 1.6, 3: 1.3, 5: 0.9, 7: 0.5, 10: 0.25, 15: 0.2, 20: 0.15}
+    yield from (ramp(p, 200) for p in PRESSURES)
+    yield from (closing(p, hours[p]) for p in CLOSING)
+    yield from fixtures()
+    yield from (hot(i0, width) for i0 in (2.5, 25, 250) for width in (200, 100))
+    yield from (ramp(p, width) for width, refined in REFINED[:1] for p in refined)
+    yield closing(7, 0.5, width=100)
+    yield from (closing(p, hours[p], below=True) for p in (3, 7, 20))
+    yield Point("opened_3MPa", "fixture.toml", ('drive.stack_pressure="3 MPa"', 'protocol.0.capacity="0.1 mAh/cm^2"'))
+    yield ramp(7, 200, 2, "slow")
+    yield ramp(7, 200, 1, "fine", 'grid.spacing="50 nm"', "time.tolerance=0.25")
+    yield ramp(7, 200, 1, "seed2", "interface.heterogeneity.seed=2")
+    yield ramp(7, 200, 1, "seed3", "interface.heterogeneity.seed=3")
+    yield ramp(7, 200, 1, "uniform", "interface.heterogeneity.sigma=0.001")
+    yield from (ramp(p, width) for width, refined in REFINED[1:] for p in refined)
+
+
+def run(point: Point, output: Path) -> None:
+    """Run a point unless it has ended."""
+    directory = output / point.name
+    if has_ended(directory):
+        return
+    overrides = [word for value in point.overrides for word in ("--set", value)]
+    command = [sys.executable, "-m", "solver", "run", str(HERE / point.file), "--output", str(directory), "--force"]
+    begun = perf_counter()
+    ended = subprocess.run([*command, *overrides], capture_output=True, text=True, check=False)
+    last = (ended.stderr.strip().splitlines() or [""])[-1] if ended.returncode else "done"
+    print(f"{point.name}: {last} (exit code {ended.returncode}, {perf_counter() - begun:.0f} s)", flush=True)
+
+
+def main() -> None:
+    """Run what has not ended yet, then draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("results/pressure"))
+    parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
+    parser.add_argument("--only", default="", help="points whose name begins so")
+    parser.add_argument("--report", action="store_true", help="no runs: table and pictures of what is there")
+    arguments = parser.parse_args()
+    wanted = [p for p in points() if p.name.startswith(arguments.only)]
+    todo = [] if arguments.report else [p for p in wanted if not has_ended(arguments.output / p.name)]
+    print(f"{len(wanted)} points, {len(todo)} to run", flush=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ThreadPoolExecutor(arguments.processes) as pool:
+        list(pool.map(lambda point: run(point, arguments.output), todo))
+    report(arguments.output, HERE)
+
+
+if __name__ == "__main__":
+    main()
