@@ -120,12 +120,13 @@ def _run(comm: MPI.Comm, prepare: Callable[[], _Job], restart: str | None, start
     import solver
     from solver.grid import TooManyRanks
     from solver.output.checkpoint import CheckpointError
+    from solver.saddle import NoFactorisation
     from solver.simulation import SolveFailed
 
     wall = None if job.wall is None else max(0.0, job.wall - (time.monotonic() - started))
     try:
         result = solver.run(job.case, directory=job.directory, restart=restart, wall=wall, progress=True)
-    except (SolveFailed, CheckpointError, TooManyRanks) as error:  # raised on all ranks
+    except (SolveFailed, CheckpointError, TooManyRanks, NoFactorisation) as error:  # raised on all ranks
         if comm.rank == 0:
             _complain(str(error))
         failed = isinstance(error, SolveFailed) or (isinstance(error, CheckpointError) and restart is None)

@@ -41,6 +41,14 @@ PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle po
 Operator = Callable[[Array, Array], tuple[Array, Array]]
 
 
+class NoFactorisation(RuntimeError):
+    """PETSc has nothing that factorises in parallel; the message says what to do."""
+
+
+def _can_factorise() -> bool:
+    return bool(PETSc.Sys.hasExternalPackage("mumps"))
+
+
 class _Shell:
     """PETSc's view of the operator."""
 
@@ -60,9 +68,12 @@ class SaddleSolver:
     """Keeps matrices and preconditioner. direct: factorise (small grids); dim: velocities per cell.
 
     `stale` says that the preconditioner is missing or no longer pays; until then the matrices may stay as they are.
+    Raises NoFactorisation when direct and PETSc was built without MUMPS.
     """
 
     def __init__(self, comm: PETSc.Comm, dim: int, rtol: float, direct: bool = False, max_iterations: int = 200):
+        if direct and not _can_factorise():
+            raise NoFactorisation('mechanics.linear_solver "direct": this PETSc has no MUMPS; allowed: "iterative"')
         self.comm, self.dim, self.direct = comm, dim, direct
         self.ksp = PETSc.KSP().create(comm)
         self.ksp.setOptionsPrefix("mechanics_")
