@@ -23,7 +23,7 @@ from typing import Any
 
 ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
 MPIRUN = ("mpirun", "--oversubscribe", "--bind-to", "none", "-n")
-PHYSICS = ("charge", "drift", "occupancy", "lithium")
+PHYSICS = ("charge", "mechanics", "occupancy", "lithium")
 SOLVED = ("charge", "occupancy", "lithium")
 CURRENT = -2.0  # A/m^2: no void opens in these steps, so that all sizes have the same Newton steps to do
 COARSEST = 64  # cells along a side, at dx = lambda/2
