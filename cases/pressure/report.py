@@ -31,7 +31,7 @@ CAPACITIES = (0.05, 0.1, 0.2)  # mAh/cm2, at which fixtures are compared
 MEASURED = ((3, 0.2), (7, 1.0))
 VARIATIONS = {
     "slow": "ramp half as fast",
-    "fine": "half the cells, half the steps",
+    "fine": "cells and steps half as large",
     "seed2": "other heterogeneity",
     "seed3": "other heterogeneity",
     "uniform": "uniform kinetics",

@@ -30,6 +30,7 @@ CLOSING = (1, 3, 5, 7, 10, 15, 20)
 RAMP = (0.3, 2.0)  # times the planar formula, from the start of a ramp to its end
 RAMP_FILLINGS = 25.0  # its duration in units of 1/r, in which the vacancy layer fills
 STEPS_PER_FILLING = 12.0
+FIRST_STEP = 0.1  # s
 DEPTHS = 4.0  # layers sqrt(D/r) that the lithium holds
 GAP, BUFFER = "20 MPa/um", '{thickness = "0.1 mm", youngs_modulus = "10 MPa"}'
 
@@ -54,13 +55,15 @@ def ramp(pressure: float, width: float, slow: float = 1.0, what: str = "", *othe
     annihilation = annihilation_parameters(case)
     rate = float(annihilation.rate(case.drive.stack_pressure))
     duration = slow * RAMP_FILLINGS / rate
+    step = 1 / (STEPS_PER_FILLING * rate)
     currents = ", ".join(f'"{-factor * formula:.6g} A/m^2"' for factor in RAMP)
     depth = max(6e-6, DEPTHS * annihilation.layer_depth(case.drive.stack_pressure))
     overrides = (
         *given,
         f'domain.lithium_thickness="{depth:.3g} m"',
         f'protocol.0.table={{time=["0 s", "{duration:.6g} s"], current_density=[{currents}]}}',
-        f'time.max_step="{1 / (STEPS_PER_FILLING * rate):.4g} s"',
+        f'time.max_step="{step:.4g} s"',
+        f'time.first_step="{min(step, FIRST_STEP):.4g} s"',
         'output.interval="1000 h"',
         *others,
     )
@@ -104,9 +107,10 @@ def points() -> Iterator[Point]:
     yield from (ramp(p, width) for width, refined in REFINED[:1] for p in refined)
     yield closing(7, 0.5, width=100)
     yield from (closing(p, hours[p], below=True) for p in (3, 7, 20))
-    yield Point("opened_3MPa", "fixture.toml", ('drive.stack_pressure="3 MPa"', 'protocol.0.capacity="0.1 mAh/cm^2"'))
+    far_above = ('drive.stack_pressure="3 MPa"', 'protocol.0.capacity="0.1 mAh/cm^2"')  # five times the formula
+    yield Point("opened_3MPa", "fixture.toml", ('title="1.0 mA/cm2 at 3 MPa"', *far_above))
     yield ramp(7, 200, 2, "slow")
-    yield ramp(7, 200, 1, "fine", 'grid.spacing="50 nm"', "time.tolerance=0.25")
+    yield ramp(7, 200, 1, "fine", 'grid.spacing="50 nm"', 'time.max_step="2.75 s"')
     yield ramp(7, 200, 1, "seed2", "interface.heterogeneity.seed=2")
     yield ramp(7, 200, 1, "seed3", "interface.heterogeneity.seed=3")
     yield ramp(7, 200, 1, "uniform", "interface.heterogeneity.sigma=0.001")
