@@ -34,7 +34,7 @@ from petsc4py import PETSc
 from solver.grid import Array
 from solver.linear import Outcome, multigrid, reason_name
 
-TIE = 0.5  # of two velocities along different axes, see above; 0.3 in a uniform fluid
+TIE = {2: 0.5, 3: 0.35}  # of two velocities along different axes, see above; 0.31 and 0.26 in a uniform fluid
 SETUP_COST = 5  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
 
@@ -264,7 +264,7 @@ def _tied(matrix: PETSc.Mat) -> Array:
     own, outside = diagonal.array_r, (columns < start) | (columns >= stop)
     others = own[np.where(outside, start, columns) - start]
     others[outside] = _elsewhere(diagonal, columns[outside])
-    return np.unique(rows[values**2 > TIE**2 * own[rows] * others])
+    return np.unique(rows[values**2 > TIE[dim] ** 2 * own[rows] * others])
 
 
 def _elsewhere(vector: PETSc.Vec, numbers: Array) -> Array:
