@@ -264,7 +264,10 @@ def wagner_length(run: Ended) -> float:
 def write_tables(output: Path, path: Path) -> None:
     """All tables as text."""
     tables = (critical_table, closing_table, fixture_table, hot_table, opened_table)
-    path.write_text("\n\n".join(make(output) for make in tables) + "\n")
+    runs = [run for family in ("ramp", "closing", "fixture", "hot", "opened") for run in ended(output, family)]
+    commits = {run.run.summary["provenance"]["versions"]["git commit"][:10] for run in runs}
+    head = f"python cases/pressure/sweep.py: {len(runs)} runs, commit {', '.join(sorted(commits))}"
+    path.write_text("\n\n".join([head, *(make(output) for make in tables)]) + "\n")
 
 
 # -- pictures --------------------------------------------------------------------------------------------------
@@ -380,10 +383,10 @@ def hot_picture(output: Path, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def report(output: Path, where: Path) -> None:
-    """Tables and pictures into the folder `where`."""
-    write_tables(output, where / "results.txt")
-    critical_picture(output, where / "critical.png")
-    closing_picture(output, where / "closing.png")
-    fixture_picture(output, where / "fixture.png")
-    hot_picture(output, where / "hot.png")
+def report(output: Path) -> None:
+    """Tables and pictures beside the runs."""
+    write_tables(output, output / "results.txt")
+    pictures = {"ramp": critical_picture, "closing": closing_picture, "fixture": fixture_picture, "hot": hot_picture}
+    for family, draw in pictures.items():
+        if ended(output, family):
+            draw(output, output / f"{'critical' if family == 'ramp' else family}.png")

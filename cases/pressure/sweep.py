@@ -3,7 +3,8 @@
     python cases/pressure/sweep.py [--output results/pressure] [--processes 2] [--only ramp] [--report]
 
 Every point is `lifront run` of a file of this folder with other values. A point that has ended is not run again, so an
-interrupted sweep goes on where it was; what changes the points needs another --output. --report draws what is there.
+interrupted sweep goes on where it was; what changes the points needs another --output. Tables (results.txt) and
+pictures are written beside the runs; --report writes those of the runs that are there.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ThreadPoolExecutor(arguments.processes) as pool:
         list(pool.map(lambda point: run(point, arguments.output), todo))
-    report(arguments.output, HERE)
+    report(arguments.output)
 
 
 if __name__ == "__main__":
