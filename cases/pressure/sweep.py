@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="points whose name begins so")
     parser.add_argument("--report", action="store_true", help="no runs: table and pictures of what is there")
     arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
     wanted = [p for p in points() if p.name.startswith(arguments.only)]
     todo = [] if arguments.report else [p for p in wanted if not has_ended(arguments.output / p.name)]
     print(f"{len(wanted)} points, {len(todo)} to run", flush=True)
