@@ -195,7 +195,7 @@ class TimeOptions(Section):
     """The time step."""
 
     max_step: Time = key("5 s", "largest step")
-    min_step: Time = key("1 ms", "smallest step; the run fails when it would need a smaller one")
+    min_step: Time = key("10 us", "smallest step; the run fails when it would need a smaller one")
     first_step: Time = key("0.1 s", "first step of the run and of every segment")
     tolerance: Positive = key(1.0, "factor on the error tolerances of the step")
     fixed_step: Time | None = key(None, "constant step, not adapted; for verification")

@@ -1,7 +1,7 @@
 """Charge transfer at the Li/electrolyte contact (Butler-Volmer with a mechanical and a vacancy term).
 
     j    = i0 { exp(alpha_c F eta/RT) - exp(-alpha_a F eta/RT) q },    q = clip(20 c/h, 0, 1),   j > 0 plates
-    eta  = phi - j R_film - E - (Omega/F)(s_n - p_stack)
+    eta  = phi - j R_film - E - (Omega/F)(s_n - p)
     E    = (Omega/F) A (c - h(xi))
 
     phi      potential of the electrolyte against the metal, V        i0      exchange current density, A/m^2
@@ -52,7 +52,7 @@ class KineticsParameters:
 def equilibrium_potential(
     p: KineticsParameters, stiffness: float, occupancy: Array, h: Array, excess_compression: Array | float
 ) -> Array:
-    """E + (Omega/F)(s_n - p_stack), V. stiffness A in Pa, excess_compression s_n - p_stack in Pa."""
+    """E + (Omega/F)(s_n - p), V. stiffness A in Pa, excess_compression s_n - p in Pa."""
     return p.volts_per_pascal * (stiffness * (occupancy - h) + excess_compression)
 
 
