@@ -108,8 +108,8 @@ SMALL = {"dimension": 2, "width": "3 um", "lithium_thickness": "8 um"}
 def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_current, sigma, spread) -> None:
     """No contact is lost and int m (1 - c) = (Omega j/F)/r is steady to 1e-3 over 10 filling times.
 
-    Under a uniform current r is that of the stack pressure. Under an uneven one the metal sinks as a block: where less is
-    stripped and vacancies are few the normal stress must be higher, and the mean of 1/r(s_n) is above 1/r(p), by 1.2 %.
+    Under a uniform current r is that of the stack pressure. Under an uneven one the metal sinks as a block: where less
+    is stripped and vacancies are few the normal stress is higher, and the mean of 1/r(s_n) is 1.2 % above 1/r(p).
     """
     case = stripping_case(ORDINARY, relative_current, 20 / ORDINARY, domain, sigma=sigma)
     simulation, model, _ = run(case)
