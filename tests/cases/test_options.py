@@ -7,6 +7,7 @@ import pytest
 
 import solver
 from solver.case_io import case_from_dict
+from solver.simulation import SolveFailed
 
 SMALL = {
     "schema_version": 1,
@@ -168,3 +169,12 @@ def test_the_double_layer_delays_the_voltage():
 def test_a_cap_that_binds_is_said(capfd):
     solver.run(case_from_dict(SMALL, ['drive.stack_pressure="15 MPa"']), progress=True)
     assert "r(p) is at its cap" in capfd.readouterr().err
+
+
+def test_a_balance_of_forces_that_stalls_rejects_the_step_and_says_so(capfd):
+    few = {"mechanics": {"max_iterations": 1, "tolerance": 1e-12}, "time": {"min_step": "0.05 s"}}
+    void = {"voids": [{"centre": ["1.5 um", "0 um"], "radius": "0.6 um"}]}
+    with pytest.raises(SolveFailed, match="stress: the iteration for the creep viscosity stalls"):
+        solver.run(case_from_dict({**SMALL, **few, "lithium": void}), progress=True)
+    assert "stress: the iteration for the creep viscosity stalls; trying a smaller step" in capfd.readouterr().err
+    assert solver.run(case_from_dict({**SMALL, "lithium": void})).stop_reason == "protocol finished"
