@@ -255,6 +255,8 @@ def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
 
 def _tied(matrix: PETSc.Mat) -> Array:
     """Local numbers of velocities that are tied to one along another axis (collective)."""
+    if matrix.getBlockSize() == 1:
+        return np.empty(0, dtype=int)
     offsets, columns, values = matrix.getValuesCSR()
     start, stop = matrix.getOwnershipRange()
     rows, dim = np.repeat(np.arange(start, stop), np.diff(offsets)), matrix.getBlockSize()

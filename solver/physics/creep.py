@@ -43,8 +43,8 @@ class CreepLaw:
     def viscosity(self, total_rate: Array, stiffness: Array, share: Array | float = 1.0) -> tuple[Array, Array]:
         """eta in Pa s and d(sigma_eq)/dR in Pa s of the rate R (1/s).
 
-        stiffness: G dt, Pa s. share: factor on A, for a solid that creeps in a part of its volume only.
-        Raises FloatingPointError when the local equation has no solution (rates that are not finite).
+        stiffness: G dt, Pa s. share: factor on A, for a solid that creeps in a part of it. NaN where the
+        local equation has no solution (rates not finite): an exception on one rank would leave the others waiting.
         """
         rate = np.maximum(total_rate, SLOWEST)
         a, n = self.prefactor * np.maximum(share, SLOWEST), self.exponent
@@ -55,9 +55,11 @@ class CreepLaw:
             slope = elastic + n * creep / stress
             change = (elastic * stress + creep - rate) / slope
             stress = stress - change
-            if np.max(np.abs(change) - LOCAL_TOLERANCE * stress, initial=-1.0) <= 0:
-                return stress / (3 * rate), 1 / slope
-        raise FloatingPointError("no creep stress for the strain rates of this iteration")
+            unsolved = ~(np.abs(change) <= LOCAL_TOLERANCE * stress)
+            if not np.any(unsolved):
+                break
+        stress, slope = np.where(unsolved, np.nan, stress), np.where(unsolved, np.nan, slope)
+        return stress / (3 * rate), 1 / slope
 
 
 def creep_prefactor(prefactor: float, activation_energy: float, temperature: float) -> float:

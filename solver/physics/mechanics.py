@@ -259,7 +259,7 @@ class _Problem:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
-            imbalance=max(unbalanced, left / (grid.sum(moved * mac.volume) / m.rate_unit)),
+            imbalance=float(np.max([unbalanced, left / (grid.sum(moved * mac.volume) / m.rate_unit)])),
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )

@@ -65,7 +65,9 @@ def test_a_rough_surface_has_more_area_and_a_lower_overpotential():
 
 
 def test_symmetric_sides_give_the_voltage_of_periodic_ones_for_a_uniform_contact():
-    assert final(run('domain.lateral="symmetric"'), "voltage") == pytest.approx(final(run(), "voltage"), rel=1e-8)
+    exact = "mechanics.tolerance=1e-8"  # the normal stress is part of the voltage
+    symmetric, periodic = run('domain.lateral="symmetric"', exact), run(exact)
+    assert final(symmetric, "voltage") == pytest.approx(final(periodic, "voltage"), rel=1e-8)
 
 
 def test_layers_and_series_and_film_resistance_add_up():
