@@ -17,7 +17,8 @@ from solver.case_types import Section, spec_of
 from solver.protocol import Segment, expand, expected_duration
 from solver.units import Quantity
 
-BYTES_PER_CELL = 3000  # fields, matrices and preconditioners of a 2-D run, see benchmarks/scaling.py
+# of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
+BYTES_PER_CELL = {1: 5000, 2: 8000, 3: 15000}
 STEP_GROWTH = 1.5  # a step is at most this much larger than the one before
 PLAIN_WIDTH = 150  # columns when the output is not a terminal
 SHOWN_SEGMENTS = 20
@@ -94,7 +95,7 @@ class Estimate:
     @property
     def memory(self) -> float:
         """Memory of all ranks together in bytes, without the interpreters."""
-        return self.cells * BYTES_PER_CELL
+        return self.cells * BYTES_PER_CELL[len(self.shape)]
 
 
 def estimate(case: Case) -> Estimate:
