@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from statistics import median
 from time import perf_counter
@@ -26,13 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import processes
 from solver.grid import Array, Grid
 from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, _Problem
 from solver.physics.rheology import Properties, memory_weight
 
-ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
-MPIRUN = ("mpirun", "--oversubscribe", "--bind-to", "none", "-n")
 BOX = 6.4e-6  # m
 LAMBDA = 200e-9  # m
 METAL_SHARE = 0.75
@@ -161,14 +157,7 @@ def linear_system(setting: Setting, state: MechanicalState) -> dict[str, float]:
 
 def measure(point: Point, ranks: int = 1) -> dict[str, Any]:
     """One point in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.mechanics", "--point", json.dumps(asdict(point))]
-    if ranks > 1:
-        command = [*MPIRUN, str(ranks), *command]
-    done = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return processes.point("benchmarks.mechanics", json.dumps(asdict(point)), ranks=ranks)
 
 
 HEADER = (

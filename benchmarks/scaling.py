@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import subprocess
-import sys
 from statistics import median
 from typing import Any
 
-ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
-MPIRUN = ("mpirun", "--oversubscribe", "--bind-to", "none", "-n")
+from benchmarks import processes
+
 PHYSICS = ("charge", "mechanics", "occupancy", "lithium")
 SOLVED = ("charge", "occupancy", "lithium")
 CURRENT = -2.0  # A/m^2: no void opens in these steps, so that all sizes have the same Newton steps to do
@@ -71,14 +68,7 @@ def count_solves(solver: Any, count: list[int]) -> None:
 
 def point(cells: int, refinement: int = 1, steps: int = 6, ranks: int = 1) -> dict[str, Any]:
     """One point in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.scaling", "--point", str(cells), str(refinement), str(steps)]
-    if ranks > 1:
-        command = [*MPIRUN, str(ranks), *command]
-    done = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return processes.point("benchmarks.scaling", str(cells), str(refinement), str(steps), ranks=ranks)
 
 
 def cost(sizes: list[int], steps: int) -> None:

@@ -305,11 +305,16 @@ def critical_picture(output: Path, path: Path) -> None:
     axes.plot(*np.transpose(MEASURED), "*", ms=22, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")
     axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa")
     axes.set_ylabel("critical stripping current / (mA/cm$^2$)")
-    axes.set_xticks([1, 2, 3, 5, 7, 10, 15, 20], labels=["1", "2", "3", "5", "7", "10", "15", "20"])
+    finish(axes, [1, 2, 3, 5, 7, 10, 15, 20])
+    figure.savefig(path, dpi=100)
+
+
+def finish(axes: Axes, pressures: Sequence[float]) -> None:
+    """Ticks at the pressures (MPa) of a logarithmic axis, grid and legend."""
+    axes.set_xticks(pressures, labels=[f"{p:g}" for p in pressures])
     axes.minorticks_off()
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=100)
 
 
 def closing_picture(output: Path, path: Path) -> None:
@@ -333,10 +338,7 @@ def closing_picture(output: Path, path: Path) -> None:
         axes.plot([run.pressure for run in group], times, marker, ms=8, color=COLOURS[colour], label=label)
     axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa", ylabel="time to lose 95 % of the volume / s")
     axes.set_ylim(3, 1e5)
-    axes.set_xticks(p, labels=[f"{x:g}" for x in p])
-    axes.minorticks_off()
-    axes.grid(alpha=0.25)
-    axes.legend(fontsize=8)
+    finish(axes, p)
     figure.savefig(path, dpi=100)
 
 
