@@ -193,6 +193,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         ),
         exchange=exchange,
         impurities=np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy(),
+        stack_pressure=drive.stack_pressure,
         capacitance=face.double_layer_capacitance,
         series_resistance=drive.series_resistance,
         voltage_limit=drive.voltage_limit,

@@ -98,7 +98,8 @@ class Timers:
 class Coupling:
     """The coupled step.
 
-    exchange i0(x) A/m^2 and impurities a(x) are static cell fields; capacitance F/m^2, series_resistance ohm m^2,
+    exchange i0(x) A/m^2 and impurities a(x) are static cell fields; stack_pressure Pa at the
+    start, capacitance F/m^2, series_resistance ohm m^2,
     voltage_limit V (magnitude).
     """
 
@@ -112,6 +113,7 @@ class Coupling:
     lithium: LithiumEquation
     exchange: Array
     impurities: Array
+    stack_pressure: float
     capacitance: float = 0.0
     series_resistance: float = 0.0
     voltage_limit: float = np.inf
@@ -168,7 +170,8 @@ class Coupling:
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
         """The fields of `state.FIELDS` for the present state (collective)."""
         xi, m = state["lithium"], self.contact.metal
-        excess = self.deformation.excess_pressure(state, measured.get("applied_pressure", 0.0))
+        applied = measured.get("applied_pressure", self.stack_pressure)  # nothing measured yet: the assembled cell
+        excess = self.deformation.excess_pressure(state, applied)
         j, _ = self._transfer(state, excess)(state["potential"])
         motion = self.deformation.output_fields(state)
         motion["contact_pressure"] = motion["contact_pressure"] * self._near_contact

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import solver
+from postprocess.reader import Run
 from solver.case_io import case_from_dict
 from solver.simulation import SolveFailed
 
@@ -180,3 +181,10 @@ def test_a_balance_of_forces_that_stalls_rejects_the_step_and_says_so(capfd):
         solver.run(case_from_dict({**SMALL, **few, "lithium": void}), progress=True)
     assert "stress: the iteration for the creep viscosity stalls; trying a smaller step" in capfd.readouterr().err
     assert solver.run(case_from_dict({**SMALL, "lithium": void})).stop_reason == "protocol finished"
+
+
+def test_no_current_passes_the_assembled_cell(tmp_path):
+    """The first snapshot: at rest and in equilibrium, whatever the stack pressure."""
+    solver.run(case_from_dict(SMALL), tmp_path)
+    first, last = (Run(tmp_path).field("current_density", i) for i in (0, -1))
+    assert np.abs(first).max() < 1e-9 * np.abs(last).max()
