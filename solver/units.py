@@ -15,6 +15,7 @@ import difflib
 import functools
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -101,7 +102,7 @@ class ValueRefused(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Spec:
+class _Spec(ABC):
     """Bounds shared by all kinds of values, and the connection to pydantic."""
 
     gt: float | None = None
@@ -123,13 +124,13 @@ class _Spec:
             and (self.le is None or value <= Decimal(repr(self.le)))
         )
 
+    @abstractmethod
     def allowed(self) -> str:
         """What is allowed, for messages and documentation."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parse(self, value: object) -> float:
         """The value as a float in SI; raises ValueRefused."""
-        raise NotImplementedError
 
     def text(self, value: float) -> str:
         """A short text for people."""
@@ -139,9 +140,9 @@ class _Spec:
         """What goes into a file; reads back as the same float."""
         return value
 
+    @abstractmethod
     def json_schema(self) -> dict[str, Any]:
         """The value in a JSON schema."""
-        raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         def validate(value: object) -> float:

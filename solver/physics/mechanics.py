@@ -86,7 +86,7 @@ class MechanicsResult:
     """
 
     state: MechanicalState
-    tau: Tensor | None
+    tau: Tensor
     normal_stress: Array
     load_pressure: float
     force_error: float

@@ -148,6 +148,8 @@ class Rheology:
         p, n = properties, properties.normal
         self.squares = np.stack([np.broadcast_to(c**2, mac.grid.local_shape) for c in n])
         self.products = [n[a] * n[b] for a, b in mac.pairs]
+        # the same on all ranks: exchanges of ghosts depend on it
+        self._inclined = [mac.grid.max(np.abs(product)) > 0 for product in self.products]
         self.shear_modulus = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
         self.bulk_modulus = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
         self.shear_edges = self._edges(self.shear_modulus)
@@ -173,9 +175,9 @@ class Rheology:
     def growth(self, rate: Array) -> Tensor:
         """dev(S n n) (collective)."""
         edges, cells = [], []
-        for product, (a, b) in zip(self.products, self.mac.pairs, strict=True):
+        for product, inclined, (a, b) in zip(self.products, self._inclined, self.mac.pairs, strict=True):
             cells.append(rate * product)
-            edges.append(self.mac.to_edges(cells[-1], a, b) if np.any(product) else np.zeros_like(rate))
+            edges.append(self.mac.to_edges(cells[-1], a, b) if inclined else np.zeros_like(rate))
         return Tensor(rate * (self.squares - 1 / 3), -rate / 3, edges, cells)
 
     def along_normal(self, tau: Tensor) -> Array:

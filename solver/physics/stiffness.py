@@ -56,14 +56,14 @@ class StiffnessMatrices:
         self._squares = rheology.squares.reshape(grid.dim, -1)
         along = self._along_rows()
         both = mac.divergence_rows + along  # for the mixed product of div and e_nn
-        blocks = [mac.strain_rows, mac.divergence_rows, along, both, mac.constraint_rows()]
+        constraints = mac.constraint_rows()
+        blocks = [mac.strain_rows, mac.divergence_rows, along, both, constraints]
         self.rows = mac.matrix(sparse.vstack(blocks, format="csr"))
-        self._constraints = mac.matrix(mac.constraint_rows())
+        self._constraints = mac.matrix(constraints)
         self._reaction, self._held = self._constraints.createVecs()
         self._weighted = self.rows.copy()
         # PETSc frees what Python drops only at collective clean-ups, so vectors are made once
         self._weights = self.rows.createVecLeft()
-        self._products = self.rows.createVecLeft(), self.rows.createVecRight()
         self._diagonal = self.rows.createVecRight()
         self._stiffness: PETSc.Mat | None = None
         self._gradient: PETSc.Mat | None = None
@@ -109,8 +109,8 @@ class StiffnessMatrices:
         grid.view(self._compliance)[...] = v / rest
         grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
         solver.set_matrices(self._stiffness, self._gradient, self._coupling, (self._compliance, self._schur))
-        diagonal = self._stiffness.getDiagonal().array_r.reshape(*grid.local_shape, grid.dim).copy()
-        return Scales(diagonal, modulus)
+        self._stiffness.getDiagonal(self._diagonal)
+        return Scales(self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy(), modulus)
 
     def _couple(self, zeta: Array) -> None:
         """-volume (div - zeta e_nn) and its transpose."""

@@ -46,7 +46,6 @@ def stripped(dim: int, direct: bool = False, tilt: float = 0.2) -> dict[str, Any
         result = mechanics.step(state, xi, growth, Load(3e6, 1e14), 1.0)
         assert result.outcome.converged, result.outcome
         state = result.state
-    assert result.tau is not None
     fields = {"pressure": state.pressure, "growth": state.growth, "normal stress": result.normal_stress}
     fields |= {f"velocity {a}": state.velocity[..., a] for a in range(dim)}
     fields |= {f"elastic {i}": part for i, part in enumerate(state.elastic)}

@@ -43,7 +43,6 @@ def grown(mechanics: Mechanics, graded: bool) -> MechanicsResult:
 
 def false_stress(result: MechanicsResult) -> float:
     """Largest departure of any stress component from the hydrostatic one, over p0."""
-    assert result.tau is not None
     parts = [result.normal_stress - P0, result.state.pressure - P0, *result.tau.normal, *result.tau.edges]
     return float(max(np.abs(part).max() for part in parts) / P0)
 

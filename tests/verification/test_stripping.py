@@ -144,7 +144,8 @@ def void_area(simulation: Simulation, cells: Array) -> tuple[Array, Array]:
     pairs = [
         (time, float(np.sum((1 - step(f["lithium"])) * volume))) for time, f in recorder_of(simulation).snapshots
     ]
-    return tuple(np.array(pairs).T)  # type: ignore[return-value]
+    times, areas = np.array(pairs).T
+    return times, areas
 
 
 @cache
