@@ -38,7 +38,7 @@ test: lint
 	$(PYTHON) -m pytest $(PYTEST)
 
 lint:
-	@tools/setup.sh tests pictures peers
+	@tools/setup.sh tests pictures peers sweeps
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 

@@ -103,7 +103,7 @@ class Run:
         case = self.setting.case()
         self.grid = Grid(self.setting.faces, [self.setting.lateral == "periodic"], self.comm)
         self.coupling: Coupling = build.make_coupling(case, self.grid)
-        self.coupling.lithium.newton_tolerance = self.setting.lithium_tolerance
+        self.coupling.lithium.solver.newton_tolerance = self.setting.lithium_tolerance
         self.state: State = build.make_state(case, self.coupling)
         deformation: Any = self.coupling.deformation
         solve = deformation.step

@@ -34,12 +34,25 @@ def time_unit(end: float) -> tuple[float, str]:
 
 
 def shown(run: Run) -> int:
-    """The snapshot to draw: the one nearest to the smallest contact fraction, the last when no contact was lost."""
+    """The snapshot to draw: the one nearest to the smallest contact fraction, the last when no contact was lost.
+
+    Never the first of several: before the first step no current flows.
+    """
     contact = run.curves["contact_fraction"]
-    if not len(contact) or metrics.minimum_contact_fraction(run.curves) > CONTACT_LOST:
+    if len(run.times) < 2 or not len(contact) or metrics.minimum_contact_fraction(run.curves) > CONTACT_LOST:
         return len(run.times) - 1
     worst = run.curves["time"][int(np.argmin(contact))]
-    return int(np.argmin(np.abs(np.asarray(run.times) - worst)))
+    return 1 + int(np.argmin(np.abs(run.times[1:] - worst)))
+
+
+def headline(run: Run) -> str:
+    """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found."""
+    case = run.info.get("resolved_case", {}) if len(run.times) else {}
+    title = case.get("title", "") if isinstance(case, dict) else ""
+    critical = metrics.critical_current_density(run.summary.get("results", {})) * MA_CM2
+    found = f"CCD {critical:.4g} mA/cm$^2$" if np.isfinite(critical) else ""
+    reason = run.summary.get("stop_reason", "")
+    return "   |   ".join(filter(None, [title or run.directory.resolve().name, reason, found]))
 
 
 def when(run: Run, index: int) -> str:
@@ -51,10 +64,11 @@ def when(run: Run, index: int) -> str:
 
 @dataclass(frozen=True)
 class Contact:
-    """The contact in snapshot `index` of a 2-D run, or of the section y = const of a 3-D run with the hottest spot.
+    """The contact in snapshot `index` of a 2-D run, or of a section y = const of a 3-D run.
 
-    row: number of the section, None in 2-D. psi, xi: axes (x, z). x, height of the contact, um; current: local
-    current density, mA/cm^2, along x. caption: time and place.
+    row: number of the section, None in 2-D. psi, xi, network psi b, filled psi b zeta: axes (x, z); the last two are 0
+    without defects. x, height of the contact, um; current: local current density, mA/cm^2, along x. caption: time and
+    place.
     """
 
     run: Run
@@ -62,33 +76,39 @@ class Contact:
     row: int | None
     psi: Array
     xi: Array
+    network: Array
+    filled: Array
     x: Array
     height: Array
     current: Array
     caption: str
 
     @classmethod
-    def read(cls, run: Run, index: int) -> Contact:
-        """Raises ResultsError in 1-D, and when a field that is needed was not written."""
+    def read(cls, run: Run, index: int, row: int | None = None) -> Contact:
+        """Of a 3-D run the section `row`, by default the one with the hottest spot.
+
+        Raises ResultsError in 1-D, and when a field that is needed was not written.
+        """
         if len(run.axes) == 1:
             raise ResultsError(f"{run.directory}: a 1-D run has no map of the contact")
         if absent := sorted({"electrolyte", "lithium", "current_density"} - set(run.fields)):
             raise ResultsError(f"no picture of the contact: {', '.join(absent)} not in the output")
         current = metrics.interface_average(run, run.field("current_density", index), index) * MA_CM2
-        row, caption = None, when(run, index)
+        caption = when(run, index)
         if len(run.axes) == 3:
-            row = int(np.argmax(np.max(np.abs(current), axis=0)))
+            row = int(np.argmax(np.max(np.abs(current), axis=0))) if row is None else row
             caption += f", section at y = {run.axes['y'][row] * UM:.3g} µm"
-        psi, xi, height, current = (
+        psi = run.field("electrolyte", index)
+        network, filled = np.zeros((2, *psi.shape))
+        if {"defect", "filament"} <= set(run.fields):
+            network = run.field("defect", index)
+            filled = network * run.field("filament", index)
+        height = metrics.interface_height(run, index) * UM
+        psi, xi, network, filled, height, current = (
             values if row is None else values[:, row]
-            for values in (
-                run.field("electrolyte", index),
-                run.field("lithium", index),
-                metrics.interface_height(run, index) * UM,
-                current,
-            )
+            for values in (psi, run.field("lithium", index), network, filled, height, current)
         )
-        return cls(run, index, row, psi, xi, run.axes["x"] * UM, height, current, caption)
+        return cls(run, index, row, psi, xi, network, filled, run.axes["x"] * UM, height, current, caption)
 
     def section(self, values: Array) -> Array:
         """A cell field, axes (x, z), of a field of the run."""
@@ -132,18 +152,22 @@ def coloured_line(contact: Contact, y: Array, width: float) -> LineCollection:
 
 def material_map(axes: Axes, contact: Contact) -> None:
     """Li, void and electrolyte mixed in proportion to their fractions, around the contact."""
-    run, psi = contact.run, contact.psi
     fractions = _fractions(contact)
     colours = np.array([to_rgb(c) for c in (ELECTROLYTE, LITHIUM, VOID)])
-    picture = np.clip(fractions @ colours, 0.0, 1.0)
-    mesh = axes.pcolormesh(run.faces["x"] * UM, run.faces["z"] * UM, np.zeros(psi.T.shape), rasterized=True)
-    mesh.set_array(None)
-    mesh.set_facecolor(picture.transpose(1, 0, 2).reshape(-1, 3))
-    mesh.set_edgecolor("face")
+    paint(axes, contact, fractions @ colours)
     li_surface(axes, contact)
     frame(axes, contact)
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=n) for c, n in zip(colours, NAMES, strict=True)]
     axes.legend(handles=patches, loc="lower right", fontsize=8, framealpha=0.9)
+
+
+def paint(axes: Axes, contact: Contact, colours: Array) -> None:
+    """The cells of the section in given colours, axes (x, z, rgb)."""
+    run = contact.run
+    mesh = axes.pcolormesh(run.faces["x"] * UM, run.faces["z"] * UM, np.zeros(contact.psi.T.shape), rasterized=True)
+    mesh.set_array(None)
+    mesh.set_facecolor(np.clip(colours, 0.0, 1.0).transpose(1, 0, 2).reshape(-1, 3))
+    mesh.set_edgecolor("face")
 
 
 def li_surface(axes: Axes, contact: Contact) -> None:
@@ -153,27 +177,33 @@ def li_surface(axes: Axes, contact: Contact) -> None:
         axes.contour(contact.x, contact.run.axes["z"] * UM, surface.T, [0.5], colors="k", linewidths=1.0)
 
 
-def frame(axes: Axes, contact: Contact) -> None:
-    """The range and the names of the axes of a map around the contact."""
+def frame(axes: Axes, contact: Contact, heights: tuple[float, float] | None = None) -> None:
+    """The range and the names of the axes of a map: around the contact, or between the heights (um)."""
     x = contact.run.faces["x"] * UM
     axes.set_xlim(x[0], x[-1])
-    axes.set_ylim(*window(contact))
+    axes.set_ylim(*(window(contact) if heights is None else heights))
     axes.set_xlabel("x / µm")
     axes.set_ylabel("z / µm (contact at 0)")
 
 
 def window(contact: Contact) -> tuple[float, float]:
     """Range of z in a map, um: the contact and all voids with a margin, so high that shapes look right."""
-    run, psi = contact.run, contact.psi
-    z, faces = run.axes["z"] * UM, run.faces["z"] * UM
-    boundary = z[np.any((psi > 0.1) & (psi < 0.9), axis=0)]
-    with_void = z[np.any(_fractions(contact)[..., 2] > 0.2, axis=0)]
-    low, high = min([0.0, *boundary, *with_void]), max([0.0, *boundary])
+    run = contact.run
+    faces = run.faces["z"] * UM
+    low, high = occupied(contact)
     margin = max(0.3 * (high - low), 0.5 * (MAP_HEIGHT * float(np.ptp(run.faces["x"])) * UM - (high - low)))
     return max(low - 1.4 * margin, faces[0]), min(high + 0.6 * margin, faces[-1])
 
 
+def occupied(contact: Contact) -> tuple[float, float]:
+    """Range of z that the contact and all voids take, um."""
+    z, psi = contact.run.axes["z"] * UM, contact.psi
+    boundary = z[np.any((psi > 0.1) & (psi < 0.9), axis=0)]
+    with_void = z[np.any(_fractions(contact)[..., 2] > 0.2, axis=0)]
+    return min([0.0, *boundary, *with_void]), max([0.0, *boundary])
+
+
 def _fractions(contact: Contact) -> Array:
     """Fractions of electrolyte, Li and void, last axis."""
-    psi, xi = contact.psi, np.clip(contact.xi, 0.0, 1.0)
-    return np.stack([psi, (1 - psi) * xi, (1 - psi) * (1 - xi)], axis=-1)
+    psi, xi, filled = contact.psi, np.clip(contact.xi, 0.0, 1.0), contact.filled
+    return np.stack([psi - filled, (1 - psi) * xi + filled, (1 - psi) * (1 - xi)], axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,14 @@ from matplotlib.figure import Figure
 
 from postprocess import metrics
 from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, shown, when
+from postprocess.penetration_plots import (
+    deepest,
+    defect_lines,
+    picture_size,
+    section,
+    shows_filaments,
+    whole_electrolyte,
+)
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -30,17 +39,21 @@ UNITS = {
 ON_CONTACT = ("current_density", "exchange_current_density", "contact_pressure")  # zero away from the contact
 SHARE = 0.999  # of the values are below the upper end of the colours, and above the lower end
 ABOVE = 0.65  # share of the electrolyte in the height of its map
+LABEL_LINE = 50  # letters in a line of a label
 FLAT = 1e-6  # relative size below which a difference, or the values of one sign, are taken for rounding
 
 
 def plot_field(directory: str | Path, name: str, index: int | None = None) -> Path:
     """Draw a field, or a component such as "stress.zz", into field_<name>.png of a run directory.
 
-    In 1-D its profile; for fields that live on the contact their values along it; else a map around the contact. index:
-    the snapshot; by default the one with the least contact. Raises ResultsError.
+    In 1-D its profile; for fields that live on the contact their values along it; else a map around the contact, or of
+    all of the electrolyte when that has defects, and then in 3-D the section through the deepest filament. index: the
+    snapshot; by default the one with the least contact, with defects that with the deepest penetration. Raises
+    ResultsError.
     """
     run = Run(directory)
-    index = _index(run, index)
+    filaments = shows_filaments(run)
+    index = deepest(run) if filaments and index is None else _index(run, index)
     values, label = quantity(run, name, index)
     figure = Figure(figsize=(7.5, 5.2), constrained_layout=True)
     FigureCanvasAgg(figure)
@@ -50,11 +63,15 @@ def plot_field(directory: str | Path, name: str, index: int | None = None) -> Pa
         axes.set(xlabel="z / µm (contact at 0)", ylabel=label, title=when(run, index))
         axes.grid(alpha=0.25)
     else:
-        contact = Contact.read(run, index)
+        contact = section(run, index) if filaments else Contact.read(run, index)
         if name in ON_CONTACT:
             _along_contact(axes, contact, values, label)
         else:
-            frame(axes, contact)
+            if filaments:
+                figure.set_size_inches(*picture_size(contact))
+                whole_electrolyte(axes, contact)
+            else:
+                frame(axes, contact)
             field_map(axes, contact, contact.section(values), label)
         figure.suptitle(contact.caption, fontsize=10)
     path = run.directory / f"field_{name}.png"
@@ -132,12 +149,13 @@ def field_map(axes: Axes, contact: Contact, values: Array, label: str) -> None:
     )
     axes.plot(contact.x, contact.height, color="k", lw=1.0, ls="--")
     li_surface(axes, contact)
+    defect_lines(axes, contact)
     smallest, largest = (0.0 if abs(v) < FLAT * np.ptp(visible) else v for v in (visible.min(), visible.max()))
     axes.set_title(f"{smallest:.3g} to {largest:.3g} {label.partition(' / ')[2].strip('()')}", loc="right", fontsize=9)
     ends = ("neither", "min", "max", "both")
     beyond = ends[(visible.min() < bottom) + 2 * (visible.max() > top)]
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, extend=beyond)
-    bar.set_label(label)
+    bar.set_label(textwrap.fill(label, LABEL_LINE))
 
 
 def _colours(bottom: float, top: float) -> Colormap:

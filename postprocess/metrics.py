@@ -1,13 +1,18 @@
 """Numbers that summarise a run, from its curves (log.csv) or from its fields. SI units.
 
-Curves are the dictionary of `Run.curves` or of the result of `solver.run`.
+Curves are the dictionary of `Run.curves` or of the result of `solver.run`. The volume of filaments is in the curves
+only: the fields have the numerical width of the channels, not the true opening of the defects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from scipy.ndimage import label
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from postprocess.reader import Run
 
@@ -30,6 +35,16 @@ def maximum_void_volume(curves: Mapping[str, Array]) -> float:
 def maximum_local_current_ratio(curves: Mapping[str, Array]) -> float:
     """Largest ratio of the local to the mean current density (hot spots)."""
     return float(np.max(curves["local_current_max_ratio"]))
+
+
+def maximum_penetration_depth(curves: Mapping[str, Array]) -> float:
+    """Largest height above the contact that living Li in the defects has reached, m."""
+    return float(np.max(curves["penetration_depth"]))
+
+
+def maximum_filament_volume(curves: Mapping[str, Array]) -> float:
+    """Largest volume of Li in the defects per contact area, m."""
+    return float(np.max(curves["filament_volume"]))
 
 
 def contact_loss_onset(curves: Mapping[str, Array], threshold: float = 0.99) -> float:
@@ -61,6 +76,15 @@ def coulombic_efficiency(curves: Mapping[str, Array]) -> Array:
         charges = charges[1:]
     cycles = len(charges) // 2
     return -charges[1 : 2 * cycles : 2] / charges[0 : 2 * cycles : 2]
+
+
+def critical_current_density(results: Mapping[str, Any]) -> float:
+    """Highest plating current density that was plated to its end, A/m^2; NaN when there is none.
+
+    results: those of a ramp (`Run.summary["results"]`, `results` of `solver.run`) or of a search (in its ccd.json).
+    """
+    found = results.get("critical_current_density")
+    return float("nan") if found is None else float(found)
 
 
 # -- from the fields -----------------------------------------------------------------------------------------
@@ -106,6 +130,43 @@ def roughness(run: Run, index: int = -1) -> float:
         widths = widths[..., None] * np.diff(faces)
     widths = widths / widths.sum()
     return float(np.sqrt(np.sum(widths * (depth - np.sum(widths * depth)) ** 2)))
+
+
+def living_filament(run: Run, index: int = -1) -> Array:
+    """Cells of the electrolyte that are Li in a defect, joined to the electrode (bool)."""
+    psi = run.field("electrolyte", index)
+    filled = (run.field("defect", index) > 0.5 * psi) & (run.field("filament", index) > 0.5)
+    living: Array = (psi >= 0.5) & filled & (run.field("dead_lithium", index) < 0.5)
+    return living
+
+
+def penetration_depth(run: Run, index: int = -1) -> float:
+    """Height above the contact that living Li in the defects reaches, m; 0 where there is none."""
+    tops = np.broadcast_to(run.faces["z"][1:], run.volumes.shape)
+    return max(0.0, float(np.max(tops, where=living_filament(run, index), initial=0.0)))
+
+
+def number_of_filaments(run: Run, depth: float, index: int = -1) -> int:
+    """Number of filaments at more than `depth` (m) from the contact: connected parts of the living Li there.
+
+    Cells are connected through their faces, also across periodic sides.
+    """
+    beyond = living_filament(run, index) & (run.axes["z"] > depth)
+    labels, count = label(beyond)
+    if not count:
+        return 0
+    sides = [np.empty((2, 0), dtype=int)]
+    if _is_periodic(run):
+        sides += [labels.take([0, -1], axis).swapaxes(0, axis).reshape(2, -1) for axis in range(labels.ndim - 1)]
+    meeting = np.concatenate(sides, axis=1)
+    first, second = meeting[:, np.all(meeting > 0, axis=0)] - 1
+    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
+    return int(connected_components(graph, directed=False, return_labels=False))
+
+
+def _is_periodic(run: Run) -> bool:
+    case = run.info.get("resolved_case", {})
+    return isinstance(case, dict) and case.get("domain", {}).get("lateral") == "periodic"
 
 
 def _last_crossing(z: Array, values: Array, start: Array | None) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from postprocess.contact_plots import (
     Contact,
     coloured_line,
     current_strip,
+    headline,
     material_map,
     shown,
     time_unit,
@@ -31,13 +33,15 @@ NAME = "curves.png"
 MV = 1e3  # V -> mV
 MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 
-BLUE, RED, GREEN = "#1f5fa8", "#c0392b", "#2e8b57"
+BLUE, RED, GREEN, VIOLET = "#1f5fa8", "#c0392b", "#2e8b57", "#6c3483"
+SHORT_CIRCUIT = "short circuit"  # begins the reason why a run has stopped
 # colour, factor to the unit shown, range of psi in which the field means something
 PROFILES = {
     "electrolyte": ("#b8860b", 1.0, (0.0, 1.0)),
     "lithium": (GREY, 1.0, (0.0, 0.95)),
     "occupancy": (GREEN, 1.0, (0.0, 0.95)),
     "potential": (BLUE, MV, (0.05, 1.0)),
+    "filament": (VIOLET, 1.0, (0.05, 1.0)),
 }
 
 
@@ -46,23 +50,17 @@ def plot_run(directory: str | Path) -> Path:
     run = Run(directory)
     if not len(run.curves["time"]):
         raise ResultsError(f"{run.directory}: log.csv has no rows yet")
-    figure = Figure(figsize=(13.5, 6.5), constrained_layout=True)
+    height = 8.5 if _penetrates(run) else 6.5
+    figure = Figure(figsize=(13.5, height), constrained_layout=True)
     FigureCanvasAgg(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.15), wspace=0.04)
     _curves(left, run)
     if len(run.times):
         _contact(right, run)
-    figure.suptitle(_title(run), fontsize=11)
+    figure.suptitle(headline(run), fontsize=11)
     path = run.directory / NAME
     figure.savefig(path, dpi=130)
     return path
-
-
-def _title(run: Run) -> str:
-    case = run.info.get("resolved_case", {}) if len(run.times) else {}
-    title = case.get("title", "") if isinstance(case, dict) else ""
-    reason = run.summary.get("stop_reason", "")
-    return "   |   ".join(filter(None, [title or run.directory.resolve().name, reason]))
 
 
 # -- curves ------------------------------------------------------------------------------------------------
@@ -72,7 +70,7 @@ def _curves(figure: Figure, run: Run) -> None:
     c = run.curves
     factor, unit = time_unit(float(c["time"][-1]))
     t = c["time"] * factor
-    top, bottom = figure.subplots(2, 1, sharex=True)
+    top, bottom, *third = panels = figure.subplots(3 if _penetrates(run) else 2, 1, sharex=True)
     _pair(
         top,
         t,
@@ -88,8 +86,45 @@ def _curves(figure: Figure, run: Run) -> None:
         "center left",
     )
     bottom.set_ylim(-0.02, 1.05)
-    bottom.set_xlabel(f"time / {unit}")
+    for axes in third:
+        _pair(
+            axes,
+            t,
+            (c["penetration_depth"] * UM, "penetration depth / µm", VIOLET, "depth"),
+            (c["filament_volume"] * UM, "filament volume per area / µm", GREY, "volume"),
+            "upper left",
+        )
+    panels[-1].set_xlabel(f"time / {unit}")
+    _mark_failure(run, panels, factor)
     _capacity_axis(top, t, np.abs(c["capacity"]) * MAH_CM2)
+
+
+def _penetrates(run: Run) -> bool:
+    """Whether Li has been in the defects of the electrolyte."""
+    return bool(np.any(run.curves.get("penetration_depth", np.zeros(1)) > 0.0))
+
+
+def _mark_failure(run: Run, panels: Sequence[Axes], factor: float) -> None:
+    """Where a ramp ended because the cell failed, and where any run was shorted."""
+    results = run.summary.get("results", {})
+    time, mode = results.get("failure_time"), results.get("failure_mode")
+    if run.summary.get("stop_reason", "").startswith(SHORT_CIRCUIT):
+        time, mode = float(run.curves["time"][-1]), SHORT_CIRCUIT
+    if time is None:
+        return
+    for axes in panels:
+        axes.axvline(time * factor, color=RED, lw=1.2, ls=":")
+    panels[0].annotate(
+        mode,
+        (time * factor, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, -4),
+        textcoords="offset points",
+        color=RED,
+        fontsize=9,
+        ha="right",
+        va="top",
+    )
 
 
 def _pair(axes: Axes, t: Array, first: Curve, second: Curve, place: str) -> None:

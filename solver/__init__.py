@@ -8,10 +8,17 @@ from solver import environment as environment  # first: it sets what must be set
 
 if TYPE_CHECKING:
     from solver.case_io import load_case
+    from solver.critical_current import CriticalCurrent, find_ccd
     from solver.runner import Result, run
 
-__all__ = ["Result", "load_case", "run"]
-_HOMES = {"load_case": "solver.case_io", "run": "solver.runner", "Result": "solver.runner"}
+__all__ = ["CriticalCurrent", "Result", "find_ccd", "load_case", "run"]
+_HOMES = {
+    "load_case": "solver.case_io",
+    "run": "solver.runner",
+    "Result": "solver.runner",
+    "find_ccd": "solver.critical_current",
+    "CriticalCurrent": "solver.critical_current",
+}
 
 
 def __getattr__(name: str) -> Any:

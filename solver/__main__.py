@@ -1,33 +1,33 @@
-"""The command line: `lifront run | check | schema | info | plot`. It parses, and calls one function each.
+"""The command line: `lifront run | ccd | check | schema | info | plot`. It parses, and calls one function each.
+
+The commands for sweeps are in `solver.sweep_commands`; what commands that compute have in common is in `solver.jobs`.
 
 Exit codes: 0 done; 1 an error of the program; 2 bad input; 3 the solve failed (the last checkpoint is valid);
 4 stopped early with a checkpoint. Arguments after `--` go to PETSc.
-
-On several ranks rank 0 reads and checks all input and broadcasts the outcome, so that every rank goes on or
-every rank ends with the same code.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from solver import jobs, sweep_commands
+from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
+from solver.jobs import complain as _complain
+
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from solver.case import Case
+    from solver.units import Quantity
 
-EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED = 1, 2, 3
-HEADSTART = 0.5  # s that rank 0 gets to report an error which all ranks have
+AUTO = "auto"
 
 app = typer.Typer(
     add_completion=False,
@@ -36,6 +36,7 @@ app = typer.Typer(
     help="Phase-field solver for Li electrodeposition in solid-state batteries.",
     epilog="Arguments after -- go to PETSc.",
 )
+sweep_commands.add_to(app)
 _petsc_options: list[str] = []
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file (TOML)", show_default=False)]
@@ -45,23 +46,10 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help='replace a key, e.g. drive.current_density="0.5 mA/cm^2"'
     ),
 ]
+WallOption = Annotated[str | None, typer.Option(help="stop with a checkpoint after e.g. 11.5h or 30min")]
 DirectoryArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="directory of a run", show_default=False)
 ]
-
-
-class _BadInput(Exception):
-    """Input that is refused; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A run whose input is all right."""
-
-    case: Case
-    directory: Path
-    wall: float | None
-    warnings: tuple[str, ...]
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -73,147 +61,163 @@ def run(
     output: Annotated[Path | None, typer.Option(help="directory for the results [results/<case>]")] = None,
     set_: SetOption = None,
     restart: Annotated[
-        str | None, typer.Option(help="go on from 'latest' checkpoint, or from this one")
+        str | None,
+        typer.Option(help="go on from 'latest' checkpoint, or from this one; 'auto': do what is left to do"),
     ] = None,
-    wall: Annotated[str | None, typer.Option(help="stop with a checkpoint after e.g. 11.5h or 30min")] = None,
+    wall: WallOption = None,
     force: Annotated[bool, typer.Option("--force", help="replace the results of an earlier run")] = False,
 ) -> None:
     """Run a case."""
-    from solver.environment import EnvironmentProblem, check_environment
-
-    started = time.monotonic()
-    try:
-        check_environment(_petsc_options)
-    except EnvironmentProblem as problem:
-        _complain(str(problem))
-        raise typer.Exit(EXIT_BAD_INPUT) from None
-    from mpi4py import MPI
-
-    comm = MPI.COMM_WORLD
-
-    def prepare() -> _Job:
-        return _prepare(case, output, set_ or [], restart, wall, force)
-
-    code = _on_all_ranks(comm, lambda: _run(comm, prepare, restart, started))
-    if code not in (0, EXIT_ERROR):
-        comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
-    raise typer.Exit(code)
+    jobs.execute(_petsc_options, lambda: _prepare(case, output, set_ or [], restart, wall, force), _run)
 
 
-def _run(comm: MPI.Comm, prepare: Callable[[], _Job], restart: str | None, started: float) -> int:
-    """Prepare on rank 0, run on all; returns the exit code (collective)."""
-    job: _Job | None = None
-    refusal = ""
-    if comm.rank == 0:
-        try:
-            job = prepare()
-        except _BadInput as error:
-            refusal = str(error)
-            _complain(refusal)
-    job, refusal = comm.bcast((job, refusal))
-    if job is None:
-        return EXIT_BAD_INPUT
-    if comm.rank == 0:
-        for warning in job.warnings:
-            print(f"warning: {warning}", file=sys.stderr, flush=True)
-
+def _run(comm: MPI.Comm, job: Job) -> int:
+    """Run and draw; returns the exit code (collective)."""
     import solver
-    from solver.grid import TooManyRanks
-    from solver.output.checkpoint import CheckpointError
-    from solver.saddle import NoFactorisation
-    from solver.simulation import SolveFailed
 
-    wall = None if job.wall is None else max(0.0, job.wall - (time.monotonic() - started))
-    try:
-        result = solver.run(job.case, directory=job.directory, restart=restart, wall=wall, progress=True)
-    except (SolveFailed, CheckpointError, TooManyRanks, NoFactorisation) as error:  # raised on all ranks
-        if comm.rank == 0:
-            _complain(str(error))
-        failed = isinstance(error, SolveFailed) or (isinstance(error, CheckpointError) and restart is None)
-        return EXIT_FAILED if failed else EXIT_BAD_INPUT
+    result = solver.run(job.case, directory=job.directory, restart=job.restart, wall=job.wall, progress=True)
     if comm.rank == 0:
         try:
-            print(f"curves and contact: {_draw(job.directory)}", file=sys.stderr)
-        except _BadInput as error:  # for example stopped before the first step: nothing to draw
-            print(f"no picture: {error}", file=sys.stderr)
+            curves, *others = _draw_run(job.directory)
+            _complain(f"curves and contact: {curves}")
+            for path in others:
+                _complain(f"filaments: {path}")
+        except BadInput as error:  # for example stopped before the first step: nothing to draw
+            _complain(f"no picture: {error}")
     return int(result.exit_code)
+
+
+@app.command()
+def ccd(
+    case: CaseArgument,
+    output: Annotated[Path | None, typer.Option(help="directory for the trials [results/<case>_ccd]")] = None,
+    tolerance: Annotated[str, typer.Option(help="how closely to find it")] = "0.05 mA/cm^2",
+    set_: SetOption = None,
+    wall: WallOption = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the trials of an earlier search")] = False,
+) -> None:
+    """Find the critical current density of a case with a ccd segment by bisection; trials that are there are kept."""
+    jobs.execute(_petsc_options, lambda: _prepare_search(case, output, set_ or [], tolerance, wall, force), _search)
+
+
+def _search(comm: MPI.Comm, job: Job) -> int:
+    """Search; returns the exit code (collective)."""
+    import solver
+
+    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, progress=True, comm=comm)
+    return int(found.exit_code)
+
+
+def _prepare_search(
+    path: Path, output: Path | None, overrides: list[str], tolerance: str, wall: str | None, force: bool
+) -> Job:
+    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
+    from solver.case_checks import find_warnings
+    from solver.critical_current import SearchRefused, check_search, clear_search
+    from solver.output.present import has_results
+    from solver.units import Quantity
+
+    case = _load(path, overrides)
+    directory = Path("results") / f"{path.stem}_ccd" if output is None else output
+    step = _quantity("--tolerance", tolerance, Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0))
+    seconds = _seconds(wall)
+    if has_results(directory):
+        raise BadInput(f"--output: {directory} holds the results of a run; choose another directory")
+    try:
+        if force:
+            clear_search(directory)
+        check_search(case, directory)
+    except SearchRefused as error:
+        raise BadInput(f"{path}: {error}") from None
+    _make(directory)
+    return Job(case, directory, seconds, None, tuple(find_warnings(case)), tolerance=step)
 
 
 def _prepare(
     path: Path, output: Path | None, overrides: list[str], restart: str | None, wall: str | None, force: bool
-) -> _Job:
-    """Everything that can be wrong with the input, before anything is written. Raises _BadInput."""
+) -> Job:
+    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case_checks import find_warnings
-    from solver.units import Quantity, ValueRefused
 
     case = _load(path, overrides)
     directory = Path("results") / path.stem if output is None else output
-    seconds: float | None = None
-    if wall is not None:
-        try:
-            seconds = Quantity("s", show="h", what="time", gt=0).parse(wall)
-        except ValueRefused as error:
-            raise _BadInput(f"--wall: value {wall!r}: {error}") from None
+    seconds = _seconds(wall)
     if restart is not None and force:
-        raise _BadInput("--force and --restart contradict each other: replace or continue")
-    if restart is None:
+        raise BadInput("--force and --restart contradict each other: replace or continue")
+    done = False
+    if restart == AUTO:
+        restart, done = _what_is_left(directory, case)
+    elif restart is None:
         _claim(directory, force)
     else:
         _check_restart(directory, restart)
-    return _Job(case, directory, seconds, tuple(find_warnings(case)))
+    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done)
+
+
+def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
+    """For --restart auto: where to go on from, and whether nothing is left to do; tells the user."""
+    from solver.output.present import Present, look
+
+    found = look(directory, case.source) if directory.is_dir() else Present.NOTHING
+    if found == Present.DONE:
+        _complain(f"{directory} has {found.value}: nothing to do")
+        return None, True
+    if found == Present.CHECKPOINT:
+        _lock(directory)
+        return "latest", False
+    if found != Present.NOTHING:
+        _complain(f"{directory} has {found.value}, which are replaced: the run begins from the start")
+    _claim(directory, force=True)
+    return None, False
 
 
 def _claim(directory: Path, force: bool) -> None:
     """Make the directory for the results; one that holds results is refused, or cleared with force."""
     from solver.output import files
+    from solver.output.present import has_results
 
+    if has_results(directory) and not force:
+        raise BadInput(
+            f"--output: {directory} already holds results; choose another directory with --output, "
+            "replace them with --force, or continue them with --restart latest"
+        )
+    _make(directory)
+    files.clear(directory)
+
+
+def _make(directory: Path) -> None:
+    """Make the directory and keep others from it."""
     if directory.exists() and not directory.is_dir():
-        raise _BadInput(f"--output: {directory} is a file, not a directory")
-    if _has_results(directory):
-        if not force:
-            raise _BadInput(
-                f"--output: {directory} already holds results; choose another directory with --output, "
-                "replace them with --force, or continue them with --restart latest"
-            )
-        files.clear(directory)
+        raise BadInput(f"--output: {directory} is a file, not a directory")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
+        raise BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
+    _lock(directory)
 
 
-def _has_results(directory: Path) -> bool:
-    from solver.output import files
+def _lock(directory: Path) -> None:
+    from solver.output.present import lock
 
-    return any(found for pattern in files.OUTPUTS for found in directory.glob(pattern))
+    try:
+        lock(directory)
+    except BlockingIOError:
+        raise BadInput(f"--output: another run is writing to {directory}; wait for it, or end it") from None
 
 
 def _check_restart(directory: Path, restart: str) -> None:
     from solver.output import checkpoint
+    from solver.output.present import has_results
 
     if restart == "latest":
         if checkpoint.latest(directory) is None:
-            raise _BadInput(f"--restart latest: no checkpoint in {directory}")
+            raise BadInput(f"--restart latest: no checkpoint in {directory}")
     elif not Path(restart).is_file():
-        raise _BadInput(f"--restart: no such file: {restart}; give a checkpoint, or 'latest'")
-    elif Path(restart).resolve().parent != directory.resolve() and _has_results(directory):
-        raise _BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
-
-
-def _on_all_ranks(comm: MPI.Comm, action: Callable[[], int]) -> int:
-    """The exit code of `action`; an error that it does not catch ends all ranks, its trace printed once."""
-    try:
-        return action()
-    except Exception:
-        if comm.rank > 0:
-            time.sleep(HEADSTART)  # rank 0 has ended the job by then if it has the error too
-        if comm.size > 1:
-            print(f"lifront: error on rank {comm.rank} of {comm.size}", file=sys.stderr)
-        traceback.print_exc()
-        sys.stderr.flush()
-        if comm.size > 1:
-            comm.Abort(EXIT_ERROR)
-        return EXIT_ERROR
+        raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")
+    elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
+        raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
+    if directory.is_dir():
+        _lock(directory)
 
 
 # -- the other commands ------------------------------------------------------------------------------
@@ -224,7 +228,8 @@ def check(case: CaseArgument, set_: SetOption = None) -> None:
     """Print a case with all defaults, its size and its warnings."""
     from solver.case_report import print_report
 
-    print_report(_or_exit(lambda: _load(case, set_ or [])))
+    if not sweep_commands.print_sweep(case, set_ or []):
+        print_report(_or_exit(lambda: _load(case, set_ or [])))
 
 
 @app.command()
@@ -233,8 +238,11 @@ def schema(
 ) -> None:
     """Write the JSON schema of case files, for editors."""
     from solver.case import Case
+    from solver.sweep import SCHEMA
 
-    text = json.dumps(Case.model_json_schema(), indent=2) + "\n"
+    table = Case.model_json_schema()
+    table["properties"]["sweep"] = SCHEMA
+    text = json.dumps(table, indent=2) + "\n"
     if file is None:
         sys.stdout.write(text)
         return
@@ -261,30 +269,45 @@ def plot(
     ] = None,
     stresses: Annotated[bool, typer.Option("--stresses", help="draw the stresses at the contact too")] = False,
 ) -> None:
-    """Draw the curves and the contact of a run into its directory."""
-    print(_or_exit(partial(_draw, directory)))
+    """Draw the curves and the contact of a run into its directory, and the filaments where there are defects."""
+    for path in _or_exit(partial(_draw_run, directory)):
+        print(path)
     for name in field or []:
         print(_or_exit(partial(_draw, directory, name)))
     if stresses:
-        print(_or_exit(partial(_draw, directory, stresses=True)))
+        print(_or_exit(partial(_draw, directory)))
 
 
-def _draw(directory: Path, field: str | None = None, stresses: bool = False) -> Path:
-    """Draw a field of a run, its stresses, or its curves. Raises _BadInput when there is nothing to draw."""
-    from postprocess.field_plots import plot_field, plot_stresses
+def _draw_run(directory: Path) -> list[Path]:
+    """Draw the curves of a run and, with defects, its filaments. Raises BadInput when there is nothing to draw."""
+    from postprocess.penetration_plots import plot_penetration, shows_filaments
     from postprocess.plots import plot_run
+    from postprocess.reader import ResultsError, Run
+
+    try:
+        drawn = [plot_run(directory)]
+        return [*drawn, plot_penetration(directory)] if shows_filaments(Run(directory)) else drawn
+    except ResultsError as error:
+        raise BadInput(str(error)) from None
+
+
+def _draw(directory: Path, field: str | None = None) -> Path:
+    """Draw a field of a run, or its stresses. Raises BadInput when there is nothing to draw."""
+    from postprocess.field_plots import plot_field, plot_stresses
     from postprocess.reader import ResultsError
 
     try:
-        if field is not None:
-            return plot_field(directory, field)
-        return plot_stresses(directory) if stresses else plot_run(directory)
+        return plot_stresses(directory) if field is None else plot_field(directory, field)
     except ResultsError as error:
-        raise _BadInput(str(error)) from None
+        raise BadInput(str(error)) from None
 
 
 def _summary(directory: Path) -> list[tuple[str, str]]:
-    """Names and values of what a run has come to."""
+    """Names and values of what a run, or a search, has come to."""
+    from solver.critical_current import RESULT
+
+    if (directory / RESULT).is_file():
+        return _results(json.loads((directory / RESULT).read_text(encoding="utf-8")))
     from postprocess.reader import ResultsError, Run
 
     try:
@@ -292,19 +315,28 @@ def _summary(directory: Path) -> list[tuple[str, str]]:
         curves, units, summary = results.curves, results.units, results.summary
         lines = [("stopped", str(summary.get("stop_reason", "still running, or killed")))]
         lines.append(("snapshots", str(len(results.times))))
+        lines.extend(_results(summary))
     except (ResultsError, OSError) as error:
-        raise _BadInput(str(error)) from None
+        raise BadInput(str(error)) from None
     for name, values in curves.items():
         if len(values):
-            unit = "" if units[name] == "1" else f" {units[name]}"
-            last = values[-1]
-            lines.append((name, f"{last}" if isinstance(last, str) else f"{last:.6g}{unit}"))
+            lines.append((name, _shown(values[-1], units[name])))
     for name, value in (summary.get("seconds") or {}).items():
         lines.append((f"seconds, {name}", str(value)))
     for name, value in (summary.get("provenance") or {}).items():
         if not isinstance(value, dict | list):
             lines.append((name, str(value)))
     return lines
+
+
+def _results(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of the results in a summary."""
+    results, units = summary.get("results") or {}, summary.get("units") or {}
+    return [(name, _shown(value, units.get(name, "1"))) for name, value in results.items() if value is not None]
+
+
+def _shown(value: str | float, unit: str) -> str:
+    return f"{value}" if isinstance(value, str) else f"{value:.6g}" if unit == "1" else f"{value:.6g} {unit}"
 
 
 # -- shared ------------------------------------------------------------------------------------------
@@ -316,20 +348,33 @@ def _load(path: Path, overrides: list[str]) -> Case:
     try:
         return load_case(path, overrides)
     except CaseError as error:
-        raise _BadInput(str(error)) from None
+        raise BadInput(str(error)) from None
 
 
 def _or_exit(action: Callable[[], Any]) -> Any:
     """The result of `action`; bad input is reported and ends the program."""
     try:
         return action()
-    except _BadInput as error:
+    except BadInput as error:
         _complain(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
 
 
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _seconds(wall: str | None) -> float | None:
+    """The value of --wall, s."""
+    from solver.units import Quantity
+
+    return None if wall is None else _quantity("--wall", wall, Quantity("s", show="h", what="time", gt=0))
+
+
+def _quantity(option: str, text: str, allowed: Quantity) -> float:
+    """The value of an option in SI. Raises BadInput."""
+    from solver.units import ValueRefused
+
+    try:
+        return allowed.parse(text)
+    except ValueRefused as error:
+        raise BadInput(f"{option}: value {text!r}: {error}") from None
 
 
 def main() -> None:

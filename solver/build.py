@@ -7,18 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from mpi4py import MPI
 
-from solver import geometry, protocol, random_fields
+from solver import defects, geometry, protocol, random_fields
 from solver.case import Case, RandomHeterogeneity
+from solver.case_materials import ElectrolyteLayer
 from solver.grid import Array, Grid, lateral_faces, normal_faces
 from solver.output.recorder import MemoryRecorder
-from solver.physics import deformation, free_energy, kinetics, vacancies
+from solver.physics import deformation, filament, free_energy, kinetics, lining, penetration, vacancies
 from solver.physics.charge import ChargeBalance
+from solver.physics.constants import FARADAY
 from solver.physics.coupling import FIELDS, Coupling, Noise
 from solver.physics.creep import CreepLaw, creep_prefactor
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
 from solver.physics.mechanics import Mechanics
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
+from solver.physics.penetration import Penetration
 from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
 from solver.simulation import Simulation
 from solver.state import State
@@ -26,6 +29,7 @@ from solver.stepper import Stepper
 
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
+FILAMENT_TOLERANCE = 1e-11  # mean error of zeta at most: it shows in the filaments' current, over a small step
 DEFECT_RANGE = (1 / 3, 1.0)  # of defect_amplitude: spread of the impurities from cell to cell
 
 
@@ -36,7 +40,7 @@ def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
         case.domain.lithium_thickness,
         case.electrolyte_thickness,
         case.grid.spacing,
-        case.grid.fine_depth,
+        case.fine_depths,
         case.grid.growth,
         case.grid.max_spacing,
     )
@@ -100,6 +104,36 @@ def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     return xi
 
 
+def additive_coverage(layer: ElectrolyteLayer) -> float:
+    """Share of the layer's grain boundaries that its additive covers, 0 without one."""
+    additive = layer.additive
+    if additive is None or layer.density is None:
+        return 0.0
+    share = lining.volume_share(additive.weight_percent / 100, additive.density, layer.density)
+    return lining.coverage(share, additive.grain_size, additive.film_thickness)
+
+
+def lining_energy(case: Case, grid: Grid) -> Array:
+    """Signed energy of the interface between Li and what lines the defects, on the owned cells, J/m^2.
+
+    0 in layers without defects whose energy is not known.
+    """
+    energies = [layer.lithium_interfacial_energy or 0.0 for layer in case.electrolyte]
+    for index, layer in enumerate(case.electrolyte):
+        if layer.additive is not None:
+            other, share = layer.additive.lithium_interfacial_energy, additive_coverage(layer)
+            energies[index] = lining.mixed_energy(energies[index], other, share)
+    film = case.interface.film
+    return lining.lining_energy(
+        grid,
+        [layer.thickness for layer in case.electrolyte],
+        energies,
+        film.lithium_interfacial_energy if film else None,
+        film.mouth_depth if film else 0.0,
+        surface_height(case),
+    )
+
+
 def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
     """Rates at which lattice planes vanish and are made."""
     li = case.lithium
@@ -154,6 +188,64 @@ def make_deformation(case: Case, grid: Grid, contact: geometry.Contact) -> Defor
     )
 
 
+def make_network(case: Case, grid: Grid) -> defects.Network:
+    """The defects of a case on its grid (collective)."""
+    return defects.make_network(
+        case.defects,
+        grid,
+        case.interface.width,
+        case.filament.channel_half_width,
+        list(np.cumsum([layer.thickness for layer in case.electrolyte])),
+        surface_height(case),
+        case.geometry,
+    )
+
+
+def make_penetration(
+    case: Case, grid: Grid, contact: geometry.Contact, mechanics: Deformation, conductivity: list[Array]
+) -> Penetration | None:
+    """Filaments in the defects of a case, None when it has no defects (collective)."""
+    if not case.has_defects:
+        return None
+    network = make_network(case, grid)
+    face, li, own = case.interface, case.lithium, case.filament
+    modulus = plane_modulus(case, grid)
+    intact = filament.infiltration_pressure(
+        network.separation_energy, lining_energy(case, grid), network.opening, network.flaw_depth, modulus
+    )
+    elastic = filament.elastic_opening(intact, network.flaw_depth, modulus)
+    opening = np.where(network.flaw_depth > 0, elastic, network.opening)
+    seen = filament.Defects(
+        indicator=network.indicator,
+        indicator_faces=network.indicator_faces,
+        electrolyte=contact.electrolyte,
+        share=opening / network.numerical_width,
+        normal=network.normal,
+        intact=intact,
+        opened=filament.opened_pressure(li.surface_energy, own.contact_angle, opening),
+        open=network.open,
+        bears_load=network.bears_load,
+    )
+    parameters = filament.FilamentParameters(
+        filament.mobility(
+            own.aspect_factor, li.molar_volume, face.exchange_current_density, face.width, case.drive.temperature
+        ),
+        own.largest_drive,
+        face.width,
+        li.molar_volume / FARADAY,
+    )
+    tolerance = case.solver.tolerance
+    newton_tolerance = min(10 * tolerance, FILAMENT_TOLERANCE)
+    equation = filament.FilamentEquation(grid, seen, parameters, tolerance, newton_tolerance, case.solver.max_newton)
+    return Penetration(grid, contact, mechanics, equation, conductivity, network.filled, own.short_depth)
+
+
+def plane_modulus(case: Case, grid: Grid) -> Array:
+    """E/(1 - nu^2) of the electrolyte's layers on the owned cells, Pa."""
+    values = [(x.youngs_modulus / (1 - x.poisson_ratio**2),) for x in case.electrolyte]
+    return geometry.layer_values(grid, [x.thickness for x in case.electrolyte], values)[0]
+
+
 def make_coupling(case: Case, grid: Grid) -> Coupling:
     """The physics of a case on its grid (collective)."""
     li, face, drive = case.lithium, case.interface, case.drive
@@ -165,9 +257,10 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
     )
     exchange = exchange_current(case, grid)
+    conductivity = geometry.face_conductivities(grid, layers, contact)
     charge = ChargeBalance(
         grid,
-        geometry.face_conductivities(grid, layers, contact),
+        conductivity,
         case.solver.newton_tolerance,
         case.solver.max_newton,
         case.solver.tolerance,
@@ -178,14 +271,15 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     noise = Noise(li.noise_amplitude, drive.temperature, li.noise_seed, face.width) if li.noise_amplitude else None
     low, high = DEFECT_RANGE
     spread = low + (high - low) * random_fields.uniform(li.defect_seed, 0, grid.global_ids())
+    mechanics = make_deformation(case, grid, contact)
     return Coupling(
         grid=grid,
         contact=contact,
         energy=energy,
         kinetics=kinetics.KineticsParameters(
-            face.transfer_coefficient, drive.temperature, li.molar_volume, face.film_resistance
+            face.transfer_coefficient, drive.temperature, li.molar_volume, face.area_resistance, face.permeance
         ),
-        deformation=make_deformation(case, grid, contact),
+        deformation=mechanics,
         charge=charge,
         occupancy=OccupancyBalance(grid, diffusion, case.solver.tolerance),
         lithium=LithiumEquation(
@@ -198,15 +292,20 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         series_resistance=drive.series_resistance,
         voltage_limit=drive.voltage_limit,
         noise=noise,
+        penetration=make_penetration(case, grid, contact, mechanics, conductivity),
     )
 
 
 def make_state(case: Case, coupling: Coupling) -> State:
     """The fields at the start: metal in equilibrium with itself (c = h), no potential."""
-    state = State(coupling.grid, FIELDS + deformation.field_names(coupling.grid.dim))
+    filled = penetration.FIELDS if coupling.penetration else ()
+    state = State(coupling.grid, FIELDS + deformation.field_names(coupling.grid.dim) + filled)
     state["lithium"] = initial_lithium(case, coupling.grid, coupling.impurities)
     state["occupancy"] = free_energy.step(state["lithium"])
-    for name, values in coupling.deformation.start(case.drive.stack_pressure).items():
+    fields = coupling.deformation.start(case.drive.stack_pressure)
+    if coupling.penetration:
+        fields |= coupling.penetration.start()
+    for name, values in fields.items():
         state[name] = values
     return state
 

@@ -10,6 +10,7 @@ The z axis is the normal of the contact: z < 0 in the Li, z > 0 in the electroly
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -24,7 +25,16 @@ from pydantic import (
 )
 
 from solver.case_checks import find_problems
-from solver.case_materials import ElectrolyteLayer, Lithium, with_material
+from solver.case_defects import AnyDefect, Geometry
+from solver.case_filament import WIDTHS_PER_CHANNEL, Filament
+from solver.case_materials import (
+    ElectrolyteLayer,
+    Film,
+    Lithium,
+    with_film_material,
+    with_layer_material,
+    with_material,
+)
 from solver.case_mechanics import Mechanics
 from solver.case_protocol import AnySegment, resolve_segments
 from solver.case_types import (
@@ -56,6 +66,7 @@ from solver.case_types import (
 from solver.units import ValueRefused
 
 SCHEMA_VERSION = 1
+DEFAULT_CONTACT_ANGLE = math.pi / 2  # rad; none is measured for Li on Li6PS5Cl
 
 FieldName = Literal[
     "lithium",
@@ -73,6 +84,10 @@ FieldName = Literal[
     "largest_principal_stress",
     "contact_pressure",
     "displacement",
+    "dead_lithium",
+    "filament",
+    "defect",
+    "infiltration_pressure",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 
@@ -118,7 +133,9 @@ class GridOptions(Section):
         "size of the cells near the contact and along the contact; default interface.width / 2"
     )
     fine_depth: Length = key(
-        "4 um", "distance from the contact, on both sides, over which the cells have this size"
+        "4 um",
+        "distance from the contact, on both sides, over which the cells have this size; "
+        "with defects they have it in the electrolyte up to filament.short_depth",
     )
     growth: Growth = key(1.1, "ratio of neighbouring cells further away")
     max_spacing: Length = key("1 um", "largest size of the cells along the normal")
@@ -164,17 +181,30 @@ class Interface(Section):
     width: Width = key(
         "100 nm", "lambda of the diffuse interfaces: the profile is (1 - tanh(x / 2 lambda)) / 2"
     )
-    contact_angle: Angle = key("90 deg", "contact angle of Li on the electrolyte")
+    contact_angle: Angle = resolved("contact angle of Li; default that on the material of the film, else 90 deg")
     exchange_current_density: CurrentDensity = key(
         "2.5 mA/cm^2", "mean exchange current density, at the temperature"
     )
     transfer_coefficient: Fraction = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
     double_layer_capacitance: Capacitance = key("0 F/m^2", "double-layer capacitance")
-    film_resistance: Resistance = key("0 ohm*cm^2", "resistance of a film between Li and electrolyte")
+    film_resistance: Resistance = key(
+        "0 ohm*cm^2", "area resistance between Li and electrolyte beside that of interface.film"
+    )
+    film: Film | None = key(None, "film between Li and electrolyte; none without it")
     roughness: Roughness | None = key(None, "rough electrolyte surface; flat without it")
     heterogeneity: Annotated[RandomHeterogeneity | PatchHeterogeneity, Field(discriminator="kind")] | None = (
         key(None, "exchange current density that varies along the contact; uniform without it")
     )
+
+    @property
+    def area_resistance(self) -> float:
+        """Of all that lies between Li and electrolyte, ohm m^2."""
+        return self.film_resistance + (self.film.resistance if self.film else 0.0)
+
+    @property
+    def permeance(self) -> float:
+        """Of the film for Li atoms, m/s; infinite where they cross freely."""
+        return math.inf if self.film is None or self.film.permeance is None else self.film.permeance
 
 
 class Drive(Section):
@@ -222,12 +252,16 @@ class Output(Section):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a case came from: text and path ("" if none) of its file, overrides, and the keys it gives."""
+    """Where a case came from: text and path ("" if none) of its file, overrides, the keys it gives.
+
+    digest: hash of what it says, and of the files that it names.
+    """
 
     text: str
     path: str = ""
     overrides: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
+    digest: str = ""
 
 
 class Case(Section):
@@ -236,11 +270,13 @@ class Case(Section):
     schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = required("version of this schema")
     title: str = key("", "title of the case, for pictures and tables")
     domain: Domain = Field(default_factory=Domain, description="the box")
+    drive: Drive = required("what drives the cell")
     interface: Interface = Field(
-        default_factory=Interface, description="the contact between Li and electrolyte"
+        default_factory=Interface, description="the contact between Li and electrolyte", validate_default=True
     )
     grid: GridOptions = Field(default_factory=GridOptions, description="the grid", validate_default=True)
-    drive: Drive = required("what drives the cell")
+    defects: tuple[AnyDefect, ...] = key((), "defects of the electrolyte that Li can fill")
+    geometry: Geometry = Field(default_factory=Geometry, description="defects from a mesh")
     electrolyte: tuple[ElectrolyteLayer, ...] = Field(
         default_factory=lambda: (ElectrolyteLayer(),),
         validate_default=True,
@@ -248,6 +284,9 @@ class Case(Section):
         description="layers of the electrolyte, from the contact upwards",
     )
     lithium: Lithium = Field(default_factory=Lithium, description="the Li metal", validate_default=True)
+    filament: Filament = Field(
+        default_factory=Filament, description="Li in the defects of the electrolyte", validate_default=True
+    )
     mechanics: Mechanics = Field(default_factory=Mechanics, description="platen, fixture and force balance")
     protocol: tuple[AnySegment, ...] = Field(min_length=1, description="segments, one after the other")
     time: TimeOptions = Field(default_factory=TimeOptions, description="the time step")
@@ -278,15 +317,37 @@ class Case(Section):
             return grid.model_copy(update={"spacing": interface.width / 2})
         return grid
 
+    @property
+    def has_defects(self) -> bool:
+        """Whether the electrolyte has defects that Li can fill."""
+        return bool(self.defects) or self.geometry.mesh is not None
+
+    @property
+    def fine_depths(self) -> tuple[float, float]:
+        """Depths of the fine cells below and above the contact, m: filaments need them up to the short circuit."""
+        above = max(self.grid.fine_depth, self.filament.short_depth) if self.has_defects else self.grid.fine_depth
+        return self.grid.fine_depth, above
+
+    @field_validator("interface", mode="after")
+    @classmethod
+    def _resolve_interface(cls, interface: Interface, info: ValidationInfo) -> Interface:
+        problems: list[Problem] = []
+        film, angle = interface.film, interface.contact_angle
+        if film is not None:
+            film = with_film_material(film, "interface.film", info, problems)
+            angle = film.material_contact_angle if angle is None else angle
+        if problems:
+            raise problem_error(problems)
+        angle = DEFAULT_CONTACT_ANGLE if angle is None else angle
+        return interface.model_copy(update={"film": film, "contact_angle": angle})
+
     @field_validator("electrolyte", mode="after")
     @classmethod
     def _resolve_electrolyte(
         cls, layers: tuple[ElectrolyteLayer, ...], info: ValidationInfo
     ) -> tuple[ElectrolyteLayer, ...]:
         problems: list[Problem] = []
-        out = tuple(
-            with_material(layer, f"electrolyte.{index}", info, problems) for index, layer in enumerate(layers)
-        )
+        out = tuple(with_layer_material(layer, index, info, problems) for index, layer in enumerate(layers))
         if problems:
             raise problem_error(problems)
         return out
@@ -299,6 +360,27 @@ class Case(Section):
         if problems:
             raise problem_error(problems)
         return lithium
+
+    @field_validator("filament", mode="after")
+    @classmethod
+    def _resolve_filament(cls, filament: Filament, info: ValidationInfo) -> Filament:
+        interface, layers = info.data.get("interface"), info.data.get("electrolyte")
+        if interface is None or layers is None:  # reported by themselves
+            return filament
+        given = {name for name in filament.model_fields_set if getattr(filament, name) is not None}
+        defaults = {
+            "channel_half_width": WIDTHS_PER_CHANNEL * interface.width,
+            "short_depth": sum(layer.thickness for layer in layers),
+        }
+        return filament.model_copy(update={k: v for k, v in defaults.items() if k not in given})
+
+    @field_validator("geometry", mode="after")
+    @classmethod
+    def _resolve_geometry(cls, geometry: Geometry, info: ValidationInfo) -> Geometry:
+        if geometry.mesh is None:
+            return geometry
+        directory = Path((info.context or {}).get("directory", "."))
+        return geometry.model_copy(update={"mesh": str((directory / geometry.mesh).resolve())})
 
     @field_validator("protocol", mode="after")
     @classmethod

@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from solver import case_protocol as protocol
-from solver.case_types import Problem
+from solver.case_defect_checks import (
+    check_between_sides,
+    check_place,
+    filament_problems,
+    find_defect_problems,
+    find_defect_warnings,
+)
+from solver.case_materials import missing
+from solver.case_ramp import Ramp, ramp_problems
+from solver.case_types import Problem, in_um
+from solver.physics.constants import FARADAY
 
 if TYPE_CHECKING:
-    from solver.case import Case, Interface
+    from solver.case import Case
 
 # Cells across lambda: with fewer the interface energy and the contact angle depend on the grid.
 CELLS_PER_WIDTH_ADVISED = 2.0
@@ -30,20 +40,20 @@ def cells_per_width(case: Case) -> float:
     return case.interface.width / case.grid.spacing
 
 
-def _um(value: float) -> str:
-    return f"{value * 1e6:.6g} um"
-
-
 def find_problems(case: Case) -> list[Problem]:
     """Everything that contradicts itself in a case whose values are all right one by one."""
     return [
         *_domain(case),
         *_grid(case),
         *_contact(case),
+        *_lining(case),
+        *filament_problems(case),
         *_voids(case),
+        *find_defect_problems(case),
         *_drive(case),
         *_mechanics(case),
         *_protocol(case),
+        *_ramps(case),
         *_time(case),
     ]
 
@@ -61,14 +71,14 @@ def _domain(case: Case) -> Iterator[Problem]:
             "domain.depth only when domain.dimension is 3",
         )
     least = WIDTHS_PER_THICKNESS_NEEDED * width
-    allowed = f"at least {WIDTHS_PER_THICKNESS_NEEDED:g} times interface.width, {_um(least)}"
+    allowed = f"at least {WIDTHS_PER_THICKNESS_NEEDED:g} times interface.width, {in_um(least)}"
     if domain.lithium_thickness < least:
         yield Problem("domain.lithium_thickness", "the Li is thinner than its interface", allowed)
     if case.electrolyte_thickness < least:
         yield Problem("electrolyte.0.thickness", "the electrolyte is thinner than its interface", allowed)
     for index, layer in enumerate(case.electrolyte[1:], 1):
         if layer.thickness < case.grid.spacing:
-            allowed = f"at least grid.spacing, {_um(case.grid.spacing)}"
+            allowed = f"at least grid.spacing, {in_um(case.grid.spacing)}"
             yield Problem(f"electrolyte.{index}.thickness", "the layer is thinner than a cell", allowed)
 
 
@@ -77,17 +87,17 @@ def _grid(case: Case) -> Iterator[Problem]:
     if cells_per_width(case) < CELLS_PER_WIDTH_NEEDED * (1 - _ROUNDING):
         yield Problem(
             "grid.spacing",
-            f"{cells_per_width(case):.3g} cells across interface.width ({_um(case.interface.width)}) "
+            f"{cells_per_width(case):.3g} cells across interface.width ({in_um(case.interface.width)}) "
             "do not resolve it",
-            f"at most {_um(case.interface.width / CELLS_PER_WIDTH_NEEDED)}; "
-            f"{_um(case.interface.width / CELLS_PER_WIDTH_ADVISED)} or less is advised",
+            f"at most {in_um(case.interface.width / CELLS_PER_WIDTH_NEEDED)}; "
+            f"{in_um(case.interface.width / CELLS_PER_WIDTH_ADVISED)} or less is advised",
         )
     if grid.max_spacing < grid.spacing * (1 - _ROUNDING):
-        allowed = f"at least grid.spacing, {_um(grid.spacing)}"
+        allowed = f"at least grid.spacing, {in_um(grid.spacing)}"
         yield Problem("grid.max_spacing", "smaller than grid.spacing", allowed)
     for name, extent in zip(("width", "depth"), case.domain.lateral_extents, strict=False):
         if extent < 4 * grid.spacing:
-            allowed = f"at least 4 times grid.spacing, {_um(4 * grid.spacing)}"
+            allowed = f"at least 4 times grid.spacing, {in_um(4 * grid.spacing)}"
             yield Problem(f"domain.{name}", "fewer than 4 cells", allowed)
 
 
@@ -100,51 +110,49 @@ def _contact(case: Case) -> Iterator[Problem]:
     if interface.roughness is not None:
         largest = min(case.domain.lithium_thickness, case.electrolyte_thickness) / 4
         if interface.roughness.amplitude > largest:
-            allowed = f"at most a quarter of the Li and of the electrolyte, {_um(largest)}"
+            allowed = f"at most a quarter of the Li and of the electrolyte, {in_um(largest)}"
             yield Problem("interface.roughness.amplitude", "the contact leaves the box", allowed)
     if extents:
-        yield from _patches(interface, extents)
+        yield from _patches(case)
 
 
-def _patches(interface: Interface, extents: tuple[float, ...]) -> Iterator[Problem]:
-    patches = getattr(interface.heterogeneity, "patches", ())
-    for index, patch in enumerate(patches):
+def _lining(case: Case) -> Iterator[Problem]:
+    """Li fills a defect at a pressure that needs the energy of its interface to what lines the walls."""
+    for index, layer in enumerate(case.electrolyte):
+        elsewhere = [getattr(table, "layers", None) for table in case.defects]
+        reached = any(layers is None or index in layers for layers in elsewhere) or case.geometry.mesh is not None
+        if reached and layer.lithium_interfacial_energy is None:
+            yield missing(layer, f"electrolyte.{index}", "lithium_interfacial_energy")
+
+
+def _patches(case: Case) -> Iterator[Problem]:
+    extents = case.domain.lateral_extents
+    for index, patch in enumerate(getattr(case.interface.heterogeneity, "patches", ())):
         where = f"interface.heterogeneity.patches.{index}.centre"
         if len(patch.centre) != len(extents):
+            names = ("x", "x and y")[len(extents) - 1]
             yield Problem(
-                where, *_entries(len(patch.centre), len(extents), ("x", "x and y")[len(extents) - 1])
+                where, f"{len(patch.centre)} coordinates", f"{len(extents)} ({names}) in this dimension"
             )
         else:
-            yield from _inside(where, patch.centre, extents)
-
-
-def _entries(found: int, needed: int, names: str) -> tuple[str, str]:
-    return f"{found} coordinates", f"{needed} ({names}) in this dimension"
-
-
-def _inside(where: str, centre: tuple[float, ...], extents: tuple[float, ...]) -> Iterator[Problem]:
-    for axis, position, extent in zip("xy", centre, extents, strict=False):
-        if not 0.0 <= position <= extent:
-            yield Problem(where, f"{axis} = {_um(position)} is outside the box", f"0 to {_um(extent)}")
+            yield from check_between_sides(case, where, patch.centre)
 
 
 def _voids(case: Case) -> Iterator[Problem]:
-    extents, thickness = case.domain.lateral_extents, case.domain.lithium_thickness
+    thickness = case.domain.lithium_thickness
     for index, void in enumerate(case.lithium.voids):
         where = f"lithium.voids.{index}.centre"
+        yield from check_place(case, where, void.centre)
         if len(void.centre) != case.domain.dimension:
-            names = ("z", "x and z", "x, y and z")[case.domain.dimension - 1]
-            yield Problem(where, *_entries(len(void.centre), case.domain.dimension, names))
             continue
-        yield from _inside(where, void.centre[:-1], extents)
         z = void.centre[-1]
         if z >= void.radius:
-            allowed = f"z below the radius, {_um(void.radius)} (the Li is where z < 0)"
-            yield Problem(where, f"z = {_um(z)}: the void lies outside the Li, in the electrolyte", allowed)
+            allowed = f"z below the radius, {in_um(void.radius)} (the Li is where z < 0)"
+            yield Problem(where, f"z = {in_um(z)}: the void lies outside the Li, in the electrolyte", allowed)
         elif z - void.radius <= -thickness:
-            allowed = f"z - radius above -domain.lithium_thickness, {_um(-thickness)}"
+            allowed = f"z - radius above -domain.lithium_thickness, {in_um(-thickness)}"
             yield Problem(
-                where, f"z = {_um(z)}: the void reaches outside the Li, through its bottom", allowed
+                where, f"z = {in_um(z)}: the void reaches outside the Li, through its bottom", allowed
             )
 
 
@@ -184,11 +192,31 @@ def _protocol(case: Case) -> Iterator[Problem]:
             "protocol", f"{_unrolled(case.protocol)} segments after unrolling", f"at most {LARGEST_PROTOCOL}"
         )
     for where, segment in _walk(case.protocol, "protocol"):
-        yield from _segment(where, segment, case.drive.voltage_limit)
+        if not isinstance(segment, Ramp):
+            yield from _segment(where, segment, case.drive.voltage_limit)
+
+
+def _ramps(case: Case) -> Iterator[Problem]:
+    """A run has one critical current density, so at most one ramp."""
+    ramps = [(where, segment) for where, segment in _walk(case.protocol, "protocol") if isinstance(segment, Ramp)]
+    for where, ramp in ramps:
+        yield from ramp_problems(where, ramp)
+        if "segments" in where:
+            yield Problem(f"{where}.kind", "a ramp in a loop", "one 'ccd' in a protocol, not in a loop")
+    for where, _ in ramps[1:]:
+        yield Problem(f"{where}.kind", f"a second ramp beside {ramps[0][0]}", "one 'ccd' in a protocol, not in a loop")
 
 
 def _unrolled(segments: tuple[protocol.AnySegment, ...]) -> int:
-    return sum(s.repeat * _unrolled(s.segments) if isinstance(s, protocol.Loop) else 1 for s in segments)
+    return sum(_count(segment) for segment in segments)
+
+
+def _count(segment: protocol.AnySegment) -> int:
+    if isinstance(segment, protocol.Loop):
+        return segment.repeat * _unrolled(segment.segments)
+    if isinstance(segment, Ramp):
+        return 0 if any(ramp_problems("", segment)) else segment.segments
+    return 1
 
 
 def _walk(
@@ -239,7 +267,13 @@ def _time(case: Case) -> Iterator[Problem]:
 
 def find_warnings(case: Case) -> list[str]:
     """What is allowed but doubtful, one sentence each, beginning with the key."""
-    return [*_resolution_warnings(case), *_random_warnings(case), *_protocol_warnings(case)]
+    return [
+        *_resolution_warnings(case),
+        *_random_warnings(case),
+        *_protocol_warnings(case),
+        *_permeance_warnings(case),
+        *find_defect_warnings(case),
+    ]
 
 
 def _resolution_warnings(case: Case) -> Iterator[str]:
@@ -251,14 +285,14 @@ def _resolution_warnings(case: Case) -> Iterator[str]:
         )
     if case.grid.fine_depth < WIDTHS_PER_THICKNESS_NEEDED * width:
         yield (
-            f"grid.fine_depth: {_um(case.grid.fine_depth)} does not hold the diffuse contact; "
-            f"at least {_um(WIDTHS_PER_THICKNESS_NEEDED * width)} is advised"
+            f"grid.fine_depth: {in_um(case.grid.fine_depth)} does not hold the diffuse contact; "
+            f"at least {in_um(WIDTHS_PER_THICKNESS_NEEDED * width)} is advised"
         )
     for index, void in enumerate(case.lithium.voids):
         if void.radius < WIDTHS_PER_RADIUS_ADVISED * width:
             yield (
-                f"lithium.voids.{index}.radius: {_um(void.radius)} is not resolved by interface.width; "
-                f"at least {_um(WIDTHS_PER_RADIUS_ADVISED * width)} is advised"
+                f"lithium.voids.{index}.radius: {in_um(void.radius)} is not resolved by interface.width; "
+                f"at least {in_um(WIDTHS_PER_RADIUS_ADVISED * width)} is advised"
             )
         if void.centre[-1] - void.radius < -case.grid.fine_depth:
             yield f"lithium.voids.{index}.centre: the void reaches below grid.fine_depth, into coarse cells"
@@ -276,15 +310,15 @@ def _random_warnings(case: Case) -> Iterator[str]:
     largest = min(case.domain.lateral_extents, default=math.inf) / 2
     for name, length in lengths.items():
         if length < smallest * (1 - _ROUNDING):
-            yield f"{name}: {_um(length)} is not resolved by grid.spacing; {_um(smallest)} or more is advised"
+            yield f"{name}: {in_um(length)} is not resolved by grid.spacing; {in_um(smallest)} or more is advised"
         if length > largest:
-            yield f"{name}: {_um(length)} is more than half of the box; its statistics depend on the seed"
+            yield f"{name}: {in_um(length)} is more than half of the box; its statistics depend on the seed"
 
 
 def _protocol_warnings(case: Case) -> Iterator[str]:
     for where, segment in _walk(case.protocol, "protocol"):
         certain = ("duration", "capacity", "cutoff_current_density")
-        if not isinstance(segment, protocol.Profile) and all(
+        if not isinstance(segment, protocol.Profile | Ramp) and all(
             getattr(segment, n, None) is None for n in certain
         ):
             yield f"{where}: has no duration or capacity; it ends only if the contact reaches its limit"
@@ -296,3 +330,16 @@ def _protocol_warnings(case: Case) -> Iterator[str]:
         and not case.lithium.voids
     ):
         yield "lithium.defect_amplitude: 0 hides voids, because fully dense Li is a stationary state"
+
+
+def _permeance_warnings(case: Case) -> Iterator[str]:
+    limit = case.interface.permeance * FARADAY / case.lithium.molar_volume
+    for where, segment in _walk(case.protocol, "protocol"):
+        current = getattr(segment, "current_density", None)
+        if isinstance(segment, Ramp):
+            current = segment.largest_stripping_current
+        if current is not None and current > limit and getattr(segment, "direction", "strip") == "strip":
+            yield (
+                f"{where}: strips with {current / 10:.4g} mA/cm^2, which interface.film does not let through "
+                f"(at most {limit / 10:.4g} mA/cm^2); drive.voltage_limit ends the run"
+            )

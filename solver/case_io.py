@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from solver.case_types import Problem, spec_of
 from solver.units import nearest
 
 _MISSING = object()
+FILE_KEYS = ("file", "mesh")  # their value is a file, its path relative to the case file
 # pydantic puts the `kind` of a table into the path of an error, where a user's file has no such key.
-_KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "loop", "random", "patches"}
+_KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "ccd", "loop", "random", "patches"} | {
+    "bulk", "grain_boundaries", "flaws", "cracks", "random_cracks", "pores", "random_pores"
+}
 
 
 class CaseError(Exception):
@@ -39,7 +43,7 @@ def load_case(path: str | Path, overrides: Sequence[str] = ()) -> Case:
     `overrides`, such as "grid.growth=1.2", replace what the file says. Raises CaseError with all problems.
     """
     path = Path(path)
-    text, data = _read(path)
+    text, data = read_table(path)
     return _validate(data, overrides, str(path), path.parent, Source(text, str(path), tuple(overrides)))
 
 
@@ -52,7 +56,8 @@ def case_from_dict(
     return _validate(copy, overrides, "case", Path(directory), Source(text, "", tuple(overrides)))
 
 
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
+def read_table(path: Path) -> tuple[str, dict[str, Any]]:
+    """Text and content of a case file, not yet checked. Raises CaseError when it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -75,21 +80,53 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
 def _validate(
     data: dict[str, Any], overrides: Sequence[str], file: str, directory: Path, source: Source
 ) -> Case:
-    lines, touched = [], set()
-    for override in overrides:
-        try:
-            touched.add(apply_override(data, override))
-        except ValueError as error:
-            lines.append(f"--set {override}: {error}")
-    if lines:
-        raise CaseError(lines)
+    touched = apply_overrides(data, overrides)
+    if "sweep" in data:
+        wrong = "a case with this table is a family of cases, not one to run"
+        allowed = "'lifront sweep' runs them, 'lifront expand' writes each into a folder of its own"
+        raise CaseError([f"{file}: sweep: {wrong}; allowed: {allowed}"])
+    return validate_table(data, file, directory, source, dict.fromkeys(touched, "--set"))
+
+
+def validate_table(
+    data: dict[str, Any], file: str, directory: Path, source: Source, origins: Mapping[str, str]
+) -> Case:
+    """The case made of `data`. Raises CaseError with all problems.
+
+    file: name for messages. directory: where relative files are. origins: where the value of a key comes from when it
+    is not from the file, such as "--set".
+    """
     try:
         case = Case.model_validate(data, context={"directory": directory})
     except ValidationError as error:
         problems = dict.fromkeys(_problems(error, data))  # without repetitions, in order
-        raise CaseError([_line(file, touched, problem, data) for problem in problems]) from None
-    case._source = replace(source, keys=frozenset(_leaves(data)))
+        raise CaseError([_line(file, origins, problem, data) for problem in problems]) from None
+    case._source = replace(source, keys=frozenset(_leaves(data)), digest=digest(data, directory.joinpath))
     return case
+
+
+def digest(data: Mapping[str, Any], locate: Callable[[str], Path]) -> str:
+    """Hash of what a case file says and of the files it names: the same however the file is laid out.
+
+    locate: where the file of a name is; one that is not there counts as empty.
+    """
+    total = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode())
+    for table, key in named_files(data):
+        path = locate(table[key])
+        total.update(path.read_bytes() if path.is_file() else b"")
+    return total.hexdigest()
+
+
+def named_files(data: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """The keys that name a file, each with the table it is in, in an order of their own."""
+    if isinstance(data, dict):
+        for key, value in sorted(data.items()):
+            if key in FILE_KEYS and isinstance(value, str):
+                yield data, key
+            yield from named_files(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from named_files(value)
 
 
 def _leaves(data: Any, prefix: str = "") -> Iterator[str]:
@@ -105,22 +142,41 @@ def _leaves(data: Any, prefix: str = "") -> Iterator[str]:
 # -- overrides ---------------------------------------------------------------------------------------
 
 
+def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> set[str]:
+    """Set keys of `data` from "dotted.path=value"; returns the paths. Raises CaseError with all that is wrong."""
+    lines, touched = [], set()
+    for override in overrides:
+        try:
+            touched.add(apply_override(data, override))
+        except ValueError as error:
+            lines.append(f"--set {override}: {error}")
+    if lines:
+        raise CaseError(lines)
+    return touched
+
+
 def apply_override(data: dict[str, Any], override: str) -> str:
     """Set one key of `data` from "dotted.path=value"; returns the path. ValueError says what is wrong.
 
-    The value is read as TOML where that is possible and is text otherwise. Numbers in the path count the
-    entries of a list from 0.
+    The value is read as TOML where that is possible and is text otherwise.
     """
     path, equals, text = override.partition("=")
     path, text = path.strip(), text.strip()
-    parts = path.split(".")
-    if not equals or not all(parts):
+    if not equals or not all(path.split(".")):
         raise ValueError("not of the form key.path=value")
+    set_value(data, path, _toml_value(text))
+    return path
+
+
+def set_value(data: dict[str, Any], path: str, value: Any) -> None:
+    """Set one key of `data`; numbers in the path count the entries of a list from 0. ValueError says what is wrong."""
+    parts = path.split(".")
+    if not all(parts):
+        raise ValueError(f"{path}: not a path of keys such as drive.stack_pressure")
     node: Any = data
     for index, part in enumerate(parts[:-1]):
         node = _enter(node, part, ".".join(parts[: index + 1]), parts[index + 1])
-    _enter(node, parts[-1], path, None, _toml_value(text))
-    return path
+    _enter(node, parts[-1], path, None, value)
 
 
 def _enter(node: Any, part: str, path: str, following: str | None, value: Any = None) -> Any:
@@ -154,10 +210,10 @@ def _toml_value(text: str) -> Any:
 # -- errors ------------------------------------------------------------------------------------------
 
 
-def _line(file: str, touched: set[str], problem: Problem, data: dict[str, Any]) -> str:
+def _line(file: str, origins: Mapping[str, str], problem: Problem, data: dict[str, Any]) -> str:
     """One line: FILE: key: value 'x': what is wrong; allowed: ...; did you mean 'y'?"""
-    where = f"{file} (--set)" if problem.key in touched else file
-    value = _look_up(data, problem.key)
+    where = f"{file} ({origins[problem.key]})" if problem.key in origins else file
+    value = look_up(data, problem.key, _MISSING)
     shown = "" if value is _MISSING or isinstance(value, dict | list) else f" value {_short(value)}:"
     parts = [problem.wrong]
     if problem.allowed:
@@ -173,14 +229,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _look_up(data: Any, key: str) -> Any:
+def look_up(data: Any, key: str, missing: Any = None) -> Any:
+    """The value at a dotted path, or `missing`."""
     for part in key.split("."):
         if isinstance(data, dict) and part in data:
             data = data[part]
         elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
             data = data[int(part)]
         else:
-            return _MISSING
+            return missing
     return data
 
 
@@ -192,7 +249,7 @@ def _problems(error: ValidationError, data: dict[str, Any]) -> list[Problem]:
             problems.extend(context["problems"])
         else:
             problem = _problem(entry["type"], entry["loc"], context, entry["msg"], data)
-            if entry["type"] == "too_short" and _look_up(data, problem.key) not in ([], _MISSING):
+            if entry["type"] == "too_short" and look_up(data, problem.key, _MISSING) not in ([], _MISSING):
                 continue  # pydantic counts only the entries that are right; the others have been reported
             problems.append(problem)
     return problems
@@ -217,7 +274,7 @@ def _problem(
         expected = context.get("expected") or context.get("expected_tags", "")
         names = [name.strip("' ") for name in expected.replace(" or ", ",").split(",")]
         inside = "" if kind == "literal_error" else ".kind"
-        value = _look_up(data, key + inside)
+        value = look_up(data, key + inside)
         found = nearest(value, names) if isinstance(value, str) else ""
         return Problem(key + inside, "not one of the choices", ", ".join(names), found)
     if kind == "union_tag_not_found":
@@ -283,7 +340,7 @@ def _models_at(location: tuple[int | str, ...]) -> list[type[BaseModel]]:
     for part in location:
         if isinstance(part, int):
             continue
-        of_kind = [m for m in models if part in _kinds([m])]
+        of_kind = [m for m in models if part in _kinds([m])] if len(models) > 1 else []
         inside = [m.model_fields[part].annotation for m in models if part in m.model_fields]
         models = of_kind or [model for annotation in inside for model in _models_in(annotation)]
     return models

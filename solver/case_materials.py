@@ -1,34 +1,42 @@
-"""The sections whose values come from the material data: the layers of the electrolyte and the Li metal."""
+"""The sections whose values come from the material data: layers of the electrolyte, films, additives, the Li metal."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+import math
+from typing import Annotated, TypeVar, get_args
 
 from pydantic import AfterValidator, ValidationInfo
 
 from solver import materials
+from solver.case_defects import GrainBoundaries
 from solver.case_types import (
     Conductivity,
+    Density,
     Diffusivity,
     Exponent,
     Fraction,
+    InterfacialEnergy,
     Length,
     Modulus,
     MolarEnergy,
     MolarVolume,
     NotNegative,
+    Percentage,
+    Permeance,
     PoissonRatio,
     Position,
     Positive,
     Problem,
     Rate,
     RatePerPressure,
+    Resistance,
     Section,
     Seed,
     SmallAmplitude,
     Stress,
     SurfaceDiffusivity,
     SurfaceEnergy,
+    Width,
     key,
     required,
     resolved,
@@ -50,6 +58,19 @@ def _material(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+class Additive(Section):
+    """A material that is mixed into the electrolyte and lines its grain boundaries."""
+
+    material: Annotated[str, _material("film")] = required("name of the additive")
+    weight_percent: Percentage = required("share of the mass of the mixture, in per cent")
+    film_thickness: Width = required("thickness of the film that the additive makes on the grain boundaries")
+    grain_size: Length = resolved(
+        "diameter of the sphere that has the mean volume of the grains; default that of grain_boundaries in defects"
+    )
+    density: Density = resolved("mass density of the additive")
+    lithium_interfacial_energy: InterfacialEnergy = resolved("signed energy of its interface to Li")
+
+
 class ElectrolyteLayer(Section):
     """One layer of the electrolyte."""
 
@@ -58,9 +79,39 @@ class ElectrolyteLayer(Section):
     conductivity: Conductivity = resolved("ionic conductivity")
     youngs_modulus: Modulus = resolved("Young's modulus")
     poisson_ratio: PoissonRatio = resolved("Poisson ratio")
+    lithium_interfacial_energy: InterfacialEnergy | None = resolved(
+        "signed energy of the interface between Li and electrolyte; needed by defects"
+    )
+    density: Density | None = resolved("mass density; needed by an additive")
+    additive: Additive | None = key(None, "what is mixed into this layer; nothing without it")
     residual_stress: Stress = key(
         "0 MPa", "lateral normal stress at the start beyond the stack pressure, compression positive"
     )
+
+
+class Film(Section):
+    """A film between Li and electrolyte that is too thin for cells of its own."""
+
+    material: Annotated[str, _material("film")] = required("name of the film's material")
+    thickness: Width = required("thickness of the film")
+    mouth_depth: Length = key("1 um", "depth from the contact down to which the film lines the defects")
+    lithium_interfacial_energy: InterfacialEnergy | None = resolved(
+        "signed energy of its interface to Li, in place of the electrolyte's in the mouths of defects; "
+        "where the material has none the electrolyte's stays"
+    )
+    resistance: Resistance = resolved(
+        "area resistance; default thickness / ionic_conductivity of the material, 0 where it has none"
+    )
+    permeance: Permeance | None = resolved(
+        "permeance for Li atoms; default lithium_diffusivity of the material / thickness; "
+        "Li crosses freely where it has none"
+    )
+
+    @property
+    def material_contact_angle(self) -> float | None:
+        """Contact angle of Li on the film, rad, None where its material has none."""
+        entry = materials.load(self.material).properties.get("contact_angle")
+        return None if entry is None else entry.value
 
 
 class Void(Section):
@@ -108,13 +159,13 @@ class Lithium(Section):
     voids: tuple[Void, ...] = key((), "voids at the start")
 
 
-_S = TypeVar("_S", ElectrolyteLayer, Lithium)
+_S = TypeVar("_S", Additive, ElectrolyteLayer, Film, Lithium)
 
 
 def with_material(section: _S, where: str, info: ValidationInfo, problems: list[Problem]) -> _S:
     """The section, with what it leaves open taken from its material at the temperature of the case.
 
-    where: its key. What the material does not have is added to `problems`.
+    where: its key. What the material does not have is added to `problems`, unless the key may stay open.
     """
     if "drive" not in info.data:
         return section
@@ -124,13 +175,65 @@ def with_material(section: _S, where: str, info: ValidationInfo, problems: list[
     for name, field in type(section).model_fields.items():
         if name not in materials.PROPERTIES[material.kind] or getattr(section, name) is not None:
             continue
-        if name not in material.properties:
-            spec = spec_of(field)
-            wrong = f"missing; {material.name}.toml does not have it, so the case must give it"
-            problems.append(Problem(f"{where}.{name}", wrong, spec.allowed() if spec else ""))
-            continue
-        try:
-            values[name] = material.value(name, temperature)
-        except materials.MaterialError as error:
-            problems.append(Problem("drive.temperature", str(error), "298.15 K"))
+        if name in material.properties:
+            values[name] = _value(material, name, temperature, problems)
+        elif type(None) not in get_args(field.annotation):
+            problems.append(missing(section, where, name))
     return section.model_copy(update=values)
+
+
+def missing(section: Section, where: str, name: str) -> Problem:
+    """The problem that neither the case nor the material of `section` gives the key `name`. where: its key."""
+    spec = spec_of(type(section).model_fields[name])
+    wrong = f"missing; {getattr(section, 'material', '')}.toml does not have it, so the case must give it"
+    return Problem(f"{where}.{name}", wrong, spec.allowed() if spec else "")
+
+
+def _value(material: materials.Material, name: str, temperature: float, problems: list[Problem]) -> float:
+    try:
+        return material.value(name, temperature)
+    except materials.MaterialError as error:
+        problems.append(Problem("drive.temperature", str(error), "298.15 K"))
+        return math.nan
+
+
+def with_layer_material(
+    layer: ElectrolyteLayer, index: int, info: ValidationInfo, problems: list[Problem]
+) -> ElectrolyteLayer:
+    """`with_material` for a layer of the electrolyte, counted from 0 at the contact, with its additive.
+
+    With an additive density and interfacial energy of the layer may not stay open.
+    """
+    where = f"electrolyte.{index}"
+    layer = with_material(layer, where, info, problems)
+    if layer.additive is None or not {"drive", "defects"} <= info.data.keys():  # what is absent is reported by itself
+        return layer
+    needed = ("density", "lithium_interfacial_energy")
+    problems.extend(missing(layer, where, name) for name in needed if getattr(layer, name) is None)
+    additive = with_material(layer.additive, f"{where}.additive", info, problems)
+    if additive.grain_size is None:
+        boundaries = [table for table in info.data["defects"] if isinstance(table, GrainBoundaries)]
+        sizes = [table.grain_size for table in boundaries if table.layers is None or index in table.layers]
+        if not sizes:
+            wrong = "missing; there are no grain_boundaries in defects that would give it"
+            problems.append(Problem(f"{where}.additive.grain_size", wrong, "a length > 0 um"))
+            return layer
+        additive = additive.model_copy(update={"grain_size": sizes[0]})
+    return layer.model_copy(update={"additive": additive})
+
+
+def with_film_material(film: Film, where: str, info: ValidationInfo, problems: list[Problem]) -> Film:
+    """`with_material` for a film, whose resistance and permeance follow from its thickness too."""
+    if "drive" not in info.data:
+        return film
+    temperature, material = info.data["drive"].temperature, materials.load(film.material)
+    values: dict[str, float] = {}
+    if film.resistance is None:
+        conducts = "ionic_conductivity" in material.properties
+        values["resistance"] = (
+            film.thickness / _value(material, "ionic_conductivity", temperature, problems) if conducts else 0.0
+        )
+    if film.permeance is None and "lithium_diffusivity" in material.properties:
+        diffusivity = _value(material, "lithium_diffusivity", temperature, problems)
+        values["permeance"] = diffusivity / film.thickness
+    return with_material(film.model_copy(update=values), where, info, problems)

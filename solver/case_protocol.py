@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from solver.case_ramp import Ramp
 from solver.case_types import (
     Capacity,
     Count,
@@ -121,7 +122,7 @@ class Loop(Section):
 
 
 AnySegment = Annotated[
-    Rest | Galvanostatic | Potentiostatic | ConstantCurrentConstantVoltage | Profile | Loop,
+    Rest | Galvanostatic | Potentiostatic | ConstantCurrentConstantVoltage | Profile | Ramp | Loop,
     Field(discriminator="kind"),
 ]
 Loop.model_rebuild()

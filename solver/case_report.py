@@ -66,16 +66,18 @@ def _texts(value: Any, spec: Any) -> tuple[str, str]:
         return ", ".join(str(v) for v in values), ""
     shown = values[:SHOWN_ENTRIES]
     more = ", ..." if len(values) > len(shown) else ""
-    si = ", ".join(f"{v:.6g}" for v in shown) + f"{more} {spec.unit}" if isinstance(spec, Quantity) else ""
+    si = spec.si_text(shown, more) if isinstance(spec, Quantity) else ""
     return ", ".join(spec.text(v) for v in shown) + more, si
 
 
 def _origin(section: Section, name: str, given: bool) -> str:
     if given:
         return "case"
-    material = getattr(section, "material", None)
-    known = materials.PROPERTIES[materials.load(material).kind] if material else {}
-    return f"{material}.toml" if name in known else "default"
+    for owner in (section, getattr(section, "film", None)):  # the film gives the contact its angle
+        material = getattr(owner, "material", None)
+        if material and name in materials.load(material).properties:
+            return f"{material}.toml"
+    return "default"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def estimate(case: Case) -> Estimate:
         case.domain.lithium_thickness,
         case.electrolyte_thickness,
         grid.spacing,
-        grid.fine_depth,
+        case.fine_depths,
         grid.growth,
         grid.max_spacing,
     )
@@ -173,8 +175,12 @@ def _load(case: Case) -> str:
 
 def _print_expected(console: Console, case: Case) -> None:
     """What the planar formulas say of this case."""
-    from solver.build import annihilation_parameters, critical_stripping_current
+    from solver.build import additive_coverage, annihilation_parameters, critical_stripping_current
 
+    for index, layer in enumerate(case.electrolyte):
+        if layer.additive is not None:
+            share = f"{additive_coverage(layer):.3g} of the grain boundaries of electrolyte.{index}"
+            console.print(f"additive covers           {share}")
     rates, pressure = annihilation_parameters(case), case.drive.stack_pressure
     if pressure == 0.0:
         return

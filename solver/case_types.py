@@ -38,6 +38,9 @@ Resistance = Annotated[float, Quantity("ohm*m^2", show="ohm*cm^2", what="area re
 Capacitance = Annotated[float, Quantity("F/m^2", what="capacitance per area", ge=0)]
 Conductivity = Annotated[float, Quantity("S/m", show="mS/cm", what="conductivity", gt=0)]
 SurfaceEnergy = Annotated[float, Quantity("J/m^2", what="surface energy", gt=0)]
+InterfacialEnergy = Annotated[float, Quantity("J/m^2", show="meV/angstrom^2", what="interfacial energy")]
+Density = Annotated[float, Quantity("kg/m^3", show="g/cm^3", what="density", gt=0)]
+Permeance = Annotated[float, Quantity("m/s", what="permeance", gt=0)]
 MolarVolume = Annotated[float, Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0)]
 Diffusivity = Annotated[float, Quantity("m^2/s", what="diffusivity", gt=0)]
 SurfaceDiffusivity = Annotated[float, Quantity("m^2/s", what="diffusivity", ge=0)]
@@ -48,6 +51,7 @@ RatePerPressure = Annotated[float, Quantity("1/(s*Pa)", show="1/(s*MPa)", what="
 Positive = Annotated[float, Number(gt=0)]
 NotNegative = Annotated[float, Number(ge=0)]
 Fraction = Annotated[float, Number(gt=0, lt=1)]
+Percentage = Annotated[float, Number(gt=0, lt=100)]
 PoissonRatio = Annotated[float, Number(ge=0, lt=0.5)]
 Growth = Annotated[float, Number(ge=1, le=1.5)]
 Exponent = Annotated[float, Number(ge=1)]
@@ -104,6 +108,11 @@ def _specs(items: Iterable[Any]) -> Iterator[Quantity | Number]:
         if isinstance(item, Quantity | Number):
             yield item
         yield from _specs(get_args(item))
+
+
+def in_um(length: float) -> str:
+    """A length (m) in messages."""
+    return f"{length * 1e6:.6g} um"
 
 
 @dataclass(frozen=True)

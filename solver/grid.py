@@ -54,18 +54,17 @@ def normal_faces(
     lithium_thickness: float,
     electrolyte_thickness: float,
     spacing: float,
-    fine_depth: float,
+    fine_depths: tuple[float, float],
     growth: float,
     max_spacing: float,
 ) -> Array:
     """Face coordinates (m) along the normal, from -lithium_thickness to +electrolyte_thickness.
 
-    Cells are `spacing` wide within `fine_depth` of the contact on both sides, then grow by the factor
+    Cells are `spacing` wide within `fine_depths` of the contact, below and above, then grow by the factor
     `growth` up to `max_spacing`; the coarse part is scaled to end exactly at the boundary.
     """
-    grading = (spacing, fine_depth, growth, max_spacing)
-    below = _half_axis(lithium_thickness, *grading)
-    above = _half_axis(electrolyte_thickness, *grading)
+    below = _half_axis(lithium_thickness, spacing, fine_depths[0], growth, max_spacing)
+    above = _half_axis(electrolyte_thickness, spacing, fine_depths[1], growth, max_spacing)
     return np.concatenate([-below[:0:-1], above])
 
 
@@ -240,11 +239,11 @@ class Grid:
 
     def max(self, values: Array) -> float:
         """Largest value over all cells of the grid; -inf for an empty selection."""
-        return float(self.comm.allreduce(float(np.max(values, initial=-np.inf)), MPI.MAX))
+        return float(self.comm.allreduce(float(np.max(np.asarray(values, dtype=float), initial=-np.inf)), MPI.MAX))
 
     def min(self, values: Array) -> float:
         """Smallest value over all cells of the grid; +inf for an empty selection."""
-        return float(self.comm.allreduce(float(np.min(values, initial=np.inf)), MPI.MIN))
+        return float(self.comm.allreduce(float(np.min(np.asarray(values, dtype=float), initial=np.inf)), MPI.MIN))
 
     def integral(self, density: Array) -> float:
         """Volume integral of cell values."""

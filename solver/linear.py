@@ -52,6 +52,8 @@ class Forcing:
 
     def rtol(self, newton: int, norm: float, target: float) -> float:
         """Relative tolerance for the step number `newton` (from 0) at the given norm of the residual."""
+        if norm == 0.0:  # solved before its first step, where at least one step is asked for
+            return self.LOOSEST
         enough = self.LAST * target / norm
         if newton == 0:
             self._start = norm

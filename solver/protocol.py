@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from solver import case_protocol as schema
+from solver.case_ramp import Ramp
 
 if TYPE_CHECKING:
     from solver.case import Case
@@ -63,6 +64,8 @@ class Segment:
     label: words for logs, such as "protocol.1.segments.0 (repetition 2): strip".
     current_density, voltage: signed, positive plates. cutoff_current_density, capacity (C/m^2): magnitudes.
     times, currents, pressures: columns of a measured profile (s, A/m^2 signed, Pa).
+    cycle: of the ramp of a critical current density, from 1; 0 outside of it.
+    contact_loss_fraction: contact fraction below which the run, not only the segment, ends.
     """
 
     kind: Literal["rest", "galvanostatic", "potentiostatic", "cc-cv", "profile"]
@@ -77,6 +80,8 @@ class Segment:
     times: tuple[float, ...] = ()
     currents: tuple[float, ...] = ()
     pressures: tuple[float, ...] | None = None
+    cycle: int = 0
+    contact_loss_fraction: float | None = None
 
     def holds_voltage(self, state: SegmentState = START) -> bool:
         """Whether the voltage is imposed rather than the current."""
@@ -187,9 +192,35 @@ def _expand(segments: tuple[schema.AnySegment, ...], prefix: str, repetition: st
             for number in range(1, item.repeat + 1):
                 count = f"{repetition}.{number}" if repetition else str(number)
                 out.extend(_expand(item.segments, f"{where}.segments", count))
+        elif isinstance(item, Ramp):
+            out.extend(_expand_ramp(item, where))
         else:
             label = f"{where} (repetition {repetition})" if repetition else where
             out.append(_segment(item, label))
+    return out
+
+
+def _expand_ramp(ramp: Ramp, where: str) -> list[Segment]:
+    """The half-cycles of a ramp, and the rests between them."""
+    out: list[Segment] = []
+    for cycle in range(1, ramp.cycles + 1):
+        label = f"{where} (cycle {cycle})"
+        common: dict[str, Any] = {"cycle": cycle, "contact_loss_fraction": ramp.min_contact_fraction}
+        currents = {"plate": ramp.plating_current(cycle), "strip": ramp.stripping_current(cycle)}
+        for direction in ("plate", "strip") if ramp.first == "plate" else ("strip", "plate"):
+            if ramp.rest is not None and out:
+                text = f"{label}: rest"
+                out.append(Segment(kind="rest", label=text, current_density=0.0, duration=ramp.rest, **common))
+            out.append(
+                Segment(
+                    kind="galvanostatic",
+                    label=f"{label}: {direction} {currents[direction] / 10:.6g} mA/cm2",
+                    current_density=_sign(direction) * currents[direction],
+                    capacity=ramp.capacity,
+                    duration=ramp.duration,
+                    **common,
+                )
+            )
     return out
 
 
@@ -216,8 +247,8 @@ def _segment(item: schema.AnySegment, label: str) -> Segment:
             table = item.table
             common.update(times=table.time, currents=table.current_density, pressures=table.stack_pressure)
             return Segment(kind="profile", label=f"{label}: profile", **common)
-        case schema.Loop():
-            raise TypeError("a loop is not one segment")
+        case schema.Loop() | Ramp():
+            raise TypeError(f"a {item.kind} is not one segment")
 
 
 def _sign(direction: str) -> float:

@@ -19,6 +19,7 @@ from solver.interrupts import Interrupts
 from solver.output import checkpoint, files, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
+from solver.ramp_results import UNITS, Scalar, in_words, ramp_results
 from solver.simulation import EXIT_DONE, Simulation, SolveFailed
 
 LATEST = "latest"
@@ -29,6 +30,7 @@ class Result:
     """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call.
 
     seconds: wall time of this call per physics, for output, and in total.
+    results: scalars that the protocol is made to find, by name (SI): see `solver.ramp_results`; empty without a ramp.
     """
 
     curves: dict[str, np.ndarray]
@@ -36,6 +38,7 @@ class Result:
     directory: Path | None = None
     exit_code: int = EXIT_DONE
     seconds: dict[str, float] = field(default_factory=dict)
+    results: dict[str, Scalar] = field(default_factory=dict)
 
 
 def run(
@@ -45,12 +48,14 @@ def run(
     wall: float | None = None,
     progress: bool = False,
     comm: MPI.Comm | None = None,
+    segments: int | None = None,
 ) -> Result:
     """Run a case to its end (collective).
 
     directory: where results go; None keeps the curves only. An earlier run's results there are replaced.
     restart: a checkpoint, or "latest" of the directory: go on from there, on any number of ranks.
     wall: seconds after which to write a checkpoint and stop. progress: show a progress bar.
+    segments: do so many segments of the protocol, loops and ramps unrolled, as if it had no others; None does all.
 
     Raises SolveFailed when the smallest step is not small enough (the last checkpoint is valid), and
     CheckpointError when there is nothing to restart from.
@@ -63,6 +68,7 @@ def run(
         saved = _checkpoint_to_restart(directory, restart, grid, case, console)
         recorder = _recorder(case, directory, grid, console, saved)
         simulation = make_simulation(case, grid, recorder)
+        simulation.segments = simulation.segments[:segments]
         if saved is None:
             simulation.begin()
         else:
@@ -73,9 +79,19 @@ def run(
             _summarise(simulation, recorder, f"failed: {error}", started)
             raise
         _summarise(simulation, recorder, reason, started)
+        if code == EXIT_DONE and isinstance(recorder, FileRecorder):
+            summary.write_done(recorder.directory, comm, case.source.digest)
+        results = _results(simulation, reason)
         console.message(f"{reason} at t = {simulation.progress.time:.6g} s")
+        if results:
+            console.message(in_words(results))
     where = None if directory is None else Path(directory)
-    return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder, started))
+    return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder, started), results)
+
+
+def _results(simulation: Simulation, reason: str) -> dict[str, Scalar]:
+    p = simulation.progress
+    return ramp_results(simulation.segments, p.segment, reason, p.time, p.segment_charge)
 
 
 def _checkpoint_to_restart(
@@ -96,6 +112,7 @@ def _checkpoint_to_restart(
     if directory is not None:
         step = int(saved[1]["step"])
         files.on_root(grid.comm, lambda: checkpoint.discard_later(Path(directory), step))
+        files.on_root(grid.comm, lambda: summary.retract(directory))
     for line in changed:
         console.message(f"restart: the case differs from the checkpoint's: {line}")
     console.message(f"restart from {path}")
@@ -135,6 +152,9 @@ def _seeds(case: Case) -> dict[str, int]:
     for name, part in (("roughness", case.interface.roughness), ("heterogeneity", case.interface.heterogeneity)):
         if part is not None and hasattr(part, "seed"):
             seeds[name] = part.seed
+    for number, table in enumerate(case.defects):
+        if hasattr(table, "seed"):
+            seeds[f"defects.{number}"] = table.seed
     return seeds
 
 
@@ -147,7 +167,7 @@ def _seconds(simulation: Simulation, recorder: MemoryRecorder, started: float) -
 def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, started: float) -> None:
     if not isinstance(recorder, FileRecorder):
         return
-    p = simulation.progress
+    p, results = simulation.progress, _results(simulation, reason)
     summary.write(
         recorder.directory,
         simulation.grid.comm,
@@ -160,6 +180,8 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, st
         capacity=p.charge,
         lithium_error=simulation.lithium_error(),
         cells=list(simulation.grid.shape),
+        results=results,
+        units={name: unit for name, unit in UNITS.items() if name in results},
         segments=p.ended,
         warnings=p.warnings,
     )

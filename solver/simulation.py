@@ -14,13 +14,15 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Protocol
 
+from solver.failure import failure
 from solver.grid import Array, Grid
 from solver.interrupts import Interrupts, Request
-from solver.protocol import START, TIME_TOLERANCE, Segment, SegmentState, expected_duration, voltage_limit_reached
+from solver.protocol import START, TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.state import State
 from solver.stepper import Stepper, StepTooSmall
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
+FINISHED = "protocol finished"
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
 
 
@@ -58,7 +60,7 @@ class Model(Protocol):
         stack_pressure: float,
     ) -> StepOutcome: ...
 
-    def inventory(self, occupancy: Array) -> float: ...
+    def inventory(self, fields: State) -> float: ...
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]: ...
 
@@ -132,7 +134,7 @@ class Simulation:
     def begin(self) -> None:
         """Write the initial state (collective)."""
         self.progress.dt_next = self.stepper.dt
-        self.progress.inventory_start = self.model.inventory(self.state["occupancy"])
+        self.progress.inventory_start = self.model.inventory(self.state)
         self._snapshot()
 
     def checkpoint_fields(self) -> dict[str, Array]:
@@ -183,7 +185,7 @@ class Simulation:
             if request == Request.STOP:
                 return f"interrupted by {interrupts.reason}", EXIT_INTERRUPTED
         self._finish()
-        return "protocol finished", EXIT_DONE
+        return FINISHED, EXIT_DONE
 
     def _finish(self) -> None:
         self._checkpoint()
@@ -280,11 +282,10 @@ class Simulation:
     def _after_step(self, segment: Segment, segment_state: SegmentState) -> str:
         """Ends of the segment and of the run."""
         p = self.progress
-        voltage = p.measured["voltage"]
         self._dt, self._label = p.dt_previous, segment.label
-        if reason := voltage_limit_reached(segment, segment_state, voltage, self.voltage_limit):
+        if reason := failure(segment, segment_state, p.measured, self.voltage_limit, p.time, p.charge):
             return reason
-        advanced = segment.advance(segment_state, voltage)
+        advanced = segment.advance(segment_state, p.measured["voltage"])
         if advanced != segment_state:
             p.segment_state = advanced.to_json()
             self._forget()
@@ -343,6 +344,9 @@ class Simulation:
             "platen_displacement",
             "drift_velocity",
             "capped_share",
+            "penetration_depth",
+            "filament_volume",
+            "dead_lithium",
             "newton",
             "krylov",
             "charge_error",

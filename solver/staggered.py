@@ -210,7 +210,7 @@ class Staggered:
         total = np.zeros(self.grid.local_shape)
         for i in self._around(a):
             for k in self._around(b):
-                total += self._shifted(ghosted, a, i, b, k)
+                total += self._shifted(ghosted, {a: i, b: k})
         return 0.25 * total
 
     def to_cells(self, values: Array, a: int, b: int) -> Array:
@@ -227,17 +227,33 @@ class Staggered:
         total = np.zeros(grid.local_shape)
         for i in self._around(a):
             for k in self._around(b):
-                total += self._shifted(ghosted, a, -i, b, -k)
+                total += self._shifted(ghosted, {a: -i, b: -k})
         return 0.25 * total
 
     def _around(self, axis: int) -> tuple[int, int]:
         return (0, 1) if axis == self.grid.dim - 1 else (-1, 0)
 
-    def _shifted(self, ghosted: Array, a: int, i: int, b: int, k: int) -> Array:
-        offset = [0] * self.grid.dim
-        offset[a], offset[b] = i, k
-        block = tuple(slice(GHOSTS + o, GHOSTS + o + n) for o, n in zip(offset, self.grid.local_shape, strict=True))
+    def _shifted(self, ghosted: Array, offset: dict[int, int]) -> Array:
+        offsets = [offset.get(axis, 0) for axis in range(self.grid.dim)]
+        block = tuple(slice(GHOSTS + o, GHOSTS + o + n) for o, n in zip(offsets, self.grid.local_shape, strict=True))
         return ghosted[block]
+
+    def loose_faces(self, cells: Array, edges: list[Array], share: float) -> Array:
+        """Whether both cells beside a face are softer than `share` of the stiffest edge around it (*cells, dim).
+
+        cells, edges: viscosities (collective).
+        """
+        grid, last = self.grid, self.grid.dim - 1
+        ghosted = grid.ghosted(cells)
+        beside = [np.maximum(cells, self._shifted(ghosted, {axis: -1})) for axis in range(grid.dim)]
+        around = [np.zeros(grid.local_shape) for _ in range(grid.dim)]
+        for values, volume, (a, b) in zip(edges, self.edge_volume, self.pairs, strict=True):
+            ghosted = grid.ghosted(np.where(volume > 0, values, 0.0))
+            upper = -1 if b == last else 0  # edges lie at upper faces of the normal
+            for step in (0, 1):
+                np.maximum(around[a], self._shifted(ghosted, {b: upper + step}), out=around[a])
+                np.maximum(around[b], self._shifted(ghosted, {a: step, b: upper}), out=around[b])
+        return np.stack([c < share * e for c, e in zip(beside, around, strict=True)], axis=-1)
 
     def faces(self, velocity: Array) -> list[Array]:
         """Velocities of all faces that touch the owned block, one array per axis (collective).

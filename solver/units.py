@@ -16,7 +16,7 @@ import functools
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -42,7 +42,10 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "F/m^2": ("F/m^2", "uF/cm^2"),
     "S/m": ("mS/cm", "S/cm", "S/m"),
     "J/m^2": ("J/m^2", "mJ/m^2", "meV/angstrom^2"),
+    "m/s": ("m/s", "cm/s", "nm/s", "um/s"),
     "m^2/s": ("m^2/s", "cm^2/s"),
+    "kg/m^3": ("g/cm^3", "kg/m^3"),
+    "Pa*m^0.5": ("MPa*m^0.5", "Pa*m^0.5"),
     "m^3/mol": ("cm^3/mol", "m^3/mol"),
     "J/mol": ("kJ/mol", "J/mol"),
     "1/s": ("1/s", "1/min", "1/h"),
@@ -234,6 +237,10 @@ class Quantity(_Spec):
     def text(self, value: float) -> str:
         """A short text for people."""
         return f"{float(convert(Decimal(repr(value)), self.unit, self.shown_unit)):.6g} {self.shown_unit}"
+
+    def si_text(self, values: Sequence[float], more: str = "") -> str:
+        """Values in SI for people; more: what stands between the last one and the unit."""
+        return ", ".join(f"{v:.6g}" for v in values) + f"{more} {self.unit}"
 
     def exact(self, value: float) -> str:
         """What goes into a file; reads back as the same float."""

@@ -94,7 +94,7 @@ def start_ranks(
 
 
 def run_ranks(
-    n: int, arguments: Sequence[str | Path], cwd: Path | str = ROOT, timeout: float = 120.0
+    n: int, arguments: Sequence[str | Path], cwd: Path | str = ROOT, timeout: float = 300.0
 ) -> subprocess.CompletedProcess[str]:
     """Run ``mpirun -n <n> python <arguments>`` to its end.
 
@@ -118,7 +118,7 @@ def run_ranks(
 
 
 def rank_results(
-    n: int, function: str | Callable[..., dict[str, Any] | None], *arguments: Any, timeout: float = 120.0
+    n: int, function: str | Callable[..., dict[str, Any] | None], *arguments: Any, timeout: float = 300.0
 ) -> dict[str, Any]:
     """Call a function on n ranks and return the dictionary that it returns on rank 0.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from solver.state import FIELDS
 
 PROVENANCE: dict[str, Any] = {
     "case": 'title = "made up"  # \u00b5m\n',
-    "resolved_case": '{"title": "made up", "drive": {"current_density": 10.0}}',
+    "resolved_case": '{"title": "made up", "domain": {"lateral": "periodic"}, "drive": {"current_density": 10.0}}',
     "versions": {"lifront": "0"},
     "ranks": 1,
     "seeds": {"heterogeneity": 1},
@@ -23,7 +24,7 @@ PROVENANCE: dict[str, Any] = {
 
 def grid(dim: int, graded: bool) -> Grid:
     """A small grid with different numbers of cells along its axes."""
-    z = normal_faces(2e-6, 1e-6, 1e-7, 3e-7, 1.2, 3e-7) if graded else np.linspace(-2e-6, 1e-6, 31)
+    z = normal_faces(2e-6, 1e-6, 1e-7, (3e-7, 3e-7), 1.2, 3e-7) if graded else np.linspace(-2e-6, 1e-6, 31)
     lateral = [lateral_faces(7e-7, 1e-7), lateral_faces(5e-7, 1e-7)][: dim - 1]
     return Grid([*lateral, z], [True] * (dim - 1))
 
@@ -68,22 +69,30 @@ def write_output(directory: str, dim: int, graded: bool) -> dict[str, Any]:
 VOIDS = ((4e-6, 0.7e-6), (9.5e-6, 1.3e-6), (15e-6, 0.5e-6))  # place along the contact, radius; m
 
 
+Fields = Callable[[Grid, float], dict[str, np.ndarray]]
+Row = Callable[[int, float], dict[str, float]]
+
+
 def strip_run(directory: str | Path, dim: int = 2, finished: bool = True) -> Path:
     """A run directory with half-disc voids at a flat contact, 0.2 um diffuse, that grow over an hour."""
-    directory = Path(directory)
+    return _write_run(Path(directory), dim, strip_fields, _row, "capacity reached" if finished else "")
+
+
+def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, reason: str) -> Path:
+    """fields_of: grid and share of the hour; row_of: step and time, s; reason: of the end, "" of a run that goes on."""
     directory.mkdir(parents=True, exist_ok=True)
-    z = normal_faces(30e-6, 10e-6, 1e-7, 4e-6, 1.1, 1e-6)
+    z = normal_faces(30e-6, 10e-6, 1e-7, (4e-6, 4e-6), 1.1, 1e-6)
     lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
     g = Grid([*lateral, z], [True] * (dim - 1))
     writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
     table = log.LogTable(directory / "log.csv")
     for step, time in enumerate(np.linspace(0.0, 3600.0, 61)):
         if step % 20 == 0:
-            writer.write(float(time), step, strip_fields(g, float(time) / 3600.0))
-        table.append(_row(step, float(time)))
+            writer.write(float(time), step, fields_of(g, float(time) / 3600.0))
+        table.append(row_of(step, float(time)))
     table.close()
-    if finished:
-        summary.write(directory, g.comm, "capacity reached", 60, 2, {"charge": 1.0}, PROVENANCE)
+    if reason:
+        summary.write(directory, g.comm, reason, 60, 2, {"charge": 1.0}, PROVENANCE)
     return directory
 
 
@@ -117,6 +126,48 @@ def strip_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:
     }
 
 
+# -- a run that looks like plating with filaments --------------------------------------------------------
+
+
+CHANNELS = (4e-6, 12e-6)  # places along the contact, m
+CHANNEL_HALF_WIDTH = 3e-7  # m
+DEEPEST = 9.95e-6  # height of the filament in the first channel at the end, m; the other one has half of it
+DEAD = (7e-6, 8e-6)  # heights between which the second channel has dead Li, m
+SECTION = 1.4e-6  # 3-D: y of the section in which the filaments are deepest, m
+
+
+def filament_run(directory: str | Path, dim: int = 2) -> Path:
+    """A run directory with Li in two planes through the electrolyte; both filaments grow over an hour."""
+
+    def row(step: int, time: float) -> dict[str, float]:
+        depth = DEEPEST * time / 3600.0
+        return _row(step, time) | {"penetration_depth": depth, "filament_volume": 1e-3 * depth}
+
+    return _write_run(Path(directory), dim, filament_fields, row, "short circuit at x = 4 um, after 3600 s, 1 mAh/cm2")
+
+
+def filament_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:
+    """The fields of `filament_run` when its filaments have `growth` (0 to 1) of their final height."""
+    at = dict(zip(g.axes, g.cell_coordinates(), strict=True))
+    fields = strip_fields(g, 0.0)
+    z = at["z"] + np.zeros(g.local_shape)
+    network, filament, dead = (np.zeros(g.local_shape) for _ in range(3))
+    height = growth * DEEPEST * np.exp(-((at.get("y", SECTION) - SECTION) ** 2) / 1e-12)
+    for place, share in zip(CHANNELS, (1.0, 0.5), strict=True) if "x" in at else ():
+        b = np.exp(-(((at["x"] - place) / CHANNEL_HALF_WIDTH) ** 2)) + 0 * z
+        lost = (b > 0.5) & (z > DEAD[0]) & (z < DEAD[1]) & (share < 1.0)
+        network = np.maximum(network, b)
+        filament = np.where(b > 0.05, np.maximum(filament, (z < share * height) | lost), filament)
+        dead = np.maximum(dead, lost)
+    defect = fields["electrolyte"] * network
+    return fields | {
+        "defect": defect,
+        "filament": filament,
+        "dead_lithium": dead,
+        "infiltration_pressure": 94e6 * (defect > 0.05) * (filament < 0.5),
+    }
+
+
 def _row(step: int, time: float) -> dict[str, float]:
     part = time / 3600.0
     return {
@@ -134,6 +185,9 @@ def _row(step: int, time: float) -> dict[str, float]:
         "contact_pressure": 3e6,
         "platen_displacement": 1e-8,
         "capped_share": 0.0,
+        "penetration_depth": 0.0,
+        "filament_volume": 0.0,
+        "dead_lithium": 0.0,
         "force_error": 1e-9,
         "drift_velocity": 1.35e-9,
         "newton": 3,

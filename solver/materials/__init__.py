@@ -1,6 +1,6 @@
 """Material data: one TOML file per material in this folder.
 
-A file has `name` (the same as the file), `kind` ("metal" or "electrolyte") and one table per property::
+A file has `name` (the same as the file), `kind` ("metal", "electrolyte" or "film") and one table per property::
 
     [conductivity]
     value = "1.8 mS/cm"           # text with a unit, or a bare number for a dimensionless property
@@ -10,6 +10,9 @@ A file has `name` (the same as the file), `kind` ("metal" or "electrolyte") and 
 Values hold at 298.15 K. A property that depends on temperature (`PropertyInfo.activated`) is given at another
 temperature only when its entry carries an activation energy. Adding a material is adding a file; the
 properties that exist are in PROPERTIES.
+
+A film lines the contact or the defects of the electrolyte and is too thin for cells of its own. All its properties are
+optional: one that its file does not have changes nothing.
 """
 
 from __future__ import annotations
@@ -47,6 +50,12 @@ class PropertyInfo:
 _PRESSURE = Quantity("Pa", show="GPa", what="pressure", gt=0)
 _DIFFUSIVITY = Quantity("m^2/s", what="diffusivity", ge=0)
 _ENERGY = Quantity("J/mol", show="kJ/mol", what="molar energy", ge=0)
+_CONDUCTIVITY = Quantity("S/m", show="mS/cm", what="conductivity", gt=0)
+_DENSITY = PropertyInfo(Quantity("kg/m^3", show="g/cm^3", what="density", gt=0), "mass density")
+_INTERFACIAL = PropertyInfo(
+    Quantity("J/m^2", show="meV/angstrom^2", what="interfacial energy"),
+    "signed energy of the interface to Li, from first principles",
+)
 
 _ELASTIC = {
     "youngs_modulus": PropertyInfo(_PRESSURE, "Young's modulus"),
@@ -94,7 +103,7 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
     },
     "electrolyte": {
         "conductivity": PropertyInfo(
-            Quantity("S/m", show="mS/cm", what="conductivity", gt=0),
+            _CONDUCTIVITY,
             "ionic conductivity",
             True,
             activated=True,
@@ -103,11 +112,20 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
             Quantity("Pa*m^0.5", show="MPa*m^0.5", what="fracture toughness", gt=0),
             "mode-I fracture toughness",
         ),
-        "lithium_interfacial_energy": PropertyInfo(
-            Quantity("J/m^2", show="meV/angstrom^2", what="interfacial energy"),
-            "signed energy of the Li interface",
-        ),
+        "lithium_interfacial_energy": _INTERFACIAL,
+        "density": _DENSITY,
         **_ELASTIC,
+    },
+    "film": {
+        "lithium_interfacial_energy": _INTERFACIAL,
+        "contact_angle": PropertyInfo(Quantity("rad", show="deg", what="angle", ge=0, le=180), "contact angle of Li"),
+        "ionic_conductivity": PropertyInfo(_CONDUCTIVITY, "ionic conductivity of Li", activated=True),
+        "lithium_diffusivity": PropertyInfo(
+            Quantity("m^2/s", what="diffusivity", gt=0),
+            "effective diffusivity of Li: chemical diffusivity times the volume fraction of Li in equilibrium with Li",
+            activated=True,
+        ),
+        "density": _DENSITY,
     },
 }
 

@@ -19,9 +19,11 @@ OUTPUTS = (
     "checkpoint_*.h5*",
     "log.csv*",
     "summary.json*",
+    "done.json*",
     "curves.png",
     "field_*.png",
     "stresses.png",
+    "penetration.png",
 )
 
 

@@ -93,7 +93,7 @@ class FileRecorder(MemoryRecorder):
 
     def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
         with self._timed():
-            self.snapshots.write(time, step, {name: fields[name] for name in self.fields})
+            self.snapshots.write(time, step, {name: fields[name] for name in self.fields if name in fields})
         self._show_row = step > 0
 
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:

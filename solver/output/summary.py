@@ -1,4 +1,8 @@
-"""summary.json: how a run ended and what it cost, written by rank 0 at its end."""
+"""summary.json: how a run ended and what it cost, written by rank 0 at its end.
+
+done.json says the same of a run that has come to its end, with the hash of its case, and is written last: where it is,
+the results are complete, and whether they are those of a case can be seen.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from mpi4py import MPI
 from solver.output import files
 
 NAME = "summary.json"
+DONE = "done.json"
 
 
 def write(
@@ -42,3 +47,19 @@ def write(
     }
     files.on_root(comm, lambda: files.write_text(path, json.dumps(content, indent=2) + "\n"))
     return path
+
+
+def write_done(directory: str | Path, comm: MPI.Comm, case_digest: str) -> None:
+    """Write done.json: the summary, and the hash of the case (collective)."""
+
+    def on_rank_0() -> None:
+        content = json.loads((Path(directory) / NAME).read_text(encoding="utf-8"))
+        files.write_text(Path(directory) / DONE, json.dumps({"case_digest": case_digest, **content}, indent=2) + "\n")
+
+    files.on_root(comm, on_rank_0)
+
+
+def retract(directory: str | Path) -> None:
+    """Delete both: the run goes on (not collective)."""
+    for name in (DONE, NAME):
+        (Path(directory) / name).unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """Charge balance of the single-ion conductor with charge transfer at a diffuse contact.
 
-    div( s psi grad phi ) = |grad psi| [ h(xi) j(phi) + C_dl d_t phi ]
+    div( s psi (1 - b beta zeta) grad phi ) = |grad psi| [ h(xi) (1 - b beta zeta) j(phi) + C_dl d_t phi ] + i
 
     s psi      conductivity weighted with the electrolyte indicator, S/m    phi  electric potential against the metal, V
+    b beta zeta  share of a defect that Li fills, i its current: `filament`
     |grad psi| contact area per volume, 1/m                                   j    `kinetics.transfer_current`, A/m^2
     h(xi)      where there is Li at the contact                               C_dl double-layer capacitance, F/m^2
 
@@ -13,7 +14,8 @@ no flux elsewhere. Voltage = area mean of phi at the top face + R_series j.
 The right-hand side is a list of interface terms, each a function of phi that returns current and derivative per
 cell (A, S), so other reactions join by adding one to the list. Newton's method; the linear systems are symmetric
 positive definite. Converged when the sum of the cells' absolute residuals is below `newton_tolerance` times the
-reference current, or at what the rounding of phi leaves: the charge balance holds to at least that accuracy.
+largest of the applied, the exchanged (within the box) and the reference current, or at what the rounding of phi
+leaves: the charge balance holds to at least that accuracy.
 """
 
 from __future__ import annotations
@@ -74,6 +76,12 @@ class ChargeBalance:
         self.reference_current = reference_current
         self.solver = LinearSolver(grid, "charge", "cg", linear_tolerance)
         self._forcing = Forcing()
+        self._scratch = Stencil(grid)
+        self.set_conductivity(face_conductivity)
+
+    def set_conductivity(self, face_conductivity: Sequence[Array]) -> None:
+        """Take over the effective conductivity on the faces of every axis (full size), S/m."""
+        grid = self.grid
         self.conductances = [conductance(grid, a, k) for a, k in enumerate(face_conductivity)]
         self.bulk = Stencil(grid)
         for axis, k in enumerate(self.conductances):
@@ -82,7 +90,6 @@ class ChargeBalance:
         # from the top cells' centres to the top face, per area: ohm m^2
         self._top_resistance = 0.5 * grid.spacing[-1][..., -1:] / top
         self._top_area = np.broadcast_to(grid.area[-1], top.shape)
-        self._scratch = Stencil(grid)
 
     def _top(self, control: TopControl, phi: Array) -> tuple[Array, Array]:
         """Current into the top cells (A) and its derivative (S)."""
@@ -128,7 +135,9 @@ class ChargeBalance:
         for newton in range(self.max_newton + 1):
             residual, diagonal, transfer = self._residual(phi, terms, control)
             applied = self._applied(phi, control)
-            unit = max(abs(applied), self.reference_current)
+            # at rest Li in the metal and in filaments may exchange more than is applied
+            exchanged = 0.5 * self.grid.sum(np.abs(transfer))
+            unit = max(abs(applied), exchanged, self.reference_current)
             norm = self.grid.sum(np.abs(residual)) / unit
             if norm <= self.newton_tolerance + self._round_off(phi) / unit:
                 return phi, self._report(phi, transfer, applied, unit, control, newton, krylov, outcome)

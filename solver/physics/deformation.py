@@ -103,6 +103,19 @@ class Deformation:
 
     # -- measures ------------------------------------------------------------------------------------
 
+    def compression_across(self, state: State, normal: Array) -> Array:
+        """-n.sigma.n of the last step in the cells for unit normals (dim, *cells), Pa (collective).
+
+        In 1-D the walls stand along the only axis, and n is a direction that the grid does not have.
+        """
+        rheology = self.mechanics.rheology
+        tau = rheology.elastic_tensor(self._state(state).elastic)
+        along = tau.missing if self.grid.dim == 1 else (normal**2 * tau.normal).sum(axis=0)
+        for (a, b), shear in zip(self.mechanics.mac.pairs, tau.cells, strict=True):
+            along = along + 2 * normal[a] * normal[b] * shear
+        compression: Array = state["pressure"] - rheology.share(state["lithium"]) * along
+        return compression
+
     def measure(self, fields: Mapping[str, Array], lithium: Array, stack_pressure: float) -> dict[str, float]:
         """Scalars of a step (collective).
 

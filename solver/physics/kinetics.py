@@ -1,21 +1,31 @@
 """Charge transfer at the Li/electrolyte contact (Butler-Volmer with a mechanical and a vacancy term).
 
     j    = i0 { exp(alpha_c F eta/RT) - exp(-alpha_a F eta/RT) q },    q = clip(20 c/h, 0, 1),   j > 0 plates
-    eta  = phi - j R_film - E - (Omega/F)(s_n - p)
+    eta  = phi - j R_film - (RT/F) ln(1 + j/j_P) - E - (Omega/F)(s_n - p)
     E    = (Omega/F) A (c - h(xi))
+    j_P  = F P/Omega
 
     phi      potential of the electrolyte against the metal, V        i0      exchange current density, A/m^2
     s_n      normal compression at the contact, Pa                    R_film  areal resistance of a film, ohm m^2
     E        equilibrium potential of the metal with its vacancies, V (Nernst with mu = A (c - h))
     alpha    transfer coefficients, alpha_a + alpha_c = 1             q       no Li left, no stripping
+    P        permeance of a film for Li atoms, m/s                    j_P     largest stripping current through it
+
+**Permeance.** Where the metal lies behind a film that conducts electrons, Li is reduced at the film's outer side and
+crosses it as atoms. Their activity is 1 at the metal and a at the outer side, their concentration in the film a v/Omega
+with v the volume fraction in equilibrium with the metal (Henry's law). The flux j/F = D v (a - 1)/(Omega d) gives
+a = 1 + j/j_P with P = D v/d, where D is their chemical diffusivity in the film and d its thickness; Nernst's law gives
+the potential (RT/F) ln a. Stripping draws a to 0 at -j_P, which no potential exceeds. The exchange current is taken
+at a = 1, and Li is not plated on the film's outer side.
 
 The clip is narrow on purpose: a plain factor c/h in the anodic branch would shift the equilibrium by millivolts.
 The current of one area element depends on phi alone while the fields are held, so the charge equation
-needs j and dj/dphi; with a film j is the root of a monotone scalar equation, found by Newton's method.
+needs j and dj/dphi; with a film j is the root of a monotone scalar equation, found by Newton's method within bounds.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,18 +35,22 @@ from solver.physics.constants import FARADAY, GAS_CONSTANT
 
 DEPLETION = 20.0  # stripping fades out where less than 1/20 of the sites' Li is left
 LARGEST_EXPONENT = 60.0  # beyond this the exponential goes on linearly; far outside any voltage limit
-FILM_SWEEPS = 50
-FILM_TOLERANCE = 1e-13
+FILM_SWEEPS = 100  # half of them bisections, from 100 V to the tolerance
+FILM_TOLERANCE = 1e-13  # V
 
 
 @dataclass(frozen=True)
 class KineticsParameters:
-    """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; film_resistance ohm m^2."""
+    """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; film_resistance ohm m^2.
+
+    film_permeance: for Li atoms, m/s; infinite where they cross freely.
+    """
 
     transfer_coefficient: float
     temperature: float
     molar_volume: float
     film_resistance: float = 0.0
+    film_permeance: float = math.inf
 
     @property
     def inverse_thermal_voltage(self) -> float:
@@ -47,6 +61,15 @@ class KineticsParameters:
     def volts_per_pascal(self) -> float:
         """Omega/F, V/Pa, which is also the volume of Li per charge, m^3/C."""
         return self.molar_volume / FARADAY
+
+    @property
+    def limiting_current(self) -> float:
+        """j_P, A/m^2: the largest stripping current through the film."""
+        return self.film_permeance / self.volts_per_pascal
+
+    def film_drop(self, current: Array) -> Array:
+        """j R + (RT/F) ln(1 + j/j_P), V, for currents (A/m^2) above -j_P."""
+        return self.film_resistance * current + np.log1p(current / self.limiting_current) / self.inverse_thermal_voltage
 
 
 def equilibrium_potential(
@@ -72,9 +95,8 @@ def transfer_current(
     p: KineticsParameters, potential: Array, rest: Array, exchange: Array, availability: Array
 ) -> tuple[Array, Array]:
     """j (A/m^2) and dj/dphi (S/m^2) at the given potential; rest is `equilibrium_potential`, exchange i0."""
-    current, slope = _butler_volmer(p, potential - rest, exchange, availability)
-    if p.film_resistance == 0.0:
-        return current, slope
+    if p.film_resistance == 0.0 and math.isinf(p.film_permeance):
+        return _butler_volmer(p, potential - rest, exchange, availability)
     return _behind_film(p, potential - rest, exchange, availability)
 
 
@@ -93,14 +115,41 @@ def _butler_volmer(
 def _behind_film(
     p: KineticsParameters, drive: Array, exchange: Array, availability: Array
 ) -> tuple[Array, Array]:
-    """Solve eta + R j(eta) = drive; j is monotone, so eta is unique and lies between 0-current and drive."""
-    eta = np.zeros_like(drive)
-    resistance = p.film_resistance
+    """Solve eta + j(eta) R + (RT/F) ln(1 + j(eta)/j_P) = drive for eta; j and eta rise with drive.
+
+    Newton's method on `_film_balance`. Where it leaves the bounds or hardly gets closer the step is a bisection.
+    """
+    # with q < 1 a current flows at eta = 0, of at most i0 (1 - q)
+    low = np.minimum(drive, 0.0) - p.film_drop(exchange * (1 - availability))
+    high = np.maximum(drive, 0.0)
+    eta, last = np.zeros_like(drive), high - low
     for _ in range(FILM_SWEEPS):
-        current, slope = _butler_volmer(p, eta, exchange, availability)
-        change = (drive - eta - resistance * current) / (1 + resistance * slope)
-        eta = eta + change
-        if np.max(np.abs(change), initial=0.0) < FILM_TOLERANCE:
+        balance, slope, _ = _film_balance(p, eta, drive, exchange, availability)
+        low, high = np.where(balance < 0, eta, low), np.where(balance > 0, eta, high)
+        step = -balance / slope
+        newton = (eta + step >= low) & (eta + step <= high)
+        newton &= np.abs(step) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
+        last = np.where(newton, step, 0.5 * (low + high) - eta)
+        eta = eta + last
+        if np.max(np.abs(last), initial=0.0) < FILM_TOLERANCE:
             break
-    current, slope = _butler_volmer(p, eta, exchange, availability)
-    return current, slope / (1 + resistance * slope)
+    _, _, slope = _film_balance(p, eta, drive, exchange, availability)
+    return _butler_volmer(p, eta, exchange, availability)[0], slope
+
+
+def _film_balance(
+    p: KineticsParameters, eta: Array, drive: Array, exchange: Array, availability: Array
+) -> tuple[Array, Array, Array]:
+    """What charge transfer at eta passes beyond what the film does, its derivative by eta, and dj/d(drive).
+
+    With a permeance it is j/j_P - exp{F (drive - eta - j R)/RT} + 1, which is defined for every eta, also beyond -j_P.
+    """
+    current, transfer = _butler_volmer(p, eta, exchange, availability)
+    left, fall = drive - eta - p.film_resistance * current, 1 + p.film_resistance * transfer
+    if math.isinf(p.film_permeance):
+        return -left, fall, transfer / fall
+    f = p.inverse_thermal_voltage
+    activity, rise = _soft_exp(f * left)
+    excess = np.where(left < 0, np.expm1(np.minimum(f * left, 0.0)), activity - 1)
+    slope = transfer / p.limiting_current + f * rise * fall
+    return current / p.limiting_current - excess, slope, f * rise * transfer / slope

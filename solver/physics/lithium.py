@@ -19,27 +19,16 @@ because a larger implicit step damps the growing mode (`growth_rate`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from solver.geometry import Contact
 from solver.grid import Array, Grid
-from solver.linear import Forcing, LinearSolver, Outcome
-from solver.operators import Stencil, apply_stencil, conductance, full_faces, hybrid_weight, net_outflow
+from solver.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.physics import free_energy as fe
+from solver.physics.phase_field import PhaseFieldResult, PhaseFieldSolver
 
-LARGEST_CHANGE = 0.2  # of xi in one Newton step: beyond the wells the energy is steep and Newton would overshoot
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
-
-
-@dataclass(frozen=True)
-class LithiumResult:
-    """lithium: new xi. outcome: of the Newton iteration. newton: its number of linear solves."""
-
-    lithium: Array
-    outcome: Outcome
-    newton: int
 
 
 class LithiumEquation:
@@ -57,11 +46,7 @@ class LithiumEquation:
         self.grid = grid
         self.energy = energy
         self.mobility = mobility
-        self.newton_tolerance = newton_tolerance
-        self.max_newton = max_newton
-        self.solver = LinearSolver(grid, "lithium", "gmres", linear_tolerance)
-        self._forcing = Forcing()
-        self._stencil = Stencil(grid)
+        self.solver = PhaseFieldSolver(grid, "lithium", linear_tolerance, newton_tolerance, max_newton)
 
     def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
         """The local part of dF/dxi without the gradient term, J/m^3 (per volume of the box)."""
@@ -95,40 +80,21 @@ class LithiumEquation:
         dt: float,
         source: Array | float = 0.0,
         guess: Array | None = None,
-    ) -> LithiumResult:
+    ) -> PhaseFieldResult:
         """Advance xi by dt at the given (new) occupancy (collective).
 
         source: added to m d_t xi, 1/s (noise, manufactured solutions). guess: start of the iteration.
         """
-        linear, inertia = self._linear_part(contact, velocity, dt)
-        xi = (old if guess is None else guess).copy()
-        # rows are divided by m: else xi would be left inaccurate where there is little metal
-        per_metal = 1 / contact.metal
-        scale = self.grid.sum(self.grid.volume) / dt
-        krylov, norm = 0, np.inf
-        for newton in range(self.max_newton + 1):
-            local = self.mobility * self.variation(contact, xi, occupancy) - source
-            residual = inertia * (xi - old) + local * self.grid.volume + apply_stencil(linear, xi)
-            residual *= per_metal
-            norm = self.grid.sum(np.abs(residual)) / scale
-            if norm <= self.newton_tolerance:
-                return LithiumResult(xi, Outcome(True, "newton converged", krylov, norm), newton)
-            if newton == self.max_newton or not np.isfinite(norm):
-                break
-            self._stencil.values[...] = linear.values
-            slope = self.mobility * self._variation_slope(contact, xi, occupancy)
-            self._stencil.diagonal[...] += inertia + slope * self.grid.volume
-            self._stencil.values[...] *= per_metal[..., None]
-            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
-            change, outcome = self.solver.solve(self._stencil, -residual, rtol)
-            krylov += outcome.iterations
-            if not outcome.converged:
-                return LithiumResult(xi, Outcome(False, outcome.reason, krylov, norm), newton)
-            xi = xi + np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE)
-        return LithiumResult(xi, Outcome(False, "newton did not converge", krylov, norm), newton)
 
-    def _linear_part(self, contact: Contact, velocity: Sequence[Array], dt: float) -> tuple[Stencil, Array]:
-        """Gradient energy and drift as rows of a matrix, and m V / dt."""
+        def local(xi: Array) -> tuple[Array, Array]:
+            rate = self.variation(contact, xi, occupancy)
+            return self.mobility * rate, self.mobility * self._variation_slope(contact, xi, occupancy)
+
+        linear = self._linear_part(contact, velocity)
+        return self.solver.advance(old, contact.metal, linear, local, dt, source, old if guess is None else guess)
+
+    def _linear_part(self, contact: Contact, velocity: Sequence[Array]) -> Stencil:
+        """Gradient energy and drift as rows of a matrix."""
         grid = self.grid
         linear = Stencil(grid)
         for axis in range(grid.dim):
@@ -142,4 +108,4 @@ class LithiumEquation:
                 linear.add_advection(axis, inner, hybrid_weight(grid, axis, inner, k))
                 fluxes = [inner if a == axis else np.zeros(()) for a in range(grid.dim)]
                 linear.diagonal[...] -= net_outflow(grid, fluxes)
-        return linear, contact.metal * grid.volume / dt
+        return linear

@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solver.grid import Array, Grid
-from solver.linear import Outcome
+from solver.linear import Forcing, Outcome
 from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
 from solver.physics.stiffness import Scales, StiffnessMatrices
 from solver.saddle import SaddleSolver
@@ -48,10 +48,9 @@ ROUNDING = 1e-15  # relative, of the platen's velocity: forces it makes up are n
 REST = 1e-10  # strain in a step that is none: 1 Pa of elastic stress
 NEGLIGIBLE = 1.0  # Pa: stresses below it need not balance
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
-# of a linear solve: as tight as it takes to finish with it. Not less tight at first because of the platen: it makes
-# large forces of differences in velocity that are too small to show in the norm
+# of a linear solve, limits of what `Forcing` asks for. Never loose because of the platen: it makes large forces of
+# differences in velocity that are too small to show in the norm
 LINEAR_TOLERANCES = (1e-3, 1e-6)
-LINEAR_SHARE = 0.3  # of the tolerance of Newton's method
 SMALLEST_DAMPING = 1 / 16
 
 Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_n <= 0 in 1/(s Pa)
@@ -138,6 +137,7 @@ class Mechanics:
         self.matrices = StiffnessMatrices(self.rheology, self.viscosity_unit)
         self.loaded_area = grid.sum(self.mac.bottom_area)
         self.scales: Scales | None = None
+        self._forcing = Forcing()
         self._velocities, self._strains = self.mac.strain.createVecs()
 
     def start(self, pressure: float) -> MechanicalState:
@@ -189,7 +189,8 @@ class Mechanics:
             if newton == self.max_newton or not np.isfinite(at.imbalance):
                 break
             loosest, tightest = LINEAR_TOLERANCES
-            rtol = min(loosest, max(tightest, LINEAR_SHARE * self.tolerance / max(at.imbalance, self.tolerance)))
+            wanted = self._forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
+            rtol = min(loosest, max(tightest, wanted))
             direction, linear, foreseen = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
             if not linear.converged:

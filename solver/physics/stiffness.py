@@ -28,6 +28,7 @@ from solver.physics.rheology import Response, Rheology
 from solver.saddle import SaddleSolver
 
 PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear viscosities
+LOOSE_SHARE = 0.2  # of the viscosity of edges: softer cells do not hold a velocity (at 0.02, 40 % more iterations)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ class StiffnessMatrices:
         modulus = 4 / 3 * eta + penalty
         grid.view(self._compliance)[...] = v / rest
         grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
-        solver.set_matrices(self._stiffness, self._gradient, self._coupling, (self._compliance, self._schur))
+        loose = mac.loose_faces(at.eta, at.eta_edges, LOOSE_SHARE).ravel()
+        diagonals = (self._compliance, self._schur)
+        solver.set_matrices(self._stiffness, self._gradient, self._coupling, diagonals, loose)
         self._stiffness.getDiagonal(self._diagonal)
         return Scales(self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy(), modulus)
 

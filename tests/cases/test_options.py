@@ -82,6 +82,31 @@ def test_layers_and_series_and_film_resistance_add_up():
     assert final(film, "voltage") - plain == pytest.approx(j * 1e-3, rel=0.02)
 
 
+def test_the_resistance_of_a_film_is_its_thickness_over_its_conductivity():
+    """LiPON, 1e-6 S/cm: 100 nm are 10 ohm cm^2."""
+    film = run("interface.film={material='LiPON', thickness='100 nm'}")
+    assert final(film, "voltage") - final(run(), "voltage") == pytest.approx(-10.0 * 1e-3, rel=0.02)
+
+
+def test_li_that_crosses_a_film_as_atoms_costs_its_nernst_potential():
+    """j_P = 20 A/m^2, 10 A/m^2 stripped: (RT/F) ln(1 - 10/20) = -17.8 mV."""
+    permeance = 20.0 * 13.0e-6 / 96485.33212
+    film = run(f"interface.film={{material='Mg', thickness='100 nm', permeance='{permeance} m/s'}}")
+    free = run("interface.film={material='Mg', thickness='100 nm'}")
+    assert final(film, "voltage") - final(free, "voltage") == pytest.approx(0.025693 * np.log(0.5), rel=0.02)
+
+
+def test_a_film_that_lets_too_little_li_through_ends_stripping_at_the_voltage_limit():
+    """j_P = 8 A/m^2, 10 A/m^2 applied; plating goes on."""
+    permeance = 8.0 * 13.0e-6 / 96485.33212
+    film = f"interface.film={{material='Mg', thickness='100 nm', permeance='{permeance} m/s'}}"
+    strip = run(film)
+    assert "voltage limit" in strip.stop_reason
+    assert 0 < -final(strip, "current_density") <= 8.0
+    plate = run(film, "protocol.0.direction='plate'")
+    assert plate.stop_reason == "protocol finished"
+
+
 def test_strip_rest_plate_in_a_loop():
     segments = [
         {"kind": "galvanostatic", "direction": "strip", "capacity": "0.001 mAh/cm^2"},

@@ -20,6 +20,7 @@ from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
 
 CURVES = ("time", "dt", "voltage", "contact_fraction", "void_volume", "local_current_max_ratio", "drift_velocity")
+FILAMENT_CURVES = ("penetration_depth", "filament_volume", "dead_lithium")
 
 # relative agreement of fields on any number of ranks; of motion, whose rounding the contrast between metal and void
 # (1e5) amplifies
@@ -71,6 +72,27 @@ def small_case(dim: int, changes: Mapping[str, Any]) -> Table:
     return merged(flat, changes)
 
 
+def penetrating_case(dim: int, changes: Mapping[str, Any]) -> Table:
+    """Plating into grain boundaries, which are filled near the contact: 30 x 50 cells in 2-D, 12 x 8 x 25 in 3-D."""
+    flat = merged(
+        small_case(dim, {}),
+        {
+            "domain": {"lithium_thickness": "2 um"},
+            "defects": [
+                {
+                    "kind": "grain_boundaries",
+                    "grain_size": "1.5 um",
+                    "separation_energy": "1.5 J/m^2",
+                    "flaw_depth": "0.8 um" if dim == 2 else "1.6 um",
+                }
+            ],
+            "filament": {"aspect_factor": 100.0},
+            "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "8 s"}],
+        },
+    )
+    return merged(flat, changes)
+
+
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-13, "newton_tolerance": 1e-13, "max_newton": 30},
@@ -99,7 +121,8 @@ def run_case(case: Case | Mapping[str, Any]) -> Table:
         reason, code = simulation.run(interrupts)
     result: Table = {"reason": reason, "code": code, "steps": simulation.progress.step}
     curves = recorder.curves()
-    result |= {f"curve {name}": curves[name] for name in CURVES}
+    names = CURVES + FILAMENT_CURVES if "filament" in simulation.state else CURVES
+    result |= {f"curve {name}": curves[name] for name in names}
     result |= {f"field {name}": gathered(grid, simulation.state[name]) for name in simulation.state}
     # a difference of two occupancies over dt: its range is of no account, that of the occupancies is
     result["feed per step"] = result.pop("field feed") * curves["dt"][-1]

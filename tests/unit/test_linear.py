@@ -9,7 +9,7 @@ from petsc4py import PETSc
 from solver import linear
 from solver.geometry import Layers, face_conductivities, make_contact
 from solver.grid import Grid
-from solver.linear import LinearSolver
+from solver.linear import Forcing, LinearSolver
 from solver.operators import Stencil, apply_stencil, conductance, face_mean, hybrid_weight
 
 
@@ -201,3 +201,10 @@ def test_iterations_of_the_charge_operator_do_not_grow_with_the_grid():
     counts = [charge_iterations(n) for n in (64, 128, 256)]
     assert max(counts) <= min(counts) + 2, counts
     assert max(counts) <= 20, counts
+
+
+def test_a_newton_step_from_an_exact_solution_is_asked_for_nothing():
+    """A filament that has been stripped to the last atom: the residual is 0, not small."""
+    forcing = Forcing()
+    assert forcing.rtol(0, 0.0, 1e-10) == Forcing.LOOSEST
+    assert 0.0 < forcing.rtol(0, 1e-3, 1e-10) < Forcing.LOOSEST

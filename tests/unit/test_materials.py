@@ -30,9 +30,9 @@ def test_every_value_has_a_source(name):
 def test_available_by_kind():
     assert {"Li6PS5Cl", "Li10SnP2S12"} <= set(materials.available("electrolyte"))
     assert "Li" in materials.available("metal")
-    assert set(materials.available()) == set(
-        materials.available("metal") + materials.available("electrolyte")
-    )
+    assert {"W", "Mg", "LiF"} <= set(materials.available("film"))
+    by_kind = [name for kind in materials.PROPERTIES for name in materials.available(kind)]
+    assert sorted(materials.available()) == sorted(by_kind)
 
 
 def test_values_are_in_si():
@@ -41,6 +41,10 @@ def test_values_are_in_si():
     assert argyrodite.value("lithium_interfacial_energy") == pytest.approx(-0.5415, rel=1e-3)
     assert argyrodite.properties["toughness"].value == pytest.approx(0.23e6)
     assert materials.load("Li10SnP2S12").value("youngs_modulus") == 29.1e9
+    assert argyrodite.value("density") == 1860.0
+    assert materials.load("W").value("lithium_interfacial_energy") == pytest.approx(109 * 0.01602, rel=1e-3)
+    assert materials.load("W").value("contact_angle") == pytest.approx(math.radians(125))
+    assert materials.load("LiPON").value("ionic_conductivity") == 1e-4
     assert lithium.value("creep_activation_energy") == 37e3
     assert lithium.properties["linear_annihilation_rate"].unit == "1/(s*Pa)"
 
@@ -67,6 +71,20 @@ def test_elastic_constants_are_those_of_the_source(name, bulk, shear):
     e, nu = materials.load(name).value("youngs_modulus"), materials.load(name).value("poisson_ratio")
     assert e / (2 * (1 + nu)) == pytest.approx(shear, rel=0.02)
     assert e / (3 * (1 - 2 * nu)) == pytest.approx(bulk, rel=0.04)
+
+
+def test_interfacial_energies_are_in_the_order_of_the_sources():
+    """Of the facet (100): Li6PS5Cl < Li2S < LiF < Ti < Mo < Cr < W; Mg dissolves in Li and has none."""
+    names = ["Li6PS5Cl", "Li2S", "LiF", "Ti", "Mo", "Cr", "W"]
+    energies = [materials.load(name).value("lithium_interfacial_energy") for name in names]
+    assert energies == sorted(energies)
+    assert "lithium_interfacial_energy" not in materials.load("Mg").properties
+
+
+def test_density_is_that_of_the_unit_cell():
+    """Li6PS5Cl: 4 formula units of 268.36 g/mol in (9.86 angstrom)^3."""
+    cell = 4 * 268.36e-3 / 6.02214076e23 / 9.86e-10**3
+    assert materials.load("Li6PS5Cl").value("density") == pytest.approx(cell, rel=2e-3)
 
 
 def write(folder, text, name="Salt"):
@@ -139,7 +157,7 @@ def test_case_must_give_what_the_material_lacks(monkeypatch):
     ("old", "new", "fragment"),
     [
         ('name = "Salt"', 'name = "Sugar"', "Salt.toml: name: must be 'Salt'"),
-        ('"electrolyte"', '"oxide"', "Salt.toml: kind: value 'oxide'; allowed: metal, electrolyte"),
+        ('"electrolyte"', '"oxide"', "Salt.toml: kind: value 'oxide'; allowed: metal, electrolyte, film"),
         ("[conductivity]", "[conductvity]", "conductvity: unknown property of kind 'electrolyte'"),
         ("[conductivity]", "[conductvity]", "did you mean 'conductivity'?"),
         (

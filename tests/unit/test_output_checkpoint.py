@@ -133,7 +133,8 @@ def test_other_grids_are_refused_with_the_difference(tmp_path, grid):
 
 def test_what_differs_in_the_case_is_named(tmp_path, grid):
     path = write(tmp_path, grid, 1)
-    resolved = '{"title": "made up", "drive": {"current_density": 5.0, "stack_pressure": 3e6}}'
+    drive = '{"current_density": 5.0, "stack_pressure": 3e6}'
+    resolved = f'{{"title": "made up", "domain": {{"lateral": "periodic"}}, "drive": {drive}}}'
     assert checkpoint.case_differences(path, resolved) == [
         "drive.current_density: 10.0 -> 5.0",
         "drive.stack_pressure: absent -> 3000000.0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import h5py
 import numpy as np
@@ -14,6 +15,11 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 from postprocess import Run
+from solver.build import make_grid, make_simulation
+from solver.case import ALL_FIELDS
+from solver.case_io import case_from_dict
+from solver.output.log import Console
+from solver.output.recorder import FileRecorder
 from solver.output.snapshots import SnapshotWriter
 from solver.state import FIELDS, TENSOR
 from tests import synthetic
@@ -116,6 +122,38 @@ def test_datasets_carry_unit_and_meaning_and_files_carry_provenance(tmp_path):
     with h5py.File(tmp_path / "fields/fields_000001.vtkhdf") as file:
         assert file["snapshot"].attrs["step"] == 1
         assert file["snapshot"].attrs["time"] == 1 / 3
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_always_there(tmp_path, dim):
+    """At the start, as VTK reads them: Li down to the depth of the flaw; units and long names in both formats."""
+    table = {
+        "schema_version": 1,
+        "domain": {"dimension": dim, "lithium_thickness": "2 um"} | ({"width": "2 um"} if dim > 1 else {}),
+        "interface": {"width": "200 nm"},
+        "electrolyte": [{"thickness": "4 um"}],
+        "drive": {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2"},
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "1 s"}],
+    }
+    flaw = {"defects": [{"kind": "flaws", "spacing": "2 um", "depth": "2 um"}]}
+    names = {}
+    for name, more in (("without", {}), ("with", flaw)):
+        case, directory = case_from_dict(table | more), tmp_path / name
+        grid = make_grid(case)
+        recorder = FileRecorder(directory, grid, Console(progress=False), {}, case.output.fields, 1)
+        make_simulation(case, grid, recorder).begin()
+        dataset = pyvista.read(directory / "fields/fields_000000.vtkhdf")
+        names[name] = set(dataset.cell_data.keys())
+        assert names[name] == set(read_xdmf(directory / "fields.xdmf", 0.0)[0].cell_data.keys())
+        xdmf = (directory / "fields.xdmf").read_text()
+        for field, about in Run(directory).fields.items():
+            assert (about.unit, about.long_name) == (FIELDS[field].unit, FIELDS[field].long_name)
+            assert escape(about.long_name) in xdmf
+    assert names["with"] - names["without"] == {"filament", "defect", "infiltration_pressure"}
+    assert names["with"] == set(ALL_FIELDS) and "dead_lithium" in names["without"]
+    filled = dataset.cell_data["metal"] * (dataset.cell_data["electrolyte"] > 0.9)
+    z = dataset.cell_centers().points[:, 2]
+    assert filled.max() > 0.9 and z[filled > 0.5].max() == pytest.approx(2e-6, abs=1.5e-7)
 
 
 def writer_with(directory: Path, times: list[float]) -> SnapshotWriter:

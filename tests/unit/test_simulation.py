@@ -38,6 +38,7 @@ class Model:
         self.error: Callable[[float], float] = lambda dt: (0.5 * dt) ** 2
         self.failed: Callable[[float], str] = lambda dt: ""
         self.resistance: Callable[[float], float] = lambda time: RESISTANCE
+        self.measures: Callable[[float], dict[str, float]] = lambda time: {}  # that replace or add to the others
         self.leak = 0.0  # m of Li per s that the audit must find
         self.calls: list[SimpleNamespace] = []
 
@@ -68,10 +69,11 @@ class Model:
         measured = dict.fromkeys(names, 0.0)
         measured |= {"current_density": j, "voltage": j * resistance, "contact_fraction": 1.0, "charge": j * dt}
         measured |= {"transferred_charge": j * dt, "inventory": float(occupancy[0])}
+        measured |= self.measures(state.time)
         return SimpleNamespace(fields=fields, failed="", error=self.error(dt), measured=measured, warning="")
 
-    def inventory(self, occupancy: Any) -> float:
-        return float(occupancy[0])
+    def inventory(self, fields: Any) -> float:
+        return float(fields["occupancy"][0])
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Any]:
         return {}
@@ -274,6 +276,27 @@ def test_the_voltage_limit_ends_the_run():
     assert run.recorder.rows[-1]["voltage"] == pytest.approx(-0.3)
     assert run.progress.segment == 0 and run.progress.ended == []
     assert run.recorder.snapshots[-1] == run.times[-1] == run.recorder.checkpoints[-1][2]["time"]
+
+
+def test_a_short_circuit_ends_the_run_at_once():
+    """The model says so in its measures, with the place; the step is kept, with a snapshot and a checkpoint."""
+    run = Run(plate(10.0)).begin()
+    run.model.measures = lambda time: {"short_circuit": float(time > 4.0), "short_circuit_x": 2e-6 * (time > 4.0)}
+    reason, code = run.finish()
+    assert (code, run.progress.segment) == (EXIT_DONE, 0)
+    assert reason.startswith("short circuit at x = 2 um, after ") and f"{run.progress.time:.6g} s" in reason
+    assert run.recorder.snapshots[-1] == run.times[-1] == run.recorder.checkpoints[-1][2]["time"]
+    assert 4.0 < run.progress.time < 10.0
+
+
+def test_contact_loss_in_a_ramp_ends_the_run_and_elsewhere_only_the_segment():
+    lost = {"contact_fraction": 0.3}
+    ramp = Run(strip(10.0, cycle=1, contact_loss_fraction=0.5), plate(1.0)).begin()
+    ramp.model.measures = lambda time: lost if time > 4.0 else {}
+    assert ramp.finish()[0] == "contact loss: contact fraction below 0.5" and ramp.progress.segment == 0
+    plain = Run(strip(10.0, min_contact_fraction=0.5), plate(1.0)).begin()
+    plain.model.measures = ramp.model.measures
+    assert plain.finish()[0] == "protocol finished"
 
 
 def test_cc_cv_switches_to_its_voltage_and_ends_at_its_cutoff():

@@ -106,6 +106,24 @@ def test_the_means_of_edges_and_cells(dim, periodic):
             assert np.all(np.moveaxis(share, a, 0)[[0, -1]] <= 0.5)
 
 
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_loose_faces_have_soft_cells_and_a_stiff_edge(dim, periodic):
+    """The same from the rows of the strain rates that a velocity takes part in, away from sides without shear."""
+    grid = graded(dim, periodic)
+    mac = Staggered(grid)
+    stiff = np.random.default_rng(2).random((1 + len(mac.pairs), *grid.local_shape)) < 0.1
+    cells, *edges = np.where(stiff, 1.0, 1e-8)
+    faces = mac.loose_faces(cells, edges, 0.2)
+    holds = (mac.strain_rows != 0).toarray() & np.concatenate([stiff[:1].repeat(dim, axis=0), stiff[1:]]).reshape(-1, 1)
+    normal = dim * mac.cells
+    expected = (holds[normal:].any(axis=0) & ~holds[:normal].any(axis=0)).reshape(faces.shape)
+    inside = (*(slice(None) if periodic else slice(1, -1),) * (dim - 1), slice(1, None))
+    np.testing.assert_array_equal(faces[inside], expected[inside])
+    assert 0.05 < faces.mean() < 0.5
+    assert not mac.loose_faces(np.ones(grid.local_shape), [np.ones(grid.local_shape)] * len(edges), 0.2).any()
+
+
 @pytest.mark.parametrize("dim", [2, 3])
 def test_stresses_work_as_the_loads_do(dim):
     """Transposed strain: force on rigid motions is that on the boundary only; constant stress balances inside."""

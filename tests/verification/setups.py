@@ -62,7 +62,7 @@ def relax(
         moved = occupancy.step(c, contact.metal, contact, xi, fe.step(xi), still, none, dt)
         formed = lithium.step(xi, contact, moved.occupancy, still, dt)
         assert moved.outcome.converged and formed.outcome.converged
-        xi, c = formed.lithium, moved.occupancy
+        xi, c = formed.values, moved.occupancy
     return xi, c
 
 

@@ -98,7 +98,7 @@ class Cell:
         max_newton=20,
     ):
         depth = sum(layers.thicknesses)
-        faces = normal_faces(10e-6, depth, width / 2, 4e-6, 1.1, 1e-6)
+        faces = normal_faces(10e-6, depth, width / 2, (4e-6, 4e-6), 1.1, 1e-6)
         self.grid = Grid([*[lateral_faces(2e-6, lateral)] * (dim - 1), faces], [True] * (dim - 1))
         self.contact = make_contact(self.grid, width)
         self.kinetics = KineticsParameters(anodic, 298.15, 13e-6, film)
@@ -295,7 +295,7 @@ def test_zero_current_needs_no_iteration():
 def test_current_is_supplied_where_the_contact_is_rough_and_heterogeneous():
     """The integral of the transfer current equals the applied one (1e-10) also on a wavy contact."""
     width = 200e-9
-    grid = Grid([lateral_faces(4e-6, width / 2), normal_faces(4e-6, 4e-6, width / 2, 3e-6, 1.1, 1e-6)], [True])
+    grid = Grid([lateral_faces(4e-6, width / 2), normal_faces(4e-6, 4e-6, width / 2, (3e-6, 3e-6), 1.1, 1e-6)], [True])
     k = 2 * PI / 4e-6
 
     def height(x):

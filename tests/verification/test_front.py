@@ -38,7 +38,7 @@ def front_velocity(drive: float, cells_per_width: float, dt: float) -> float:
         for _ in range(steps):
             done = equation.step(xi, bulk_metal(grid), occupancy, at_rest(grid), dt)
             assert done.outcome.converged
-            xi = done.lithium
+            xi = done.values
         return xi, steps
 
     xi, _ = advance(xi, 2 * WIDTH)

@@ -19,8 +19,9 @@ I0 = 25.0
 POTENTIALS = np.array([-0.2, -0.08, -0.01, -1e-4, 0.0, 1e-4, 0.01, 0.08, 0.2])
 
 
-def parameters(anodic: float = 0.5, film: float = 0.0) -> KineticsParameters:
-    return KineticsParameters(anodic, 298.15, OMEGA, film)
+def parameters(anodic: float = 0.5, film: float = 0.0, limit: float = np.inf) -> KineticsParameters:
+    """limit: the largest stripping current through the film, A/m^2."""
+    return KineticsParameters(anodic, 298.15, OMEGA, film, limit * OMEGA / FARADAY)
 
 
 def current(p: KineticsParameters, phi: np.ndarray, rest: float = 0.0, available: float = 1.0):
@@ -82,6 +83,60 @@ def test_a_thick_film_is_ohmic():
     j, slope = current(parameters(film=100.0), np.array([0.1]))
     assert j[0] == pytest.approx(0.1 / 100.0, rel=2e-5)
     assert slope[0] == pytest.approx(1 / 100.0, rel=2e-5)
+
+
+def test_permeance_of_a_film_is_its_diffusivity_over_its_thickness():
+    """1e-15 m^2/s over 100 nm: j_P = F D/(Omega d) = 74.2 A/m^2."""
+    film = KineticsParameters(0.5, 298.15, OMEGA, film_permeance=1e-15 / 100e-9)
+    assert film.limiting_current == pytest.approx(FARADAY * 1e-15 / (OMEGA * 100e-9), rel=1e-14)
+    assert film.limiting_current == pytest.approx(74.2, rel=1e-3)
+
+
+@pytest.mark.parametrize("limit", [0.1, 74.2, 1e4])
+@pytest.mark.parametrize("film", [0.0, 3e-3])
+def test_the_current_through_a_permeable_film_is_the_root(film, limit):
+    """phi = j R + (RT/F) ln(1 + j/j_P) + (2RT/F) asinh(j / 2 i0), for currents from -0.999 j_P to 10 j_P."""
+    exact = limit * np.array([-0.999, -0.9, -0.5, -1e-3, 0.0, 1e-3, 1.0, 10.0])
+    phi = exact * film + THERMAL * (np.log1p(exact / limit) + 2 * np.arcsinh(exact / (2 * I0)))
+    j, _ = current(parameters(film=film, limit=limit), phi)
+    np.testing.assert_allclose(j, exact, rtol=1e-9, atol=1e-12 * limit)
+
+
+def test_without_other_resistance_the_activity_follows_nernst():
+    """i0 much larger than j_P: j = j_P (exp(F phi/RT) - 1), the activity at the outer side less one."""
+    phi = np.array([-0.2, -0.05, 0.01, 0.05])
+    j, slope = current(parameters(limit=1e-5), phi)
+    np.testing.assert_allclose(j, 1e-5 * np.expm1(phi / THERMAL), rtol=1e-5)
+    np.testing.assert_allclose(slope, 1e-5 / THERMAL * np.exp(phi / THERMAL), rtol=1e-4)
+
+
+@pytest.mark.parametrize("anodic", [0.2, 0.5])
+@pytest.mark.parametrize("film", [0.0, 1e-3, 1.0])
+@pytest.mark.parametrize("available", [1.0, 0.3, 0.0])
+def test_the_slope_of_a_permeable_film_is_the_derivative(anodic, film, available):
+    """dj/dphi against central differences, also where Li runs out."""
+    p = parameters(anodic, film, limit=74.2)
+    _, slope = current(p, POTENTIALS, available=available)
+    np.testing.assert_allclose(slope, central_difference(p, POTENTIALS, available=available), rtol=1e-5)
+
+
+@pytest.mark.parametrize("film", [0.0, 1e-4, 10.0])
+def test_no_potential_strips_more_than_the_permeance_lets_through(film):
+    """j rises with the potential, is finite with a slope that is not negative and stays above -j_P, to +-5 V."""
+    phi = np.linspace(-5.0, 5.0, 401)
+    j, slope = current(parameters(film=film, limit=30.0), phi)
+    assert np.all(np.diff(j) >= 0) and np.all(slope >= 0) and np.all(np.isfinite(slope))
+    assert np.all(j >= -30.0 * (1 + 1e-12))
+    if film < 1.0:
+        assert j[0] == pytest.approx(-30.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("film", [0.0, 3e-3])
+def test_a_very_large_permeance_is_none(film):
+    j, slope = current(parameters(film=film, limit=1e15), POTENTIALS)
+    free, free_slope = current(parameters(film=film), POTENTIALS)
+    np.testing.assert_allclose(j, free, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(slope, free_slope, rtol=1e-10)
 
 
 def test_equilibrium_potential_of_vacancies_and_pressure():

@@ -188,7 +188,7 @@ def lithium_error(cells: int, steps: int, graded: bool = False) -> float:
         source = lithium_source(x, z, t)
         done = equation.step(xi, contact, given_occupancy(x, z, t), face_velocity(grid), dt, source)
         assert done.outcome.converged
-        xi = done.lithium
+        xi = done.values
     return distance(grid, xi, exact_lithium(x, z, END))
 
 

@@ -30,7 +30,7 @@ def growth_rate(parameters: EnergyParameters, theta: float, waves: int = 0, cell
     dt = 0.01 / (2 * MOBILITY * parameters.barrier)
     done = equation.step(1 - START * shape, bulk_metal(grid), occupancy, at_rest(grid), dt)
     assert done.outcome.converged
-    size = grid.sum((1 - done.lithium) * shape) / grid.sum(shape**2)
+    size = grid.sum((1 - done.values) * shape) / grid.sum(shape**2)
     return (1 - START / size) / dt
 
 

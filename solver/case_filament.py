@@ -1,0 +1,32 @@
+"""The section [filament] of a case file: Li in the defects of the electrolyte. Without defects it does nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from solver.case_types import Angle, Length, Positive, Section, Width, key, resolved
+from solver.units import Quantity
+
+LargestDrive = Annotated[float, Quantity("Pa", show="MPa", what="pressure", gt=0)]
+WIDTHS_PER_CHANNEL = 1.5  # default channel_half_width over interface.width
+
+
+class Filament(Section):
+    """Li that penetrates the defects of the electrolyte."""
+
+    aspect_factor: Positive = key(
+        100.0, "speed of a tip over that of a flat front: Li deposited along the flanks is squeezed to the tip"
+    )
+    contact_angle: Angle = key("90 deg", "contact angle of Li on the walls of opened defects")
+    channel_half_width: Width = resolved(
+        "numerical: the indicator of a boundary or crack is exp(-(d/l)^2) at the distance d, with this l; "
+        "default 1.5 times interface.width"
+    )
+    largest_drive: LargestDrive = key(
+        "30 MPa",
+        "numerical: the drive F tanh(f/F) of a front is bounded by this F; more makes tips faster far above the "
+        "threshold, and junctions of channels less exact",
+    )
+    short_depth: Length = resolved(
+        "distance of the short circuit from the contact; default the thickness of the electrolyte"
+    )

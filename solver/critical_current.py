@@ -1,0 +1,298 @@
+"""The critical current density (CCD) by bisection: single plating half-cycles, each from the same state.
+
+A ramp takes every current between start and the CCD, one cycle after the other. The search does what comes before the
+ramp once, keeps that state, and from there tries one plating half-cycle at a time: first at start, then at
+max_current_density, then in the middle of what has been plated to its end and what has not, until the two are
+`tolerance` apart. With first = "strip" each trial strips before it plates; with a stripping_current_density, which is
+the same for all trials, that too is done once.
+
+What differs from a ramp: no earlier cycle has left voids, dead lithium or half-filled defects behind, so the CCD is
+that of a fresh cell. And a cell is taken to survive every current below one that it has survived.
+
+    DIRECTORY/trials.csv         a row for each trial
+              ccd.json           the result, and of which case it is
+              start/             the run before the trials
+              plate_1.25mA_cm2/  the run of a trial
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpi4py import MPI
+
+from solver.case import Case
+from solver.case_ramp import Ramp
+from solver.output import checkpoint, files, summary
+from solver.output.log import LogTable, column_name
+from solver.protocol import expand
+from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
+from solver.runner import Result, run
+from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+
+TABLE, RESULT, START = "trials.csv", "ccd.json", "start"
+COLUMNS = (
+    "trial",
+    "current_density [A/m^2]",
+    "failure_mode",
+    "failure_direction",
+    "failure_time [s]",
+    "failure_capacity [C/m^2]",
+    "wall [s]",
+)
+FAILURE = ("failure_mode", "failure_direction", "failure_time", "failure_capacity")  # of a trial; None when it passed
+PASSED = "-"  # in the table, for None
+TOLERANCE = 0.5  # A/m^2
+ALL_TRIALS = 10**9  # more than there are
+
+Trial = dict[str, Scalar]
+
+
+class SearchRefused(ValueError):
+    """A search that cannot be made: no tolerance, no ramp in the case, or a directory with trials of another case."""
+
+
+@dataclass(frozen=True)
+class CriticalCurrent:
+    """Outcome of a search. results (SI): as those of a ramp in `solver.ramp_results`, and the number of `trials`.
+
+    The CCD lies between critical_current_density, which was plated to its end, and failure_current_density, which was
+    not. The first is None when the cell fails at the start of the ramp, or before. failure_mode is "none up to
+    max_current_density" when the cell does not fail, "not finished" when the search was interrupted.
+    """
+
+    results: dict[str, Scalar]
+    exit_code: int = EXIT_DONE
+
+
+class _Interrupted(Exception):
+    """A run of the search was asked to stop."""
+
+
+def bisect(
+    passes: Callable[[float], bool], low: float, high: float, tolerance: float
+) -> tuple[float | None, float | None]:
+    """The largest value found that passes and the smallest that does not, at most `tolerance` apart.
+
+    The first is None when `low` does not pass, the second when `high` does.
+    """
+    if not passes(low):
+        return None, low
+    if passes(high):
+        return high, None
+    while high - low > tolerance * (1 + 1e-9):  # not once more for rounding
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return low, high
+
+
+def find_ccd(
+    case: Case,
+    directory: str | Path | None = None,
+    tolerance: float = TOLERANCE,
+    wall: float | None = None,
+    progress: bool = False,
+    comm: MPI.Comm | None = None,
+) -> CriticalCurrent:
+    """The CCD between `start` and `max_current_density` of the case's ramp (collective).
+
+    directory: where trials and their runs are kept. Trials that are already there are not run again, one that was
+    interrupted goes on. None keeps nothing, and each trial runs from the beginning of the protocol.
+    tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried.
+
+    Raises SearchRefused; SolveFailed when a trial could not be solved, which says nothing of the cell.
+    """
+    if not tolerance > 0:
+        raise SearchRefused(f"tolerance: value {tolerance:g} A/m^2; allowed: more than 0")
+    comm = MPI.COMM_WORLD if comm is None else comm
+    search = _Search(case, None if directory is None else Path(directory), wall, progress, comm)
+    try:
+        return search.result(tolerance)
+    except _Interrupted:
+        return search.interrupted()
+
+
+def check_search(case: Case, directory: Path) -> None:
+    """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective)."""
+    _ramp(case)
+    path = directory / RESULT
+    if path.exists() and json.loads(path.read_text())["case"] != case_key(case):
+        remedy = "choose another one with --output, or replace them with --force"
+        raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
+
+
+def clear_search(directory: Path) -> None:
+    """Delete the trials of a search (not collective)."""
+    if (directory / RESULT).exists():
+        for path in (directory / START, *directory.glob("plate_*mA_cm2")):
+            shutil.rmtree(path, ignore_errors=True)
+        for name in (TABLE, RESULT):
+            (directory / name).unlink(missing_ok=True)
+
+
+def case_key(case: Case) -> str:
+    """Hash of all that a trial at a given current depends on: not the currents of the ramp, nor what follows it."""
+    resolved = case.resolved()
+    index, _ = _ramp(case)
+    currents = ("start", "increment", "factor", "max_current_density")
+    ramp = {name: value for name, value in resolved["protocol"][index].items() if name not in currents}
+    resolved["protocol"] = [*resolved["protocol"][:index], ramp]
+    kept = {name: value for name, value in resolved.items() if name not in ("title", "output")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _ramp(case: Case) -> tuple[int, Ramp]:
+    """The ramp of a case and its number among the segments. Raises SearchRefused."""
+    for index, segment in enumerate(case.protocol):
+        if isinstance(segment, Ramp):
+            return index, segment
+    raise SearchRefused("protocol: no segment of the kind 'ccd'; allowed: one, between whose currents to search")
+
+
+class _Search:
+    """The case at any current, its runs, and the table of trials. All methods but `at` are collective."""
+
+    def __init__(self, case: Case, directory: Path | None, wall: float | None, progress: bool, comm: MPI.Comm):
+        self.case, self.directory, self.comm, self.progress = case, directory, comm, progress
+        self.deadline = None if wall is None else time.monotonic() + wall
+        self.index, self.ramp = _ramp(case)
+        segments = expand(self.at(self.ramp.start))
+        before = sum(segment.cycle == 0 for segment in segments)
+        plates = self.ramp.first == "plate"
+        same = self.ramp.stripping_current_density is not None
+        self.last = before + 1 if plates else len(segments)  # segments of a trial
+        self.shared = self.last - 1 if plates or same else before  # of those, segments of the run before the trials
+        self.trials: dict[str, Trial] = {}
+        self.table: LogTable | None = None
+
+    def at(self, current: float) -> Case:
+        """The case with one cycle at `current`, A/m^2, and nothing after it."""
+        ramp = self.ramp.model_copy(update={"start": current, "max_current_density": current})
+        return self.case.model_copy(update={"protocol": (*self.case.protocol[: self.index], ramp)})
+
+    def result(self, tolerance: float) -> CriticalCurrent:
+        """Run what comes before the trials, then bisect."""
+        self._open()
+        if self.directory is not None and self.shared:
+            reason = self._run_shared(self.directory / START)
+            if reason != FINISHED:
+                return self._close({"critical_current_density": None, "failure_mode": failure_mode(reason)})
+        ends = self.ramp.start, self.ramp.max_current_density
+        passed, failed = bisect(lambda current: self._try(current)["failure_mode"] is None, *ends, tolerance)
+        results: Trial = {"critical_current_density": passed, "failure_mode": NO_FAILURE}
+        if failed is not None:
+            results |= {"failure_current_density": failed} | self.trials[_name(failed)]
+        return self._close(results)
+
+    def interrupted(self) -> CriticalCurrent:
+        """What is to be said of a search that stopped before its end."""
+        results: Trial = {"critical_current_density": None, "failure_mode": NOT_FINISHED, "trials": len(self.trials)}
+        return CriticalCurrent(results, EXIT_INTERRUPTED)
+
+    # -- runs ------------------------------------------------------------------------------------------------
+
+    def _run_shared(self, directory: Path) -> str:
+        """What comes before the trials; returns why it stopped."""
+        done = files.on_root(self.comm, lambda: _stop_reason(directory))
+        if done == FINISHED:
+            return done
+        self._say("before the trials")
+        return self._run(self.ramp.start, directory, self.shared, None).stop_reason
+
+    def _try(self, current: float) -> Trial:
+        """The trial at `current`: from the table, or run and added to it."""
+        name = _name(current)
+        if name not in self.trials:
+            self._say(f"trial {len(self.trials) + 1}: {name} mA/cm2")
+            started = time.monotonic()
+            directory = None if self.directory is None else self.directory / f"plate_{name}mA_cm2"
+            start = None if self.directory is None else self.directory / START
+            result = self._run(current, directory, self.last, start)
+            failed = result.results["failure_mode"] != NO_FAILURE
+            trial: Trial = {key: result.results[key] if failed else None for key in FAILURE}
+            if self.table is not None:
+                row = {"trial": len(self.trials) + 1, "current_density": current, "wall": time.monotonic() - started}
+                self.table.append(row | {key: PASSED if value is None else value for key, value in trial.items()})
+            self.trials[name] = trial
+        return self.trials[name]
+
+    def _run(self, current: float, directory: Path | None, segments: int, start: Path | None) -> Result:
+        """Run the first segments: from the run's own last checkpoint, from that in `start`, or from the beginning."""
+        found = files.on_root(self.comm, lambda: _checkpoint(directory) or _checkpoint(start))
+        wall = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        result = run(self.at(current), directory, found, wall, self.progress, self.comm, segments)
+        if result.exit_code == EXIT_INTERRUPTED:
+            raise _Interrupted
+        return result
+
+    def _say(self, text: str) -> None:
+        if self.progress and self.comm.rank == 0:
+            print(text, file=sys.stderr, flush=True)
+
+    # -- files -----------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Read the trials that are there, and be ready to add others."""
+        if self.directory is None:
+            return
+        directory, key = self.directory, case_key(self.case)
+
+        def prepare() -> dict[str, Trial]:
+            check_search(self.case, directory)
+            directory.mkdir(parents=True, exist_ok=True)
+            files.write_text(directory / RESULT, json.dumps({"case": key}) + "\n")
+            return _read(directory / TABLE)
+
+        self.trials = files.on_root(self.comm, prepare)
+        self.table = LogTable(directory / TABLE, COLUMNS, ALL_TRIALS, self.comm)
+
+    def _close(self, results: Trial) -> CriticalCurrent:
+        results = results | {"trials": len(self.trials)}
+        if self.directory is not None and self.table is not None:
+            self.table.close()
+            units = {name: unit for name, unit in UNITS.items() if name in results}
+            text = json.dumps({"case": case_key(self.case), "results": results, "units": units}, indent=2) + "\n"
+            path = self.directory / RESULT
+            files.on_root(self.comm, lambda: files.write_text(path, text))
+        self._say(in_words(results))
+        return CriticalCurrent(results)
+
+
+def _name(current: float) -> str:
+    """A current density (A/m^2) in mA/cm2, in the names of directories."""
+    return f"{current / 10:.9g}"
+
+
+def _checkpoint(directory: Path | None) -> Path | None:
+    return None if directory is None else checkpoint.latest(directory)
+
+
+def _stop_reason(directory: Path) -> str:
+    """Of a run, "" when there is none."""
+    path = directory / summary.NAME
+    return str(json.loads(path.read_text(encoding="utf-8"))["stop_reason"]) if path.exists() else ""
+
+
+def _read(path: Path) -> dict[str, Trial]:
+    """The trials of a table by current."""
+    trials: dict[str, Trial] = {}
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as stream:
+            names = [column_name(heading) for heading in COLUMNS]
+            for cells in list(csv.reader(stream))[1:]:
+                if len(cells) == len(COLUMNS):  # not a row that was cut off by a kill
+                    row = dict(zip(names, cells, strict=True))
+                    trials[_name(float(row["current_density"]))] = {key: _value(key, row[key]) for key in FAILURE}
+    return trials
+
+
+def _value(name: str, text: str) -> Scalar:
+    return None if text == PASSED else float(text) if name in UNITS else text

@@ -1,0 +1,37 @@
+"""Why a run ends before its protocol does: short circuit, contact loss, voltage limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from solver.protocol import Segment, SegmentState, voltage_limit_reached
+
+SHORT_CIRCUIT, CONTACT_LOSS, VOLTAGE_LIMIT = "short circuit", "contact loss", "voltage limit"
+
+
+def failure(
+    segment: Segment,
+    state: SegmentState,
+    measured: Mapping[str, float],
+    voltage_limit: float,
+    time: float,
+    charge: float,
+) -> str | None:
+    """Why the run ends after an accepted step, None when it goes on; the text begins with one of the words above.
+
+    measured: by the model at the end of the step. It may have "short_circuit" (1.0 when Li has crossed the
+    electrolyte, else 0.0) with its place in "short_circuit_x" and, in 3-D, "short_circuit_y" (m). A short circuit
+    comes before the others: it changes voltage and current. time (s) and charge (C/m^2, positive plates) count from
+    the start of the run.
+    """
+    if measured.get("short_circuit", 0.0) == 1.0:
+        keys = {axis: f"short_circuit_{axis}" for axis in "xy" if f"short_circuit_{axis}" in measured}
+        place = [f"{axis} = {measured[key] * 1e6:.4g} um" for axis, key in keys.items()]
+        where = f" at {', '.join(place)}," if place else ""
+        return f"{SHORT_CIRCUIT}{where} after {time:.6g} s, {charge / 3.6e4:.4g} mAh/cm2"
+    if reason := voltage_limit_reached(segment, state, measured["voltage"], voltage_limit):
+        return reason
+    fraction = segment.contact_loss_fraction
+    if fraction is not None and measured["contact_fraction"] < fraction:
+        return f"{CONTACT_LOSS}: contact fraction below {fraction:g}"
+    return None

@@ -1,0 +1,127 @@
+"""Commands that compute: rank 0 reads and checks the input, all ranks solve, and every rank ends with the same code.
+
+Exit codes: see `solver.__main__`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from solver.case import Case
+
+EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED = 1, 2, 3
+HEADSTART = 0.5  # s that rank 0 gets to report an error which all ranks have
+
+
+class BadInput(Exception):
+    """Input that is refused; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A computation whose input is all right.
+
+    wall: s that are left for it. restart: "latest", a checkpoint, or None to begin; done: nothing is left to do.
+    tolerance: of a search, A/m^2.
+    """
+
+    case: Case
+    directory: Path
+    wall: float | None
+    restart: str | None
+    warnings: tuple[str, ...]
+    done: bool = False
+    tolerance: float = 0.0
+
+
+def complain(text: str) -> None:
+    """A line for the user on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def execute(
+    petsc_options: Sequence[str], prepare: Callable[[], Job], solve: Callable[[MPI.Comm, Job], int]
+) -> NoReturn:
+    """Prepare on rank 0, solve on all ranks, and exit (collective).
+
+    prepare may raise BadInput. solve gives the exit code; what it raises of the known errors becomes a line and a code.
+    """
+    from solver.environment import EnvironmentProblem, check_environment
+
+    started = time.monotonic()
+    try:
+        check_environment(petsc_options)
+    except EnvironmentProblem as problem:
+        complain(str(problem))
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    code = _on_all_ranks(comm, lambda: _execute(comm, prepare, solve, started))
+    if code not in (0, EXIT_ERROR):
+        comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
+    raise typer.Exit(code)
+
+
+def _execute(
+    comm: MPI.Comm, prepare: Callable[[], Job], solve: Callable[[MPI.Comm, Job], int], started: float
+) -> int:
+    job: Job | None = None
+    refusal = ""
+    if comm.rank == 0:
+        try:
+            job = prepare()
+        except BadInput as error:
+            refusal = str(error)
+            complain(refusal)
+    job, refusal = comm.bcast((job, refusal))
+    if job is None:
+        return EXIT_BAD_INPUT
+    if comm.rank == 0:
+        for warning in job.warnings:
+            complain(f"warning: {warning}")
+    if job.done:
+        return 0
+
+    from solver.defects.mesh import MeshChanged
+    from solver.grid import TooManyRanks
+    from solver.output.checkpoint import CheckpointError
+    from solver.saddle import NoFactorisation
+    from solver.simulation import SolveFailed
+
+    if job.wall is not None:
+        job = replace(job, wall=max(0.0, job.wall - (time.monotonic() - started)))
+    try:
+        return solve(comm, job)
+    except (SolveFailed, CheckpointError, MeshChanged, TooManyRanks, NoFactorisation) as error:  # raised on all ranks
+        if comm.rank == 0:
+            complain(str(error))
+        failed = isinstance(error, SolveFailed) or (isinstance(error, CheckpointError) and job.restart is None)
+        return EXIT_FAILED if failed else EXIT_BAD_INPUT
+
+
+def _on_all_ranks(comm: MPI.Comm, action: Callable[[], int]) -> int:
+    """The exit code of `action`; an error that it does not catch ends all ranks, its trace printed once."""
+    try:
+        return action()
+    except Exception:
+        if comm.rank > 0:
+            time.sleep(HEADSTART)  # rank 0 has ended the job by then if it has the error too
+        if comm.size > 1:
+            print(f"lifront: error on rank {comm.rank} of {comm.size}", file=sys.stderr)
+        traceback.print_exc()
+        sys.stderr.flush()
+        if comm.size > 1:
+            comm.Abort(EXIT_ERROR)
+        return EXIT_ERROR

@@ -1,0 +1,61 @@
+"""What a directory already has of a case: nothing, a part to go on from, all of it, or the results of another case."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from enum import Enum
+from pathlib import Path
+
+from solver.case import Source
+from solver.output import checkpoint, files, summary
+
+
+class Present(Enum):
+    """What is there, in words for the user."""
+
+    NOTHING = "no results"
+    BROKEN_OFF = "results without a checkpoint"
+    OTHER = "results of another case"
+    CHECKPOINT = "a checkpoint of this case"
+    DONE = "this case, run to its end"
+
+
+def look(directory: Path, source: Source) -> Present:
+    """What the directory has of the case that came from `source` (not collective)."""
+    done = directory / summary.DONE
+    if done.exists():
+        try:
+            digest = json.loads(done.read_text(encoding="utf-8")).get("case_digest")
+        except json.JSONDecodeError:
+            digest = None
+        return Present.DONE if digest == source.digest else Present.OTHER
+    path = checkpoint.latest(directory)
+    if path is not None:
+        about = checkpoint.provenance(path)
+        same = (about["case"], about["overrides"]) == (source.text, "\n".join(source.overrides))
+        return Present.CHECKPOINT if same else Present.OTHER
+    return Present.BROKEN_OFF if has_results(directory) else Present.NOTHING
+
+
+def has_results(directory: Path) -> bool:
+    """Whether a run has written into the directory."""
+    return any(found for pattern in files.OUTPUTS for found in directory.glob(pattern))
+
+
+def lock(directory: Path) -> int | None:
+    """Keep other runs from the directory for as long as this process lives (or the descriptor is open).
+
+    None where the file system has no locks. Raises BlockingIOError when another run holds it.
+    """
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        os.close(handle)
+        return None
+    return handle

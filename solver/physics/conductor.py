@@ -1,0 +1,52 @@
+"""Which Li conducts electrons from the electrode: living Li reacts, dead Li does not.
+
+One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2) and Li in defects of the electrolyte. Its parts
+that no chain of cells joins to the bottom of the box are dead: they have no electrons to give or to take, so charge
+transfer and filaments stand still there, and in a halo of HALO widths around them (their interfaces are that wide)
+unless it belongs to living Li.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from solver.connectivity import connected
+from solver.grid import GHOSTS, Array, Grid
+
+HALO = 3.0  # widths lambda: half a diffuse interface, from xi = 1/2 to 0.05
+
+
+@dataclass(frozen=True)
+class Conductor:
+    """Cells of living and of dead Li; `active` is 0 where Li is dead, 1 elsewhere."""
+
+    living: Array
+    dead: Array
+    active: Array
+
+
+def find_conductor(grid: Grid, lithium: Array, width: float) -> Conductor:
+    """Sort the cells of Li (bool) into living and dead ones (collective). width lambda, m."""
+    seeds = np.zeros_like(lithium)
+    if grid.is_bottom:
+        seeds[..., 0] = lithium[..., 0]
+    living = connected(grid, lithium, seeds)
+    dead = lithium & ~living
+    active = np.ones(grid.local_shape)
+    if grid.sum(dead) > 0:
+        finest = min(float(np.diff(f).min()) for f in grid.faces)
+        rounds = int(np.ceil(HALO * width / finest / GHOSTS))
+        active[_halo(grid, dead, rounds) & ~_halo(grid, living, rounds)] = 0.0
+    return Conductor(living, dead, active)
+
+
+def _halo(grid: Grid, cells: Array, rounds: int) -> Array:
+    """The cells and those within `rounds` times GHOSTS cells of them (collective)."""
+    inner = (slice(GHOSTS, -GHOSTS),) * grid.dim
+    for _ in range(rounds):
+        wide = grid.ghosted(cells.astype(float)) > 0.5
+        cells = binary_dilation(wide, iterations=GHOSTS)[inner]
+    return cells

@@ -1,0 +1,113 @@
+"""Filaments as the coupled step sees them: their fields in the state, short circuit, what is measured.
+
+Fields: `filament` zeta; `opened` 1 where the walls of a defect are separated for good.
+
+When Li in the defects that is joined to the electrode (`conductor`) reaches the depth z of a short circuit, the cell is
+shorted. Its voltage is then what the filament's own resistance leaves, z^2/(s_Li d) j; d: thickness of the Li in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.geometry import Contact
+from solver.grid import AXES, Array, Grid
+from solver.physics.deformation import Deformation
+from solver.physics.filament import OPENED, FilamentEquation, FilamentTerm
+from solver.state import State
+
+FIELDS = ("filament", "opened")
+LITHIUM_CONDUCTIVITY = 1.08e7  # S/m at 20 degC: CRC Handbook of Chemistry and Physics, resistivity of the elements
+
+
+@dataclass
+class Penetration:
+    """Filaments of a case. conductivity: s psi without filaments on the faces, S/m; short_depth m."""
+
+    grid: Grid
+    contact: Contact
+    deformation: Deformation
+    equation: FilamentEquation
+    conductivity: list[Array]
+    start_filament: Array
+    short_depth: float
+
+    def start(self) -> dict[str, Array]:
+        """Fields at the start."""
+        open_now = self.equation.defects.open | (self.start_filament > OPENED)
+        return {"filament": self.start_filament, "opened": open_now.astype(float)}
+
+    # -- the step ------------------------------------------------------------------------------------
+
+    def conductivities(self, state: State) -> list[Array]:
+        """Effective conductivity on the faces, S/m (collective)."""
+        blocked = self.equation.blocked(state["filament"])
+        return [s * left for s, left in zip(self.conductivity, blocked, strict=True)]
+
+    def free_share(self, state: State) -> Array:
+        """1 - b beta zeta in the cells: what filaments leave of the contact."""
+        d = self.equation.defects
+        return 1 - d.indicator * d.share * state["filament"]
+
+    def term(self, state: State, guess: Array, active: Array, stack_pressure: float, dt: float) -> FilamentTerm:
+        """The filament in the charge balance of a step (collective)."""
+        across = self.deformation.compression_across(state, self.equation.defects.normal)
+        platen = self.deformation.platen_pressure(state, stack_pressure)
+        cost = self.equation.drive(state["opened"] > 0.5, across, platen)
+        return FilamentTerm(self.equation, state["filament"].copy(), cost, active, dt, guess)
+
+    def fields(self, state: State, term: FilamentTerm) -> dict[str, Array]:
+        """The fields after a step."""
+        opened = np.maximum(state["opened"], term.values > OPENED)
+        return {"filament": term.values, "opened": opened}
+
+    def filled(self, filament: Array) -> Array:
+        """Cells of the electrolyte that conduct electrons: Li in defects."""
+        cells: Array = (self.contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (filament > 0.5)
+        return cells
+
+    # -- measures ------------------------------------------------------------------------------------
+
+    def measure(self, living: Array, filament: Array, voltage: float, current_density: float) -> dict[str, float]:
+        """Scalars of a step; living: cells of Li that conduct to the electrode (collective).
+
+        penetration_depth: largest z of living filament, m; filament_volume: thickness of the Li in the defects, m;
+        short_circuit: 1 when it is there, with its place (short_circuit_x ..., m) and the voltage that it leaves.
+        """
+        grid = self.grid
+        living = living & self.filled(filament)
+        z = np.broadcast_to(grid.cell_coordinates()[-1], grid.local_shape)
+        half = np.broadcast_to(0.5 * grid.spacing[-1], grid.local_shape)
+        inventory = self.equation.inventory(filament)
+        shorted = living & (z + half >= self.short_depth * (1 - 1e-9))
+        measured = {
+            "penetration_depth": max(grid.max((z + half)[living]), 0.0),
+            "filament_volume": inventory,
+            "short_circuit": max(grid.max(shorted.astype(float)), 0.0),
+        }
+        if measured["short_circuit"]:
+            measured |= self._place(shorted)
+            shunt = self.short_depth**2 / (LITHIUM_CONDUCTIVITY * inventory)
+            measured["voltage"] = float(np.sign(voltage)) * min(abs(voltage), abs(shunt * current_density))
+        return measured
+
+    def _place(self, shorted: Array) -> dict[str, float]:
+        """Where the first of the cells is, in the order of the grid (collective)."""
+        ids = np.broadcast_to(self.grid.global_ids(), self.grid.local_shape)
+        first = int(self.grid.min(ids[shorted].astype(float)))
+        where = np.unravel_index(first, self.grid.shape)
+        axes = AXES[self.grid.dim]
+        return {f"short_circuit_{a}": float(self.grid.centres[i][where[i]]) for i, a in enumerate(axes)}
+
+    def output_fields(self, state: State) -> dict[str, Array]:
+        """Fields for snapshots (collective)."""
+        d = self.equation.defects
+        present = self.contact.electrolyte * d.indicator
+        return {
+            "metal": present * state["filament"],
+            "filament": state["filament"].copy(),
+            "defect": present,
+            "infiltration_pressure": d.pressure(state["opened"] > 0.5) * (present > 0.05),
+        }

@@ -1,0 +1,102 @@
+"""Backward Euler and Newton's method for Allen-Cahn equations with a weight (`lithium`, `filament`).
+
+    w (s - s_old)/dt + A s + L(s) = Q              per volume, for the order parameter s
+
+w weight of the domain (m or b); A gradient energy and drift, linear; L(s) local part, 1/s; Q source, 1/s. Rows are
+divided by w: else s would be left inaccurate where there is little of the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.grid import Array, Grid
+from solver.linear import Forcing, LinearSolver, Outcome
+from solver.operators import Stencil, apply_stencil
+
+RESPONSE_TOLERANCE = 1e-2  # a derivative for Newton's method
+LARGEST_CHANGE = 0.2  # of s in one Newton step: beyond the wells the energy is steep and Newton would overshoot
+
+Local = Callable[[Array], tuple[Array, Array]]  # s -> (L(s), dL/ds), per volume, 1/s
+
+
+@dataclass(frozen=True)
+class PhaseFieldResult:
+    """values: new order parameter. outcome: of the Newton iteration. newton: its number of linear solves."""
+
+    values: Array
+    outcome: Outcome
+    newton: int
+
+
+class PhaseFieldSolver:
+    """Solver of one order parameter; keeps its matrix and preconditioner. name prefixes PETSc options.
+
+    newton_tolerance: of the mean absolute error of s that the residual stands for.
+    """
+
+    def __init__(
+        self, grid: Grid, name: str, linear_tolerance: float, newton_tolerance: float, max_newton: int
+    ):
+        self.grid = grid
+        self.newton_tolerance = newton_tolerance
+        self.max_newton = max_newton
+        self.solver = LinearSolver(grid, name, "gmres", linear_tolerance)
+        self._forcing = Forcing()
+        self._stencil = Stencil(grid)
+
+    def advance(
+        self,
+        old: Array,
+        weight: Array,
+        linear: Stencil,
+        local: Local,
+        dt: float,
+        source: Array | float,
+        guess: Array,
+        least: int = 0,
+    ) -> PhaseFieldResult:
+        """Advance s by dt (collective).
+
+        linear: A integrated over the cells; guess: start of the iteration; least: number of linear solves at least.
+        """
+        s = guess.copy()
+        volume = self.grid.volume
+        inertia, per_weight = weight * volume / dt, 1 / weight
+        scale = self.grid.sum(volume) / dt
+        krylov, norm = 0, np.inf
+        for newton in range(self.max_newton + 1):
+            rate, slope = local(s)
+            residual = inertia * (s - old) + (rate - source) * volume + apply_stencil(linear, s)
+            residual *= per_weight
+            norm = self.grid.sum(np.abs(residual)) / scale
+            if norm <= self.newton_tolerance and newton >= least:
+                return PhaseFieldResult(s, Outcome(True, "newton converged", krylov, norm), newton)
+            if newton == self.max_newton or not np.isfinite(norm):
+                break
+            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
+            change, outcome = self._solve(linear, inertia + slope * volume, per_weight, -residual, rtol)
+            krylov += outcome.iterations
+            if not outcome.converged:
+                return PhaseFieldResult(s, Outcome(False, outcome.reason, krylov, norm), newton)
+            s = s + np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE)
+        return PhaseFieldResult(s, Outcome(False, "newton did not converge", krylov, norm), newton)
+
+    def response(
+        self, values: Array, weight: Array, linear: Stencil, local: Local, dt: float, source: Array
+    ) -> tuple[Array, Outcome]:
+        """Change of s at the end of a step, `values`, per change of a source of this shape, 1/s (collective)."""
+        volume = self.grid.volume
+        diagonal = weight * volume / dt + local(values)[1] * volume
+        return self._solve(linear, diagonal, 1 / weight, source * volume / weight, RESPONSE_TOLERANCE)
+
+    def _solve(
+        self, linear: Stencil, diagonal: Array, per_weight: Array, rhs: Array, rtol: float
+    ) -> tuple[Array, Outcome]:
+        self._stencil.values[...] = linear.values
+        self._stencil.diagonal[...] += diagonal
+        self._stencil.values[...] *= per_weight[..., None]
+        return self.solver.solve(self._stencil, rhs, rtol)

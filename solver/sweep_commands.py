@@ -1,0 +1,139 @@
+"""The commands for sweeps: `lifront expand | sweep | table`.
+
+Exit codes as in `solver.__main__`; of `sweep`: 0 all points are done, 3 some are not, 4 it was interrupted. MPI is not
+started in its process as long as mpirun runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from solver.sweep import Point
+
+EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4
+
+CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file with [sweep]", show_default=False)]
+OutputOption = Annotated[Path | None, typer.Option(help="folder for the points [runs/<case>]", show_default=False)]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="replace a key in all points")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these the commands of `app`."""
+    for command in (expand, sweep, table):
+        app.command()(command)
+
+
+def expand(case: CaseArgument, output: OutputOption = None, set_: SetOption = None) -> None:
+    """Write the points of a sweep into folders of their own."""
+    from solver import sweep_folder
+
+    points, directory = _points(case, set_ or []), _directory(case, output)
+
+    def write() -> list[str]:
+        with sweep_folder.locked(directory):
+            return sweep_folder.write(points, directory)
+
+    for message in _or_exit(write):
+        print(message)
+    print(f"{_number(points)} in {directory}, listed in {directory / sweep_folder.POINTS}")
+
+
+def sweep(
+    case: CaseArgument,
+    output: OutputOption = None,
+    cores: Annotated[int | None, typer.Option(help="cores to fill [all]", min=1, show_default=False)] = None,
+    set_: SetOption = None,
+) -> None:
+    """Run the points of a sweep on this machine; what is done is not run again."""
+    from solver import sweep_folder, sweep_jobs
+
+    points, directory = _points(case, set_ or []), _directory(case, output)
+    wanted = cores or sweep_jobs.cores_here()
+
+    def work() -> bool:
+        sweep_jobs.check(points, wanted)
+        with sweep_folder.locked(directory) as lock:
+            for message in sweep_folder.write(points, directory):
+                _say(message)
+            left = sweep_jobs.to_run(points, directory)
+            _say(f"{_number(points)} in {directory}: {len(points) - len(left)} done, {len(left)} to run")
+            return not left or sweep_jobs.run(left, directory, wanted, lock, _say)
+
+    finished = _or_exit(work)
+    _print_table(directory)
+    if not finished:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if sweep_jobs.to_run(points, directory):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def table(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a sweep", show_default=False)],
+) -> None:
+    """Write and print the table of a sweep: values, results and reasons of failure."""
+    _print_table(directory)
+
+
+def print_sweep(case: Path, overrides: Sequence[str]) -> bool:
+    """Check a sweep and list its points; returns False, without a word, when the case is none."""
+    from solver.sweep import describe, has_sweep
+
+    if not _or_exit(lambda: has_sweep(case, overrides)):
+        return False
+    points = _points(case, overrides)
+    print(f"a sweep of {_number(points)}; 'lifront sweep {case}' runs them, 'lifront expand {case}' writes them")
+    for point in points:
+        ranks = f"{point.ranks} rank" + ("s" if point.ranks > 1 else "")
+        print(f"{point.id}  {ranks}  {describe(point.values)}")
+    return True
+
+
+def _points(case: Path, overrides: Sequence[str]) -> tuple[Point, ...]:
+    from solver import sweep as sweeps
+
+    points: tuple[Point, ...] = _or_exit(lambda: sweeps.expand(case, overrides))
+    return points
+
+
+def _number(points: Sequence[Point]) -> str:
+    return "1 point" if len(points) == 1 else f"{len(points)} points"
+
+
+def _directory(case: Path, output: Path | None) -> Path:
+    return Path("runs") / case.stem if output is None else output
+
+
+def _print_table(directory: Path) -> None:
+    from postprocess.reader import ResultsError  # h5py starts MPI
+    from postprocess.sweep_table import print_table, read_points, write_table
+
+    try:
+        points = read_points(directory)
+    except ResultsError as error:
+        print(error, file=sys.stderr, flush=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    print_table(points)
+    print(f"table: {write_table(points, directory)}")
+
+
+def _or_exit(action: Callable[[], Any]) -> Any:
+    """The result of `action`; what the user can put right is reported and ends the program."""
+    from solver.case_io import CaseError
+    from solver.sweep_folder import FolderError
+    from solver.sweep_jobs import CannotRun
+
+    try:
+        return action()
+    except (CaseError, FolderError, CannotRun) as error:
+        print(error, file=sys.stderr, flush=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,128 @@
+"""The folder of a sweep: each point in a plain folder of its own.
+
+    runs/points.csv             id, ranks, hash of the case, values of each point
+    runs/points.txt             the folders, one a line, for the array jobs of a cluster
+    runs/<id>/case.toml         the complete case; the files it names lie beside it
+
+What a point has come to is said by done.json, which `lifront run` writes last (solver/output/summary.py). A folder
+whose point is no longer in the sweep is left alone. This module does not start MPI.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import tomli_w
+
+from solver.case_io import digest
+from solver.sweep import Point, plain
+
+CASE, DONE, POINTS, LIST = "case.toml", "done.json", "points.csv", "points.txt"
+HEADING = ("id", "ranks", "case_digest")
+
+
+class FolderError(Exception):
+    """A folder that cannot be used; the message names it and says why."""
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[int]:
+    """Make the folder and keep others from it. Yields a descriptor; the lock lasts while any process has it open.
+
+    Raises FolderError when the folder cannot be made or another process works in it.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory / ".lock", os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise FolderError(f"--output: {directory} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise FolderError(f"--output: another sweep is at work in {directory}; wait for it, or end it") from None
+    except OSError:
+        pass  # a file system without locks
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def write(points: Sequence[Point], directory: Path) -> list[str]:
+    """Write the folders of all points; what is as it should be is not touched. Returns what is worth saying.
+
+    Raises FolderError when a file cannot be written.
+    """
+    try:
+        changed = [point.id for point in points if _write_point(point, directory / point.id)]
+        _replace(directory / POINTS, _table(points))
+        _replace(directory / LIST, "".join(f"{point.id}\n" for point in points))
+    except OSError as error:
+        raise FolderError(f"{error.filename}: cannot be written: {error.strerror}") from None
+    messages = [f"{name}: the case has changed; it will be run again from the start" for name in changed]
+    known = {point.id for point in points}
+    others = sorted(path.parent.name for path in directory.glob(f"*/{CASE}") if path.parent.name not in known)
+    if others:
+        messages.append(f"left alone, of no point of this sweep: {', '.join(others)}")
+    return messages
+
+
+def done_digest(folder: Path) -> str | None:
+    """Hash of the case that was run to its end in a folder, None when none was."""
+    try:
+        found = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return None
+    return str(found.get("case_digest", ""))
+
+
+def _write_point(point: Point, folder: Path) -> bool:
+    """Returns whether another case was there before."""
+    before = _present(folder)
+    if before == point.digest:
+        return False
+    folder.mkdir(exist_ok=True)
+    for name, source in point.files.items():
+        (folder / name).write_bytes(source.read_bytes())
+    _replace(folder / CASE, tomli_w.dumps(point.data))  # last: it makes the folder complete
+    return before is not None
+
+
+def _present(folder: Path) -> str | None:
+    """Hash of the case in a folder, None without one; "" of one that cannot be read."""
+    path = folder / CASE
+    if not path.exists():
+        return None
+    try:
+        return digest(tomllib.loads(path.read_text(encoding="utf-8")), folder.joinpath)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return ""
+
+
+def _table(points: Sequence[Point]) -> str:
+    keys = list(dict.fromkeys(key for point in points for key in point.values))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*HEADING, *keys])
+    for point in points:
+        values = [plain(point.values[key]) if key in point.values else "" for key in keys]
+        writer.writerow([point.id, point.ranks, point.digest, *values])
+    return text.getvalue()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file in one piece, unless it says so already."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)

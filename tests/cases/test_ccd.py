@@ -1,0 +1,96 @@
+"""Ramps of cases/ccd: the published protocols as segments; a flaw that is penetrated, by a ramp and by the search."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import solver
+from solver.protocol import expand
+
+CASES = Path(__file__).parents[2] / "cases" / "ccd"
+# a shallow electrolyte, a weak flaw and short half-cycles, so that a filament crosses it within one of them
+SHRUNK = (
+    'domain.lithium_thickness="4 um"',
+    'grid.fine_depth="4 um"',
+    'electrolyte.0.thickness="4 um"',
+    'defects.0.separation_energy="1.5 J/m^2"',
+    'defects.0.spacing="2 um"',
+    'drive.stack_pressure="3 MPa"',
+    'protocol.0.start="1 mA/cm^2"',
+    'protocol.0.increment="1 mA/cm^2"',
+    'protocol.0.max_current_density="4 mA/cm^2"',
+    'protocol.0.duration="20 s"',
+    'filament.aspect_factor=500',
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "stripping", "first"), [("stripping_constant", np.full(21, 10.0), "strip"), ("both_rise", None, "plate")]
+)
+def test_the_published_protocols(name, stripping, first):
+    """Plating from 1 mA/cm2 by 0.1 mA/cm2, of 1 mAh/cm2 or 1 h each; stripping at 1 mA/cm2, or as plating."""
+    segments = expand(solver.load_case(CASES / f"{name}.toml"))
+    currents = np.array([s.current_density for s in segments])
+    plating = 10.0 + np.arange(21)
+    assert currents[currents > 0] == pytest.approx(plating)
+    assert -currents[currents < 0] == pytest.approx(plating if stripping is None else stripping)
+    assert (currents[0] < 0) == (first == "strip")
+    assert {(s.capacity, s.duration) for s in segments} == {(3.6e4, None) if first == "strip" else (None, 3600.0)}
+
+
+def test_a_flaw_is_penetrated():
+    """By the first current of a ramp that crosses the electrolyte; the search from the fresh cell agrees with it."""
+    case = solver.load_case(CASES / "both_rise.toml", SHRUNK)
+    ramp = solver.run(case).results
+    assert ramp["failure_mode"] == "penetration" and ramp["failure_direction"] == "plate"
+    assert ramp["failure_current_density"] == pytest.approx(float(ramp["critical_current_density"]) + 10.0)
+    search = solver.find_ccd(case, tolerance=5.0).results
+    assert search["failure_mode"] == "penetration"
+    assert 10.0 <= float(search["critical_current_density"]) <= float(ramp["critical_current_density"]) + 5.0
+
+
+def critical(*overrides: str) -> float:
+    """CCD of the column, A/m^2, by a search in half-cycles of 100 s."""
+    column = (*SHRUNK[:3], "filament.aspect_factor=1000", 'filament.short_depth="3 um"', 'protocol.0.duration="100 s"')
+    ends = ('protocol.0.start="0.5 mA/cm^2"', 'protocol.0.max_current_density="8 mA/cm^2"')
+    case = solver.load_case(CASES / "both_rise.toml", (*column, *ends, *overrides))
+    found = solver.find_ccd(case, tolerance=2.0).results
+    assert found["failure_mode"] == "penetration"
+    passed, failed = found["critical_current_density"], found["failure_current_density"]
+    assert isinstance(passed, float) and isinstance(failed, float)
+    return 0.5 * (passed + failed)
+
+
+def test_the_critical_current_rises_with_the_interfacial_energy_of_the_film():
+    """Mg, LiF, W line the mouths: monotone, from 1 to 2 to about 4 times that of Mg."""
+    film = 'interface.film={{material="{}", thickness="30 nm", mouth_depth="3 um"}}'
+    magnesium, fluoride, tungsten = (critical(film.format(name)) for name in ("Mg", "LiF", "W"))
+    assert 1.5 * magnesium < fluoride < tungsten
+    assert 3 * magnesium < tungsten < 5 * magnesium
+
+
+def test_lithium_fluoride_and_a_compressed_layer_raise_the_critical_current():
+    """1 per cent of LiF on boundaries of 4 um grains; a second layer under 50 MPa."""
+    plain = critical()
+    additive = 'electrolyte.0.additive={material="LiF", weight_percent=1, film_thickness="20 nm", grain_size="4 um"}'
+    assert critical(additive) > 1.2 * plain
+    layers = 'electrolyte=[{thickness="2 um"}, {thickness="2 um", residual_stress="50 MPa"}]'
+    assert critical(layers) > 1.2 * plain
+
+
+@pytest.mark.parametrize("void", [False, True])
+def test_lost_contact_lowers_the_critical_current(void):
+    """At 0.8 of the critical current of full contact a flaw is penetrated beside a void, and not without it."""
+    overrides = (
+        *SHRUNK[:3],
+        "domain.dimension=2",
+        'domain.width="4 um"',
+        'defects.0.spacing="4 um"',
+        "filament.aspect_factor=1000",
+        'filament.short_depth="3 um"',
+        'protocol=[{kind="galvanostatic", direction="plate", current_density="1.25 mA/cm^2", duration="60 s"}]',
+        *(('lithium.voids=[{centre=["0 um", "0 um"], radius="1.2 um"}]',) if void else ()),
+    )
+    result = solver.run(solver.load_case(CASES / "both_rise.toml", overrides))
+    assert result.stop_reason.startswith("short circuit") == void

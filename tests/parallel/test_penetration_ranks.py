@@ -1,0 +1,115 @@
+"""Filaments on grain boundaries: the same numbers on 1 to 4 ranks, after a restart in mid-penetration, after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+import solver
+from solver.case_io import case_from_dict
+from solver.simulation import EXIT_DONE
+from tests.mpi import rank_results, run_ranks, start_ranks
+from tests.parallel.runs import FIXED, agreement, differences, merged, penetrating_case, run_case
+from tests.parallel.test_restart import assert_same_end, children, end_of, rows, stopped_run, wait_for
+
+TIGHT = merged(FIXED, {"mechanics": {"tolerance": 1e-13}})
+TABLE = penetrating_case(2, TIGHT)
+STEPS = 8
+
+
+def fixed_runs() -> dict[str, Any]:
+    """Fixed steps in 2-D and 3-D (collective); keys begin with the dimension."""
+    results = {dim: run_case(penetrating_case(dim, TIGHT)) for dim in (2, 3)}
+    flat = {f"{dim} {name}": value for dim, run in results.items() for name, value in run.items()}
+    return flat | {"ranks": MPI.COMM_WORLD.size}
+
+
+@pytest.fixture(scope="module")
+def one_rank() -> dict[str, Any]:
+    return fixed_runs()
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
+    """Filaments that grow by 3 lambda: every field and curve to 1e-10 of its range, motion to 1e-8."""
+    many = rank_results(ranks, fixed_runs)
+    assert many["ranks"] == ranks
+    for dim in (2, 3):
+        assert one_rank[f"{dim} reason"] == many[f"{dim} reason"] == "protocol finished"
+        depth = one_rank[f"{dim} curve penetration_depth"]
+        assert depth[-1] - depth[0] > 0.3e-6
+        found = differences(one_rank, many, (f"{dim} field", f"{dim} curve"))
+        assert f"{dim} field filament" in found
+        assert all(gap < agreement(name) for name, gap in found.items()), found
+
+
+def adapted() -> dict[str, Any]:
+    """Adapted steps, plating and stripping (collective)."""
+    protocol = [
+        {"kind": "galvanostatic", "direction": "plate", "duration": "8 s"},
+        {"kind": "galvanostatic", "direction": "strip", "duration": "4 s"},
+    ]
+    return run_case(penetrating_case(2, {"protocol": protocol}))
+
+
+def test_adapted_steps_agree() -> None:
+    """1 and 3 ranks: same reason, same number of steps, integrals to 1e-6."""
+    one, many = adapted(), rank_results(3, adapted)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    assert one["steps"] == many["steps"] > 12
+    np.testing.assert_allclose(many["integrals"], one["integrals"], rtol=1e-6, atol=1e-18)
+    found = differences(one, many, ("curve filament", "curve penetration"))
+    assert max(found.values()) < 1e-6, found
+
+
+# -- restart -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    assert solver.run(case_from_dict(TABLE), directory).stop_reason == "protocol finished"
+    return directory
+
+
+def continue_run(directory: str) -> dict[str, Any]:
+    result = solver.run(case_from_dict(TABLE), Path(directory), restart="latest")
+    return {"reason": result.stop_reason, "ranks": MPI.COMM_WORLD.size}
+
+
+def test_restart_in_mid_penetration(tmp_path, uninterrupted):
+    """Stopped while the filaments grow; continued on 1 and on 3 ranks: as without a stop, to 1e-10."""
+    one, three = tmp_path / "one", tmp_path / "three"
+    stopped_run(TABLE, one, STEPS // 2)
+    opened = end_of(one)[0]["opened"].sum()
+    shutil.copytree(one, three)
+    assert continue_run(str(one)) == {"reason": "protocol finished", "ranks": 1}
+    assert end_of(one)[0]["opened"].sum() > opened, "was not in mid-penetration"
+    assert_same_end(one, uninterrupted)
+    assert rank_results(3, continue_run, str(three)) == {"reason": "protocol finished", "ranks": 3}
+    assert_same_end(three, uninterrupted)
+
+
+def test_kill_9_in_mid_penetration(tmp_path, uninterrupted):
+    """2 ranks die while the filaments grow; `--restart latest` on 3 reaches the end of the uninterrupted run."""
+    table = merged(TABLE, {"output": {"checkpoint_interval": "1 ms"}})
+    (tmp_path / "case.json").write_text(json.dumps(table))
+    run = tmp_path / "run"
+    command = ["-m", "solver", "run", tmp_path / "case.json", "--output", run]
+    with start_ranks(2, command) as process:
+        wait_for(lambda: rows(run) >= 2, process)
+        for pid in (process.pid, *children(process.pid)):
+            os.kill(pid, signal.SIGKILL)
+        process.wait(20)
+    assert 2 <= rows(run) < STEPS, "was not killed in the middle"
+    done = run_ranks(3, [*command, "--restart", "latest"])
+    assert done.returncode == EXIT_DONE, done.stderr
+    assert_same_end(run, uninterrupted)

@@ -1,0 +1,173 @@
+"""The search for the critical current density: bisection, a limit in closed form, trials that are kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solver import critical_current
+from solver.__main__ import _prepare_search, _summary
+from solver.case import Case
+from solver.case_io import case_from_dict
+from solver.critical_current import SearchRefused, bisect, case_key, find_ccd
+from solver.jobs import BadInput
+from solver.ramp_results import NO_FAILURE, NOT_FINISHED
+from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED
+from tests.unit.test_ramp import PLANAR
+
+THERMAL_VOLTAGE = 8.314462618 * 298.15 / 96485.33212  # R T / F, V
+RAMP = PLANAR["protocol"][0]  # type: ignore[index]  # a list
+REST = {"kind": "rest", "duration": "1 s"}
+
+
+def planar(*before: dict[str, Any], voltage_limit: str = "20 mV", **ramp: Any) -> Case:
+    """A planar contact in 1-D whose half-cycles of 4 s end at the voltage limit."""
+    drive = {"stack_pressure": "3 MPa", "voltage_limit": voltage_limit}
+    return case_from_dict(PLANAR | {"drive": drive, "protocol": [*before, RAMP | ramp]})
+
+
+def trials(directory: Path) -> list[dict[str, str]]:
+    with (directory / "trials.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("limit", [1.0, 2.345, 7.99])
+def test_bisection_brackets_the_limit(limit: float) -> None:
+    tried: list[float] = []
+
+    def passes(value: float) -> bool:
+        tried.append(value)
+        return value <= limit
+
+    passed, failed = bisect(passes, 1.0, 8.0, 0.1)
+    assert passed is not None and failed is not None
+    assert passed <= limit < failed and failed - passed <= 0.1
+    assert len(tried) == 2 + math.ceil(math.log2(7.0 / 0.1)) and tried[:2] == [1.0, 8.0]
+
+
+def test_bisection_says_when_there_is_nothing_to_bracket():
+    assert bisect(lambda value: False, 1.0, 8.0, 0.1) == (None, 1.0)
+    assert bisect(lambda value: True, 1.0, 8.0, 0.1) == (8.0, None)
+
+
+def test_the_ccd_of_a_voltage_limit_is_that_of_ohm_and_butler_volmer(tmp_path):
+    """V = j L / kappa + (2 R T / F) asinh(j / 2 i0) at a planar contact of dense Li, transfer coefficients 1/2."""
+    case = planar()
+    found = find_ccd(case, tmp_path, tolerance=0.1)
+    low, high = (float(found.results[f"{name}_current_density"] or 0) for name in ("critical", "failure"))
+
+    def voltage(j: float) -> float:
+        ohm = j * case.electrolyte_thickness / case.electrolyte[0].conductivity
+        return ohm + 2 * THERMAL_VOLTAGE * math.asinh(j / (2 * case.interface.exchange_current_density))
+
+    assert high - low <= 0.1 * (1 + 1e-9)
+    # within 1.5 %: a diffuse contact, and Li whose occupancy rises while it is plated
+    assert voltage(low) == pytest.approx(case.drive.voltage_limit, rel=0.015)
+    assert found.exit_code == EXIT_DONE and found.results["failure_mode"] == "voltage limit"
+    assert found.results["trials"] == len(trials(tmp_path))
+    assert dict(_summary(tmp_path))["critical_current_density"] == f"{low:.6g} A/m^2"
+
+
+def test_trials_that_are_there_are_not_run_again(tmp_path, monkeypatch):
+    """Also those of a coarser search, and a row that was cut off is not taken for one."""
+    coarse = find_ccd(planar(), tmp_path, tolerance=6.0)
+    before = trials(tmp_path)
+    with (tmp_path / "trials.csv").open("a") as stream:
+        stream.write("99,3")
+    assert find_ccd(planar(), tmp_path, tolerance=3.0).results["trials"] == len(before) + 1
+    assert trials(tmp_path)[: len(before)] == before
+    monkeypatch.setattr(critical_current, "run", lambda *_: pytest.fail("a trial was run again"))
+    assert find_ccd(planar(), tmp_path, tolerance=6.0).results == coarse.results | {"trials": len(before) + 1}
+
+
+def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path):
+    """Stopped after the first step of the first trial: that trial goes on from its checkpoint."""
+    stopped = find_ccd(planar(), tmp_path, tolerance=10.0, wall=0.0)
+    assert (stopped.exit_code, stopped.results["failure_mode"]) == (EXIT_INTERRUPTED, NOT_FINISHED)
+    assert trials(tmp_path) == []
+    found = find_ccd(planar(), tmp_path, tolerance=10.0)
+    steps = [line.split(",")[0] for line in (tmp_path / "plate_0.5mA_cm2/log.csv").read_text().splitlines()[1:]]
+    assert steps == [str(n + 1) for n in range(len(steps))] and len(steps) > 3
+    assert found == find_ccd(planar(), tmp_path / "other", tolerance=10.0)
+
+
+@pytest.mark.parametrize("stripping", [None, "0.4 mA/cm^2"])
+def test_what_comes_before_is_run_once_and_changes_nothing(tmp_path, stripping):
+    """A rest, and stripping where it is the same in all trials; the result is that of whole runs in memory."""
+    own = {} if stripping is None else {"stripping_current_density": stripping}
+    case = planar(REST, first="strip", **own)
+    found = find_ccd(case, tmp_path, tolerance=10.0)
+    assert found == find_ccd(case, None, tolerance=10.0)
+    shared = json.loads((tmp_path / "start/summary.json").read_text())["segments"]
+    assert [text.split(": ")[2].split(" ")[0] for text in shared] == (
+        ["rest"] if stripping is None else ["rest", "strip", "rest"]
+    )
+    first = (tmp_path / "plate_0.5mA_cm2/log.csv").read_text().splitlines()[1].split(",")
+    start = 1.0 if stripping is None else 7.0
+    assert start < float(first[1]) < start + 0.2
+
+
+def test_a_cell_that_fails_at_the_start_or_not_at_all():
+    early = find_ccd(planar(voltage_limit="2 mV"))
+    assert early.results["critical_current_density"] is None
+    assert (early.results["failure_current_density"], early.results["trials"]) == (5.0, 1)
+    never = find_ccd(planar(max_current_density="1 mA/cm^2"))
+    assert (never.results["critical_current_density"], never.results["failure_mode"]) == (10.0, NO_FAILURE)
+    assert "failure_current_density" not in never.results and never.results["trials"] == 2
+
+
+def test_a_cell_that_fails_before_the_trials(tmp_path):
+    plate = {"kind": "galvanostatic", "direction": "plate", "current_density": "5 mA/cm^2", "duration": "1 s"}
+    found = find_ccd(planar(plate), tmp_path)
+    assert found.results == {"critical_current_density": None, "failure_mode": "voltage limit", "trials": 0}
+
+
+def test_the_key_of_a_case_is_what_a_trial_depends_on():
+    key = case_key(planar())
+    assert key == case_key(planar(start="1 mA/cm^2", max_current_density="2 mA/cm^2", increment="1 mA/cm^2"))
+    assert key != case_key(planar(duration="5 s"))
+    assert key != case_key(planar(voltage_limit="30 mV"))
+    assert key != case_key(planar(REST))
+
+
+def test_a_directory_with_trials_of_another_case_is_refused(tmp_path):
+    find_ccd(planar(), tmp_path, tolerance=100.0)
+    with pytest.raises(SearchRefused, match="holds trials of another case"):
+        find_ccd(planar(duration="5 s"), tmp_path)
+    with pytest.raises(SearchRefused, match="no segment of the kind 'ccd'"):
+        find_ccd(case_from_dict(PLANAR | {"protocol": [REST]}))
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan")])
+def test_a_bisection_without_end_is_refused(tolerance):
+    with pytest.raises(SearchRefused, match="tolerance: value"):
+        find_ccd(planar(), tolerance=tolerance)
+
+
+def test_bad_input_of_the_command_is_refused_before_anything_is_written(tmp_path):
+    case, other = tmp_path / "case.json", tmp_path / "other.json"
+    case.write_text(json.dumps(PLANAR))
+    other.write_text(json.dumps(PLANAR | {"protocol": [REST]}))
+    find_ccd(planar(duration="5 s"), tmp_path / "trials", tolerance=100.0)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/log.csv").write_text("step\n")
+    here = tmp_path / "new"
+
+    def refusal(path: Path, directory: Path, tolerance: str = "1 mA/cm^2") -> str:
+        with pytest.raises(BadInput) as error:
+            _prepare_search(path, directory, [], tolerance, None, False)
+        assert not here.exists()
+        return str(error.value)
+
+    assert "--tolerance: value '1 mA'" in refusal(case, here, "1 mA")
+    assert "no segment of the kind 'ccd'" in refusal(other, here)
+    assert "trials of another case" in refusal(case, tmp_path / "trials")
+    assert "holds the results of a run" in refusal(case, tmp_path / "run")
+    assert "is a file, not a directory" in refusal(case, case)
+    _prepare_search(case, tmp_path / "trials", [], "1 mA/cm^2", None, True)
+    assert sorted(path.name for path in (tmp_path / "trials").iterdir()) == []
