@@ -165,7 +165,7 @@ def write_case(path: Path, steps: int) -> dict[str, Any]:
     return table
 
 
-def wait_for(condition: Callable[[], bool], process: Any, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], process: Any, seconds: float = 200.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if process.poll() is not None:

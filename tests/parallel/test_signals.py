@@ -94,7 +94,7 @@ def test_sigusr1_writes_a_checkpoint_and_goes_on_and_sigusr2_stops(tmp_path, cas
         wait_for(lambda: rows(run) >= before + 5, process)
         assert checkpoint.latest(run) == written
         process.send_signal(signal.SIGUSR2)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=200)
     assert process.returncode == EXIT_INTERRUPTED, err
     last = checkpoint.latest(run)
     assert last is not None and last != written
@@ -122,7 +122,7 @@ def test_sigterm_ends_a_run_with_a_checkpoint(tmp_path, case_file):
         try:
             wait_for(lambda: rows(run) >= 3, process)
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=200)
         finally:
             process.kill()
     assert process.returncode == EXIT_INTERRUPTED, err

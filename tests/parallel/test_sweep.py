@@ -33,8 +33,9 @@ LINE: dict[str, Any] = {
     "protocol": [{"kind": "galvanostatic", "direction": "strip", "duration": "10 s"}],
     "output": {"interval": "1000 s", "fields": ["lithium"], "checkpoint_interval": "0.1 s"},
 }
-SHORT, FAILING, LONG = {"time.max_step": "5 s"}, {"solver.max_newton": 1}, {"time.fixed_step": "0.2 s"}
-STEPS = 50  # of the long one
+SHORT, FAILING, LONG = {"time.max_step": "5 s"}, {"solver.max_newton": 1}, {"time.fixed_step": "0.1 s"}
+STEPS = 100  # of the long one
+ENDLESS = {"time.fixed_step": "0.2 ms"}  # 50 000 steps: a test that does not interrupt it does not end
 
 
 def sweep_case(path: Path, *points: dict[str, Any], **sections: Any) -> tuple[str, ...]:
@@ -137,9 +138,9 @@ def test_only_what_failed_was_killed_or_has_changed_is_run_again(tmp_path):
 
 def test_an_interrupted_sweep_goes_on_from_its_checkpoints_and_can_not_be_run_twice_at_once(tmp_path):
     case, runs = tmp_path / "case.toml", tmp_path / "runs"
-    long, later = sweep_case(case, LONG, LONG | {"title": "later"})
+    names = sweep_case(case, ENDLESS, ENDLESS | {"title": "later"})
     with started(case, runs) as process:
-        wait_for(lambda: any(checkpoint.latest(runs / name) for name in (long, later)), process)
+        wait_for(lambda: any(checkpoint.latest(runs / name) for name in names), process)
         code, out = finished(case, runs)
         assert code == 2 and "another sweep is at work" in out
         process.send_signal(signal.SIGTERM)
@@ -150,7 +151,7 @@ def test_an_interrupted_sweep_goes_on_from_its_checkpoints_and_can_not_be_run_tw
     assert states.keys() == {"stopped", "not run"}, out
     assert states["stopped"]["reason"] == "interrupted by SIGUSR2"
     begun = runs / states["stopped"]["id"]
-    assert json.loads((begun / "summary.json").read_text())["steps"] == max(steps(begun)) < STEPS
+    assert json.loads((begun / "summary.json").read_text())["steps"] == max(steps(begun))
 
 
 @pytest.mark.parametrize("missing", ["snakemake", "mpirun"])
