@@ -17,8 +17,9 @@ from benchmarks.peer import Constants, Motion, Peer
 from solver import build
 from solver.case import Case
 from solver.grid import Array, Grid
-from solver.physics.coupling import Coupling, StepResult
+from solver.physics.coupling import Coupling
 from solver.state import State
+from solver.step import Step, StepResult
 
 METAL_SHARE = 0.75  # of the cells along the normal
 
@@ -121,18 +122,11 @@ class Run:
         deformation, seconds = self.coupling.deformation, self.coupling.timers.seconds
         excess = deformation.excess_pressure(self.state, self.setting.stack_pressure)
         before = seconds.get("mechanics", 0.0)
+        pressure, current = self.setting.stack_pressure, self.setting.current_density
+        step = Step(self.steps, dt, pressure, current, None, self.dt_previous, self.previous)
         self.grid.comm.Barrier()
         start = perf_counter()
-        result = self.coupling.step(
-            self.state,
-            self.previous,
-            self.dt_previous,
-            dt,
-            self.steps,
-            self.setting.current_density,
-            None,
-            self.setting.stack_pressure,
-        )
+        result = self.coupling.step(self.state, step)
         self.grid.comm.Barrier()
         self.seconds.append(perf_counter() - start)
         if result.failed:

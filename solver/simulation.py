@@ -19,6 +19,7 @@ from solver.grid import Array, Grid
 from solver.interrupts import Interrupts, Request
 from solver.protocol import START, TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.state import State
+from solver.step import Step, StepResult
 from solver.stepper import Stepper, StepTooSmall
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
@@ -30,16 +31,6 @@ class SolveFailed(RuntimeError):
     """The equations could not be solved with the smallest step; names time, step and field."""
 
 
-class StepOutcome(Protocol):
-    """What the loop needs to know of a trial step."""
-
-    fields: dict[str, Array]
-    failed: str
-    error: float
-    measured: dict[str, float]
-    warning: str
-
-
 class Model(Protocol):
     """The physics as the loop sees it."""
 
@@ -48,17 +39,7 @@ class Model(Protocol):
 
     def largest_step(self, state: State) -> float: ...
 
-    def step(
-        self,
-        state: State,
-        previous: Mapping[str, Array] | None,
-        dt_previous: float,
-        dt: float,
-        step_number: int,
-        current_density: float | None,
-        voltage: float | None,
-        stack_pressure: float,
-    ) -> StepOutcome: ...
+    def step(self, state: State, step: Step) -> StepResult: ...
 
     def inventory(self, fields: State) -> float: ...
 
@@ -230,7 +211,7 @@ class Simulation:
 
     def _try_until_accepted(
         self, segment: Segment, segment_state: SegmentState, target: float
-    ) -> tuple[StepOutcome, float, bool]:
+    ) -> tuple[StepResult, float, bool]:
         p = self.progress
         limit = self.model.largest_step(self.state)
         while True:
@@ -241,13 +222,15 @@ class Simulation:
             near = dt <= LARGEST_EXTRAPOLATION * p.dt_previous
             outcome = self.model.step(
                 self.state,
-                self.previous if near else None,
-                p.dt_previous,
-                dt,
-                p.step,
-                control.current_density,
-                control.voltage,
-                pressure,
+                Step(
+                    p.step,
+                    dt,
+                    pressure,
+                    control.current_density,
+                    control.voltage,
+                    p.dt_previous,
+                    self.previous if near else None,
+                ),
             )
             if not outcome.failed and not self.stepper.rejects(outcome.error):
                 return outcome, dt, landed
@@ -257,7 +240,7 @@ class Simulation:
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
-    def _take_over(self, outcome: StepOutcome, time: float, dt: float, landed: bool) -> None:
+    def _take_over(self, outcome: StepResult, time: float, dt: float, landed: bool) -> None:
         p, measured = self.progress, outcome.measured
         # a step that begins with a jump of what is applied says nothing of the next one
         jumped = p.dt_previous == 0.0

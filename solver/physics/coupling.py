@@ -21,8 +21,9 @@ last two time levels); all fall with dt. A step with error > tolerance is reject
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -33,14 +34,15 @@ from solver.linear import Outcome
 from solver.physics import free_energy as fe
 from solver.physics import kinetics, vacancies
 from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, TopControl
-from solver.physics.conductor import Conductor, find_conductor
+from solver.physics.conductor import Conductor
 from solver.physics.constants import BOLTZMANN
 from solver.physics.deformation import Deformation
-from solver.physics.filament import FilamentTerm
 from solver.physics.lithium import LithiumEquation
+from solver.physics.measures import Measures
 from solver.physics.occupancy import OccupancyBalance
 from solver.physics.penetration import Penetration
 from solver.state import State
+from solver.step import Step, StepResult
 from solver.timing import Timers
 
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "filament": 0.02, "source": 0.004, "contact": 0.02}
@@ -53,9 +55,6 @@ CAPPED_SHARE = 0.1  # of the annihilation at the cap of r(p): from there on a us
 FIELDS = ("lithium", "occupancy", "potential", "feed")  # and those of `deformation`; feed: q of `vacancies`
 
 
-Predictor = Callable[[str, Array], Array]  # name, present values -> values at the end of the step
-
-
 @dataclass(frozen=True)
 class Noise:
     """Thermal fluctuations of xi: amplitude (1 is kT), temperature K, seed, depth of a missing direction (m)."""
@@ -66,19 +65,30 @@ class Noise:
     depth: float
 
 
-@dataclass
-class StepResult:
-    """A trial step: new fields, which solve failed and why ("" if none), scaled error, what it measured (SI)."""
+@dataclass(frozen=True)
+class Current:
+    """What the charge equation has found: phi, transfer current per volume A/m^3, fields of the filaments."""
 
-    fields: dict[str, Array]
-    failed: str
-    error: float
-    measured: dict[str, float] = field(default_factory=dict)
-    warning: str = ""
+    potential: Array
+    charge: ChargeOutcome
+    transfer: Array
+    newton: int
+    krylov: int
+    filled: dict[str, Array] = field(default_factory=dict)
 
 
-def _failure(name: str, outcome: Outcome) -> StepResult:
-    return StepResult({}, f"{name}: {outcome.reason}", np.inf)
+class _SolveFailed(Exception):
+    """A solve of a step failed, on all ranks alike."""
+
+
+def _require(name: str, outcome: Outcome) -> None:
+    if not outcome.converged:
+        raise _SolveFailed(f"{name}: {outcome.reason}")
+
+
+def _deficit(fields: Mapping[str, Array] | State) -> Array:
+    """h - c."""
+    return fe.step(fields["lithium"]) - fields["occupancy"]
 
 
 @dataclass
@@ -108,7 +118,6 @@ class Coupling:
     timers: Timers = field(default_factory=Timers)
 
     def __post_init__(self) -> None:
-        self.contact_area = self.grid.sum(self.contact.area)
         self._near_contact = self.contact.area_density > NEAR_CONTACT * self.grid.max(self.contact.area_density)
         self._significant = self.contact.metal > SIGNIFICANT
 
@@ -117,26 +126,14 @@ class Coupling:
         """Fields whose last time level predicts the next."""
         return ("lithium", "occupancy", "potential", *(("filament",) if self.penetration else ()))
 
-    # -- measures ------------------------------------------------------------------------------------
-
-    def contact_fraction(self, lithium: Array) -> float:
-        """int |grad psi| h(xi) / int |grad psi| (collective)."""
-        return self.grid.sum(self.contact.area * fe.step(lithium)) / self.contact_area
+    @cached_property
+    def measures(self) -> Measures:
+        """What is measured of the fields."""
+        return Measures(self.grid, self.contact, self.impurities, self.energy.width, self.penetration)
 
     def inventory(self, fields: Mapping[str, Array] | State) -> float:
-        """int m c + psi b beta h(zeta) dV per lateral area: thickness of Li at bulk occupancy, m (collective)."""
-        return self.grid.integral(self._lithium_content(fields)) / self.grid.lateral_area
-
-    def conductor(self, fields: Mapping[str, Array] | State) -> Conductor:
-        """Living and dead Li (collective)."""
-        lithium = (self.contact.metal > 0.5) & (fields["lithium"] > 0.5)
-        if self.penetration:
-            lithium |= self.penetration.filled(fields["filament"])
-        return find_conductor(self.grid, lithium, self.energy.width)
-
-    def void_volume(self, lithium: Array) -> float:
-        """int m (1 - a - xi) dV over the impurities' a, m^3; zero in full Li (collective)."""
-        return self.grid.integral(self.contact.metal * (1 - self.impurities - lithium))
+        """Li in all places, see `Measures` (collective)."""
+        return self.measures.inventory(fields)
 
     def largest_step(self, state: State) -> float:
         """Largest dt (s) that does not damp the growth of a void in the present state (collective)."""
@@ -153,7 +150,7 @@ class Coupling:
         j, _ = self._transfer(state, excess)(state["potential"])
         motion = self.deformation.output_fields(state)
         motion["contact_pressure"] = motion["contact_pressure"] * self._near_contact
-        conductor = self.conductor(state)
+        conductor = self.measures.conductor(state)
         share = self._reacting(state, conductor)
         filled = self.penetration.output_fields(state) if self.penetration else {}
         return {
@@ -202,6 +199,77 @@ class Coupling:
 
         return [transfer, double_layer] if self.capacitance else [transfer]
 
+    def step(self, state: State, step: Step) -> StepResult:
+        """Try a step from `state` (collective)."""
+        try:
+            return self._step(state, step)
+        except _SolveFailed as failed:
+            return StepResult({}, str(failed), np.inf)
+
+    def _step(self, state: State, step: Step) -> StepResult:
+        xi, c, m = state["lithium"].copy(), state["occupancy"].copy(), self.contact.metal
+        with self.timers("charge"):
+            flow = self._current(state, step)
+        # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
+        ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
+        with self.timers("mechanics"):
+            balance, motion = self.deformation.step(state, ahead, state["feed"], step.stack_pressure, step.dt)
+            velocity = self.deformation.face_velocities(motion)
+        _require("stress", balance.outcome)
+        with self.timers("occupancy"):
+            supply = flow.transfer * self.kinetics.volts_per_pascal
+            moved = self.occupancy.step(c, m, self.contact, ahead, fe.step(ahead), velocity, supply, step.dt)
+        _require("occupancy", moved.outcome)
+        with self.timers("lithium"):
+            noise, guess = self._noise(step), step.predict("lithium", xi)
+            formed = self.lithium.step(xi, self.contact, moved.occupancy, velocity, step.dt, noise, guess)
+        _require("lithium", formed.outcome)
+
+        fields = {
+            "lithium": np.clip(formed.values, 0.0, 1 - self.impurities),
+            "occupancy": moved.occupancy,
+            "potential": flow.potential,
+            **motion,
+            **flow.filled,
+        }
+        gained = _deficit(fields) - _deficit(state)
+        fields["feed"] = gained / step.dt - motion["growth"]
+        stored = self.capacitance * self.grid.sum(self.contact.area * (flow.potential - state["potential"]))
+        measured = {
+            **self.measures.of_step(fields, flow.charge, stored / self.grid.lateral_area, flow.transfer, step.dt),
+            **self.deformation.measure(fields, fields["lithium"], step.stack_pressure),
+            "applied_pressure": step.stack_pressure,
+            "force_error": balance.force_error,
+            "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * step.dt,
+            "newton": flow.newton + balance.newton + formed.newton,
+            "krylov": flow.krylov + sum(o.iterations for o in (balance.outcome, moved.outcome, formed.outcome)),
+        }
+        error = self._error(state, step, fields, measured["contact_fraction"])
+        return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
+
+    def _current(self, state: State, step: Step) -> Current:
+        """The charge equation with filaments, which conduct as the last step has left them (collective)."""
+        current_of = self._transfer(state, self.deformation.excess_pressure(state, step.stack_pressure))
+        conductor = self.measures.conductor(state)
+        share = self._reacting(state, conductor)
+        terms = self._interface_terms(current_of, share, state["potential"].copy(), step.dt)
+        filament = None
+        if self.penetration:
+            self.charge.set_conductivity(self.penetration.conductivities(state))
+            guess = step.predict("filament", state["filament"])
+            filament = self.penetration.term(state, guess, conductor.active, step.stack_pressure, step.dt)
+            terms.append(filament)
+        control = TopControl(step.current_density, step.voltage, self.series_resistance)
+        phi, charge = self._balance_charge(step.predict("potential", state["potential"].copy()), terms, control)
+        _require("potential", charge.outcome)
+        transfer = self.contact.area_density * share * current_of(phi)[0]
+        newton, krylov = charge.newton, charge.outcome.iterations
+        if not (self.penetration and filament):
+            return Current(phi, charge, transfer, newton, krylov)
+        _require("filament", filament.outcome)
+        filled = self.penetration.fields(state, filament)
+        return Current(phi, charge, transfer, newton + filament.newton, krylov + filament.krylov, filled)
+
     def _balance_charge(
         self, start: Array, terms: list[InterfaceTerm], control: TopControl
     ) -> tuple[Array, ChargeOutcome]:
@@ -219,111 +287,28 @@ class Coupling:
         too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
         return (held, limited) if limited.outcome.converged and too_little else (phi, charge)
 
-    def step(
-        self,
-        state: State,
-        previous: Mapping[str, Array] | None,
-        dt_previous: float,
-        dt: float,
-        step_number: int,
-        current_density: float | None,
-        voltage: float | None,
-        stack_pressure: float,
-    ) -> StepResult:
-        """Try a step of dt from `state` (collective). previous: fields one level back, None at a fresh start."""
-        xi, c, phi_old = state["lithium"].copy(), state["occupancy"].copy(), state["potential"].copy()
-        h = fe.step(xi)
-        fraction = self.contact_fraction(xi)
-        excess = self.deformation.excess_pressure(state, stack_pressure)
-        ratio = dt / dt_previous if previous is not None else 0.0
+    # -- the error of a step -------------------------------------------------------------------------
 
-        def predict(name: str, now: Array) -> Array:
-            return now if previous is None else now + ratio * (now - previous[name])
-
-        current_of = self._transfer(state, excess)
-        with self.timers("charge"):
-            conductor = self.conductor(state)
-            share = self._reacting(state, conductor)
-            terms = self._interface_terms(current_of, share, phi_old, dt)
-            filament = self._filament(state, predict, conductor, stack_pressure, dt)
-            if filament:
-                terms.append(filament)
-            control = TopControl(current_density, voltage, self.series_resistance)
-            phi, charge = self._balance_charge(predict("potential", phi_old), terms, control)
-        if not charge.outcome.converged:
-            return _failure("potential", charge.outcome)
-        if filament and not filament.outcome.converged:
-            return _failure("filament", filament.outcome)
-
-        j = current_of(phi)[0]
-        # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
-        ahead = np.clip(predict("lithium", xi), 0.0, 1.0)
-        with self.timers("mechanics"):
-            balance, motion = self.deformation.step(state, ahead, state["feed"], stack_pressure, dt)
-            velocity = self.deformation.face_velocities(motion)
-        if not balance.outcome.converged:
-            return _failure("stress", balance.outcome)
-
-        with self.timers("occupancy"):
-            transfer = self.contact.area_density * share * j
-            supply = transfer * self.kinetics.volts_per_pascal
-            m = self.contact.metal
-            moved = self.occupancy.step(c, m, self.contact, ahead, fe.step(ahead), velocity, supply, dt)
-        if not moved.outcome.converged:
-            return _failure("occupancy", moved.outcome)
-        c_new = moved.occupancy
-
-        with self.timers("lithium"):
-            noise = self._noise(dt, step_number)
-            formed = self.lithium.step(xi, self.contact, c_new, velocity, dt, noise, predict("lithium", xi))
-        if not formed.outcome.converged:
-            return _failure("lithium", formed.outcome)
-        xi_new = np.clip(formed.values, 0.0, 1 - self.impurities)
-
-        deficit, source = fe.step(xi_new) - c_new, motion["growth"]
-        feed = (deficit - (h - c)) / dt - source
-        fields = {"lithium": xi_new, "occupancy": c_new, "potential": phi, "feed": feed, **motion}
-        if self.penetration and filament:
-            fields |= self.penetration.fields(state, filament)
-        annihilation, s_n = self.deformation.annihilation, motion["normal_stress"]
-        missed = source - vacancies.plane_source_now(m, fe.step(xi_new), deficit, annihilation, s_n)
-        measured = {
-            **self._measure(fields, phi_old, charge, transfer, dt),
-            **self.deformation.measure(fields, xi_new, stack_pressure),
-            "applied_pressure": stack_pressure,
-            "force_error": balance.force_error,
-            "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * dt,
-            "newton": charge.newton + balance.newton + formed.newton + (filament.newton if filament else 0),
-            "krylov": sum(o.iterations for o in (charge.outcome, balance.outcome, moved.outcome, formed.outcome))
-            + (filament.krylov if filament else 0),
-        }
-        weight = dt / (2 * dt + dt_previous) if previous is not None else 0.5
-        errors = {
-            **self._prediction_errors(state, fields, predict, weight),
-            "source": dt * self._largest(missed),
-            "contact": abs(measured["contact_fraction"] - fraction),
-        }
-        error = max(e / TOLERANCES[name] for name, e in errors.items())
-        return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
-
-    def _prediction_errors(
-        self, state: State, fields: Mapping[str, Array], predict: Predictor, weight: float
-    ) -> dict[str, float]:
-        """`weight` times the largest |new - predicted| of the evolved fields where they count (collective)."""
-        largest = {"lithium": self._largest, "occupancy": self._largest}
+    def _error(self, state: State, step: Step, fields: Mapping[str, Array], contact_fraction: float) -> float:
+        """Largest error over its tolerance, see above (collective)."""
+        counts = {"lithium": self._significant, "occupancy": self._significant}
         if self.penetration:
-            largest["filament"] = self._largest_in_defects
-        return {name: weight * of(fields[name] - predict(name, state[name])) for name, of in largest.items()}
+            counts["filament"] = self.penetration.equation.defects.indicator > SIGNIFICANT
+        errors = {
+            name: step.error_share * self._largest(fields[name] - step.predict(name, state[name]), where)
+            for name, where in counts.items()
+        }
+        annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
+        found = vacancies.plane_source_now(
+            self.contact.metal, h, _deficit(fields), annihilation, fields["normal_stress"]
+        )
+        errors["source"] = step.dt * self._largest(fields["growth"] - found, self._significant)
+        errors["contact"] = abs(contact_fraction - self.measures.contact_fraction(state["lithium"]))
+        return max(error / TOLERANCES[name] for name, error in errors.items())
 
-    def _filament(
-        self, state: State, predict: Predictor, conductor: Conductor, stack_pressure: float, dt: float
-    ) -> FilamentTerm | None:
-        """The filaments of a step, with the conductivity that those of the last step leave (collective)."""
-        if self.penetration is None:
-            return None
-        self.charge.set_conductivity(self.penetration.conductivities(state))
-        guess = predict("filament", state["filament"])
-        return self.penetration.term(state, guess, conductor.active, stack_pressure, dt)
+    def _largest(self, values: Array, where: Array) -> float:
+        """(collective)"""
+        return max(self.grid.max(np.abs(values[where])), 0.0)
 
     def _warning(self, capped_share: float) -> str:
         """What a user must know of the validity of this step."""
@@ -335,62 +320,12 @@ class Coupling:
             "on interface.width; a smaller one raises the cap"
         )
 
-    def _largest(self, values: Array) -> float:
-        return max(self.grid.max(np.abs(values[self._significant])), 0.0)
-
-    def _largest_in_defects(self, values: Array) -> float:
-        assert self.penetration is not None
-        return max(self.grid.max(np.abs(values[self.penetration.equation.defects.indicator > SIGNIFICANT])), 0.0)
-
-    def _noise(self, dt: float, step_number: int) -> Array | float:
+    def _noise(self, step: Step) -> Array | float:
         if self.noise is None:
             return 0.0
         n = self.noise
         volume = self.grid.volume * n.depth ** (3 - self.grid.dim)
-        variance = 2 * self.lithium.mobility * BOLTZMANN * n.temperature / (self.contact.metal * volume * dt)
+        variance = 2 * self.lithium.mobility * BOLTZMANN * n.temperature / (self.contact.metal * volume * step.dt)
         ids = np.broadcast_to(self.grid.global_ids(), self.grid.local_shape)
-        kicks = random_fields.normal(n.seed, step_number, ids)
+        kicks = random_fields.normal(n.seed, step.number, ids)
         return n.amplitude * self.contact.metal * np.sqrt(variance) * kicks
-
-    def _measure(
-        self, fields: Mapping[str, Array], phi_old: Array, charge: ChargeOutcome, transfer: Array, dt: float
-    ) -> dict[str, float]:
-        """Integral quantities of a step, per lateral area (collective). transfer: current per volume, A/m^3."""
-        area = self.grid.lateral_area
-        stored = self.capacitance * self.grid.sum(self.contact.area * (fields["potential"] - phi_old)) / area
-        passed = charge.applied * dt / area
-        conductor = self.conductor(fields)
-        dead = self.grid.integral(conductor.dead * self._lithium_content(fields)) / area
-        shorted = {}
-        if self.penetration:
-            shorted = self.penetration.measure(
-                conductor.living, fields["filament"], charge.voltage, charge.applied / area
-            )
-        return {
-            "current_density": charge.applied / area,
-            "voltage": charge.voltage,
-            "dead_lithium": dead,
-            "penetration_depth": 0.0,
-            "filament_volume": 0.0,
-            "charge": passed,
-            "transferred_charge": passed - stored,
-            "charge_error": charge.error,
-            "contact_fraction": self.contact_fraction(fields["lithium"]),
-            "void_volume": self.void_volume(fields["lithium"]) / area,
-            "inventory": self.inventory(fields),
-            "local_current_max_ratio": self._hot_spot(transfer) if charge.applied else 0.0,
-            **shorted,
-        }
-
-    def _lithium_content(self, fields: Mapping[str, Array] | State) -> Array:
-        """m c + psi b beta h(zeta)."""
-        content = self.contact.metal * fields["occupancy"]
-        if self.penetration:
-            content = content + self.penetration.equation.defects.lithium_share * fe.step(fields["filament"])
-        return content
-
-    def _hot_spot(self, transfer: Array) -> float:
-        """Largest over mean of the current that passes the contact in one column of cells (collective)."""
-        columns = self.grid.column_sums(transfer * self.grid.spacing[-1])
-        mean = self.grid.integral(transfer) / self.grid.lateral_area
-        return float(np.max(np.abs(columns)) / abs(mean)) if mean else 0.0

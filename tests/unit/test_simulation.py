@@ -15,6 +15,7 @@ from solver.output.log import COLUMNS, column_name
 from solver.protocol import Segment
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
 from solver.state import State
+from solver.step import Step, StepResult
 from solver.stepper import Stepper
 
 GRID: Any = SimpleNamespace(comm=MPI.COMM_SELF, vector=lambda: np.zeros(2), view=lambda v: v)
@@ -45,24 +46,15 @@ class Model:
     def largest_step(self, state: State) -> float:
         return np.inf
 
-    def step(
-        self,
-        state: State,
-        previous: Mapping[str, Any] | None,
-        dt_previous: float,
-        dt: float,
-        step_number: int,
-        current_density: float | None,
-        voltage: float | None,
-        stack_pressure: float,
-    ) -> Any:
+    def step(self, state: State, step: Step) -> StepResult:
         resistance = self.resistance(state.time)
-        j = (voltage or 0.0) / resistance if current_density is None else current_density
-        call = SimpleNamespace(time=state.time, dt=dt, number=step_number, j=j, pressure=stack_pressure)
-        call.history = previous is not None
+        dt = step.dt
+        j = (step.voltage or 0.0) / resistance if step.current_density is None else step.current_density
+        call = SimpleNamespace(time=state.time, dt=dt, number=step.number, j=j, pressure=step.stack_pressure)
+        call.history = step.previous is not None
         self.calls.append(call)
         if reason := self.failed(dt):
-            return SimpleNamespace(fields={}, failed=reason, error=np.inf, measured={}, warning="")
+            return StepResult({}, reason, np.inf)
         occupancy = state["occupancy"] + 1e-3 * j * dt - self.leak * dt
         fields = {"lithium": state["lithium"] + dt, "occupancy": occupancy, "potential": np.full(2, j * resistance)}
         names = {column_name(heading) for heading in COLUMNS} | {"bottom_inflow"}
@@ -70,7 +62,7 @@ class Model:
         measured |= {"current_density": j, "voltage": j * resistance, "contact_fraction": 1.0, "charge": j * dt}
         measured |= {"transferred_charge": j * dt, "inventory": float(occupancy[0])}
         measured |= self.measures(state.time)
-        return SimpleNamespace(fields=fields, failed="", error=self.error(dt), measured=measured, warning="")
+        return StepResult(fields, "", self.error(dt), measured)
 
     def inventory(self, fields: Any) -> float:
         return float(fields["occupancy"][0])

@@ -16,6 +16,7 @@ from solver.operators import apply_stencil
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
 from solver.physics.constants import FARADAY, GAS_CONSTANT
 from solver.physics.kinetics import KineticsParameters, transfer_current
+from solver.step import Step
 from tests.verification.order import assert_order
 
 PI = np.pi
@@ -336,7 +337,7 @@ def relaxing_cell(dt: float, steps: int, capacitance: float, current: float) -> 
     state = make_state(case, coupling)
     voltages = []
     for step in range(steps):
-        result = coupling.step(state, None, 0.0, dt, step, current, None, 3e6)
+        result = coupling.step(state, Step(step, dt, 3e6, current))
         assert not result.failed
         state["potential"] = result.fields["potential"]
         voltages.append(result.measured["voltage"])

@@ -10,6 +10,7 @@ from solver.operators import Stencil, apply_stencil, conductance
 from solver.physics import free_energy as fe
 from solver.physics.coupling import Coupling
 from solver.physics.lithium import LithiumEquation
+from solver.step import Step
 from tests.verification.order import assert_order
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy, make_case, prepare
 
@@ -139,7 +140,7 @@ def test_energy_falls_when_nothing_drives(degrees: int) -> None:
     energies = [free_energy(model, state["lithium"], state["occupancy"])]
     for number in range(60):
         dt = 0.02 * 1.08**number
-        result = model.step(state, None, 0.0, dt, number, 0.0, None, 0.0)
+        result = model.step(state, Step(number, dt, 0.0, 0.0))
         assert not result.failed
         for name, values in result.fields.items():
             state[name] = values

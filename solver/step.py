@@ -1,0 +1,47 @@
+"""A time step: what the loop asks of the physics, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from solver.grid import Array
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step to try.
+
+    number counts from 0; dt and, of the step before, dt_previous, s; current_density A/m^2 or voltage V, the other is
+    None; stack_pressure Pa; previous: the fields one time level back, None where they say nothing of what follows.
+    """
+
+    number: int
+    dt: float
+    stack_pressure: float
+    current_density: float | None = None
+    voltage: float | None = None
+    dt_previous: float = 0.0
+    previous: Mapping[str, Array] | None = None
+
+    def predict(self, name: str, now: Array) -> Array:
+        """The field at the end of the step, on a straight line through its last two levels."""
+        if self.previous is None:
+            return now
+        return now + self.dt / self.dt_previous * (now - self.previous[name])
+
+    @property
+    def error_share(self) -> float:
+        """Part of the distance from the prediction that is the local error of backward Euler."""
+        return 0.5 if self.previous is None else self.dt / (2 * self.dt + self.dt_previous)
+
+
+@dataclass
+class StepResult:
+    """A tried step: new fields, which solve failed and why ("" if none), scaled error, what it measured (SI)."""
+
+    fields: dict[str, Array]
+    failed: str
+    error: float
+    measured: dict[str, float] = field(default_factory=dict)
+    warning: str = ""
