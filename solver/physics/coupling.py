@@ -291,24 +291,23 @@ class Coupling:
 
     def _error(self, state: State, step: Step, fields: Mapping[str, Array], contact_fraction: float) -> float:
         """Largest error over its tolerance, see above (collective)."""
-        counts = {"lithium": self._significant, "occupancy": self._significant}
+        weights = {"lithium": self._significant, "occupancy": self._significant}
         if self.penetration:
-            counts["filament"] = self.penetration.equation.defects.indicator > SIGNIFICANT
+            weights["filament"] = self.penetration.equation.defects.indicator > SIGNIFICANT
         errors = {
-            name: step.error_share * self._largest(fields[name] - step.predict(name, state[name]), where)
-            for name, where in counts.items()
+            name: step.error_share * self._largest(weight * (fields[name] - step.predict(name, state[name])))
+            for name, weight in weights.items()
         }
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
         found = vacancies.plane_source_now(
             self.contact.metal, h, _deficit(fields), annihilation, fields["normal_stress"]
         )
-        errors["source"] = step.dt * self._largest(fields["growth"] - found, self._significant)
+        errors["source"] = step.dt * self._largest(self._significant * (fields["growth"] - found))
         errors["contact"] = abs(contact_fraction - self.measures.contact_fraction(state["lithium"]))
         return max(error / TOLERANCES[name] for name, error in errors.items())
 
-    def _largest(self, values: Array, where: Array) -> float:
-        """(collective)"""
-        return max(self.grid.max(np.abs(values[where])), 0.0)
+    def _largest(self, values: Array) -> float:
+        return self.grid.max(np.abs(values))
 
     def _warning(self, capped_share: float) -> str:
         """What a user must know of the validity of this step."""
