@@ -9,19 +9,14 @@ pictures are written beside the runs; --report writes those of the runs that are
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 from report import has_ended, report
 
 import solver
+from postprocess.campaign import Job, main, settings
 from solver.build import annihilation_parameters, critical_stripping_current
 
 HERE = Path(__file__).parent
@@ -118,36 +113,10 @@ def points() -> Iterator[Point]:
     yield from (ramp(p, width) for width, refined in REFINED[1:] for p in refined)
 
 
-def run(point: Point, output: Path) -> None:
-    """Run a point unless it has ended."""
-    directory = output / point.name
-    if has_ended(directory):
-        return
-    overrides = [word for value in point.overrides for word in ("--set", value)]
-    command = [sys.executable, "-m", "solver", "run", str(HERE / point.file), "--output", str(directory), "--force"]
-    begun = perf_counter()
-    ended = subprocess.run([*command, *overrides], capture_output=True, text=True, check=False)
-    last = (ended.stderr.strip().splitlines() or [""])[-1] if ended.returncode else "done"
-    print(f"{point.name}: {last} (exit code {ended.returncode}, {perf_counter() - begun:.0f} s)", flush=True)
-
-
-def main() -> None:
-    """Run what has not ended yet, then draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("results/pressure"))
-    parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
-    parser.add_argument("--only", default="", help="points whose name begins so")
-    parser.add_argument("--report", action="store_true", help="no runs: table and pictures of what is there")
-    arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    wanted = [p for p in points() if p.name.startswith(arguments.only)]
-    todo = [] if arguments.report else [p for p in wanted if not has_ended(arguments.output / p.name)]
-    print(f"{len(wanted)} points, {len(todo)} to run", flush=True)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ThreadPoolExecutor(arguments.processes) as pool:
-        list(pool.map(lambda point: run(point, arguments.output), todo))
-    report(arguments.output)
+def job(point: Point) -> Job:
+    """`lifront run` of a point."""
+    return Job(point.name, ("run", str(HERE / point.file), "--force", *settings(point.overrides)))
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "results/pressure", [job(point) for point in points()], has_ended, report)

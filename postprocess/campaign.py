@@ -1,0 +1,62 @@
+"""What the scripts under cases/ have in common: points run side by side, those that have ended left alone, a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+
+@dataclass(frozen=True)
+class Job:
+    """A point: the name of its directory, and the words after `lifront` with the output directory left out."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+def main(
+    description: str | None,
+    output: str,
+    jobs: Sequence[Job],
+    has_ended: Callable[[Path], bool],
+    report: Callable[[Path], None],
+) -> None:
+    """The command line of such a script: run what has not ended yet, then report.
+
+    output: default of --output; has_ended: of the directory of a point; report: writes tables and pictures of what is
+    below --output.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path(output))
+    parser.add_argument("--processes", type=int, default=2, help="points that run at a time, each on one core")
+    parser.add_argument("--only", default="", help="points whose name begins so")
+    parser.add_argument("--report", action="store_true", help="no runs: tables and pictures of what is there")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    wanted = [job for job in jobs if job.name.startswith(arguments.only)]
+    todo = [] if arguments.report else [job for job in wanted if not has_ended(arguments.output / job.name)]
+    print(f"{len(wanted)} points, {len(todo)} to run", flush=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ThreadPoolExecutor(arguments.processes) as pool:
+        list(pool.map(lambda job: _run(job, arguments.output / job.name), todo))
+    report(arguments.output)
+
+
+def _run(job: Job, directory: Path) -> None:
+    command = [sys.executable, "-m", "solver", *job.words, "--output", str(directory)]
+    begun = perf_counter()
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = (ended.stderr.strip().splitlines() or [""])[-1] if ended.returncode else "done"
+    print(f"{job.name}: {last} (exit code {ended.returncode}, {perf_counter() - begun:.0f} s)", flush=True)
+
+
+def settings(overrides: Sequence[str]) -> tuple[str, ...]:
+    """The overrides, each behind --set."""
+    return tuple(word for value in overrides for word in ("--set", value))
