@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ MV = 1e3  # V -> mV
 LEVELS = 7  # lines of equal potential, about
 METAL = 0.15  # height of the strip of metal over that of the electrolyte
 SCALE = 6.5  # inches: the longer side of the map
+CHARACTERS = 12.0  # of a title, per inch
 LARGEST_RATIO = 3.0  # of the sides of a map that is drawn to scale
 
 
@@ -54,15 +56,16 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     if absent := sorted(set(NEEDED) - set(run.fields)):
         raise ResultsError(f"no picture of filaments: {', '.join(absent)} not in the output")
     contact = section(run, deepest(run) if index is None else index)
-    figure = Figure(figsize=picture_size(contact), constrained_layout=True)
+    size = picture_size(contact)
+    figure = Figure(figsize=size, constrained_layout=True)
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     _materials(axes, contact)
     lines = _potential_lines(axes, contact)
     whole_electrolyte(axes, contact)
     depth = metrics.penetration_depth(run, contact.index) * UM
-    axes.set_title(f"{contact.caption}: Li up to {depth:.3g} µm into the electrolyte", fontsize=10)
-    figure.suptitle(headline(run), fontsize=11)
+    titles = (headline(run), f"{contact.caption}: Li up to {depth:.3g} µm into the electrolyte")
+    figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10)
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
     axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
     path = run.directory / PICTURE

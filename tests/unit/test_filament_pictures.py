@@ -92,7 +92,8 @@ def test_the_picture_shows_the_deepest_filament_up_to_the_top(run, monkeypatch):
     assert contact.index == 3
     assert contact.row is None or run.axes["y"][contact.row] == pytest.approx(synthetic.SECTION)
     assert axes.get_ylim()[1] == pytest.approx(10.0) and axes.get_ylim()[0] < 0
-    assert "t = 60 min" in axes.get_title() and "Li up to 10 µm" in axes.get_title()
+    title = axes.figure._suptitle.get_text()
+    assert "t = 60 min" in title and "Li up to 10 µm" in title
 
     def colour(x: float, z: float) -> np.ndarray:
         nearest = [int(np.argmin(np.abs(run.axes[axis] / UM - place))) for axis, place in (("x", x), ("z", z))]
