@@ -31,7 +31,9 @@ MEASURED = {"Mg": 1.3, "W": 5.0}  # mA/cm2: Oh et al., Energy Environ. Sci. 17 (
 DEPTHS = (1.0, 1.5, 2.5, 4.0)  # um
 CONTENTS = (0.5, 1.0, 1.5, 2.0)  # weight per cent
 LAYERS = (0, 50)  # residual compression of the second layer, MPa
-PRESSURES = (1, 3, 10, 30, 75)  # MPa
+PRESSURES = (1, 3, 10, 75)  # MPa
+SLOWED = (3, 10)  # MPa
+CRACKED = (3, 10, 30, 75)  # MPa
 SLOW = 'protocol.0.stripping_current_density="0.1 mA/cm^2"'
 CRACK = (
     'defects.1={kind="cracks", cracks=[{position=["5 um", "0 um"], length="7.8 um", opening="8 nm"}]}',
@@ -76,9 +78,9 @@ def film(material: str, energy: str = "") -> str:
 
 def points() -> Iterator[Point]:
     """All searches and ramps."""
-    yield from (ramp("crack", pressure, *CRACK) for pressure in reversed(PRESSURES))
     yield from (ramp("pressure", pressure) for pressure in PRESSURES)
-    yield from (ramp("slow", pressure, SLOW) for pressure in PRESSURES)
+    yield from (ramp("slow", pressure, SLOW) for pressure in SLOWED)
+    yield from (ramp("crack", pressure, *CRACK) for pressure in CRACKED)
     for material, energy in FILMS:
         above = max(energy, 0.0)
         yield search("film", material, energy, 0.7 + above / 40, 1.9 + above / 22, film(material))
