@@ -134,7 +134,8 @@ class Simulation:
         history = {n: fields[f"{n}_previous"] for n in self.model.history if f"{n}_previous" in fields}
         self.previous = history or None
         self.stepper.dt = self.progress.dt_next
-        if self.progress.segment_time > 0.0 and self.progress.segment < len(self.segments):
+        begun = self.progress.segment_time > 0.0 and self.progress.segment < len(self.segments)
+        if begun and not self._failed():
             self._end_segment_if_due()
 
     # -- the loop --------------------------------------------------------------------------------------
@@ -144,6 +145,9 @@ class Simulation:
         begun = wallclock.monotonic()
         wall_before = self.progress.wall
         last_checkpoint = begun
+        if reason := self._failed():
+            self._finish()
+            return reason, EXIT_DONE
         while self.progress.segment < len(self.segments):
             try:
                 reason = self._advance()
@@ -172,8 +176,8 @@ class Simulation:
         self._checkpoint()
         self._snapshot()
 
-    def _advance(self) -> str:
-        """One accepted step, and what follows from it; returns why the run ends, or ""."""
+    def _advance(self) -> str | None:
+        """One accepted step, and what follows from it; returns why the run ends, None when it goes on."""
         p = self.progress
         segment = self.segments[p.segment]
         segment_state = SegmentState.from_json(p.segment_state)
@@ -262,18 +266,26 @@ class Simulation:
             p.warnings.append(outcome.warning)
             self.recorder.message(f"warning: t = {time:.6g} s: {outcome.warning}")
 
-    def _after_step(self, segment: Segment, segment_state: SegmentState) -> str:
+    def _failed(self) -> str | None:
+        """Why the run ends with its last step; also of a run that has ended so and is started again."""
+        p = self.progress
+        if p.segment_time == 0.0 or p.segment == len(self.segments):
+            return None
+        state = SegmentState.from_json(p.segment_state)
+        return failure(self.segments[p.segment], state, p.measured, self.voltage_limit, p.time, p.charge)
+
+    def _after_step(self, segment: Segment, segment_state: SegmentState) -> str | None:
         """Ends of the segment and of the run."""
         p = self.progress
         self._dt, self._label = p.dt_previous, segment.label
-        if reason := failure(segment, segment_state, p.measured, self.voltage_limit, p.time, p.charge):
+        if reason := self._failed():
             return reason
         advanced = segment.advance(segment_state, p.measured["voltage"])
         if advanced != segment_state:
             p.segment_state = advanced.to_json()
             self._forget()
         self._end_segment_if_due()
-        return ""
+        return None
 
     def _end_segment_if_due(self) -> None:
         """Go on to the next segment when a limit of the present one has been reached."""

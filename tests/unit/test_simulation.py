@@ -270,6 +270,20 @@ def test_the_voltage_limit_ends_the_run():
     assert run.recorder.snapshots[-1] == run.times[-1] == run.recorder.checkpoints[-1][2]["time"]
 
 
+def test_a_run_that_has_failed_and_is_started_again_ends_for_the_same_reason():
+    """Also when the step that failed has come to the end of its segment; a higher limit lets it go on."""
+    run = Run(strip(10.0), plate(10.0), first=10.0, largest=10.0).begin()
+    run.model.resistance = lambda time: 30 * RESISTANCE
+    assert run.finish() == ("voltage limit 0.2 V", EXIT_DONE)
+    assert run.progress.segment_time == 10.0
+    again = Run(strip(10.0), plate(10.0)).resume(run)
+    assert again.finish() == ("voltage limit 0.2 V", EXIT_DONE)
+    assert again.model.calls == [] and again.progress.segment == 0
+    further = Run(strip(10.0), plate(10.0))
+    further.simulation.voltage_limit = 1.0
+    assert further.resume(run).finish() == ("protocol finished", EXIT_DONE)
+
+
 def test_a_short_circuit_ends_the_run_at_once():
     """The model says so in its measures, with the place; the step is kept, with a snapshot and a checkpoint."""
     run = Run(plate(10.0)).begin()
