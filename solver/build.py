@@ -113,16 +113,17 @@ def additive_coverage(layer: ElectrolyteLayer) -> float:
     return lining.coverage(share, additive.grain_size, additive.film_thickness)
 
 
-def lining_energy(case: Case, grid: Grid) -> Array:
-    """Signed energy of the interface between Li and what lines the defects, on the owned cells, J/m^2.
+def boundary_energy(layer: ElectrolyteLayer) -> float:
+    """Signed energy of the interface between Li and the layer's grain boundaries, J/m^2; 0 where it is not known."""
+    energy = layer.lithium_interfacial_energy or 0.0
+    if layer.additive is None:
+        return energy
+    return lining.mixed_energy(energy, layer.additive.lithium_interfacial_energy, additive_coverage(layer))
 
-    0 in layers without defects whose energy is not known.
-    """
-    energies = [layer.lithium_interfacial_energy or 0.0 for layer in case.electrolyte]
-    for index, layer in enumerate(case.electrolyte):
-        if layer.additive is not None:
-            other, share = layer.additive.lithium_interfacial_energy, additive_coverage(layer)
-            energies[index] = lining.mixed_energy(energies[index], other, share)
+
+def lining_energy(case: Case, grid: Grid) -> Array:
+    """Signed energy of the interface between Li and what lines the defects, on the owned cells, J/m^2."""
+    energies = [boundary_energy(layer) for layer in case.electrolyte]
     film = case.interface.film
     return lining.lining_energy(
         grid,

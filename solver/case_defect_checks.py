@@ -98,14 +98,13 @@ def _opening_fits(case: Case, where: str, opening: float) -> _Checked:
 
 def _elastic(case: Case, where: str, defect: defects.Flaws) -> _Checked:
     """A pressure opens a flaw elastically only where it costs energy to separate the walls."""
+    from solver.build import boundary_energy  # which knows the physics, and cases
+
+    linings = [boundary_energy(layer) for layer in case.electrolyte]
     film = case.interface.film
-    linings = [film.lithium_interfacial_energy if film else None]
-    for layer in case.electrolyte:
-        linings.append(layer.lithium_interfacial_energy)
-        if layer.additive is not None and linings[-1] is not None:
-            # it covers a part of the walls: the energy is between the two
-            linings[-1] = max(linings[-1], layer.additive.lithium_interfacial_energy)
-    least = -2 * min((energy for energy in linings if energy is not None), default=0.0)
+    if film is not None and film.lithium_interfacial_energy is not None:
+        linings.append(film.lithium_interfacial_energy)
+    least = -2 * min(linings)
     if defect.separation_energy <= least:
         wrong = "Li wets the walls and separates them without pressure, so there is no elastic opening"
         yield Problem(f"{where}.separation_energy", wrong, f"more than {least:.6g} J/m^2, or a length as the opening")

@@ -19,6 +19,7 @@ from solver.interrupts import Interrupts
 from solver.output import checkpoint, files, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
+from solver.physics import penetration
 from solver.ramp_results import UNITS, Scalar, in_words, ramp_results
 from solver.simulation import EXIT_DONE, Simulation, SolveFailed
 
@@ -108,6 +109,8 @@ def _checkpoint_to_restart(
     else:
         path = Path(restart)
     saved = checkpoint.read(path, grid)
+    if case.has_defects and not saved[0].keys() >= set(penetration.FIELDS):
+        raise checkpoint.CheckpointError(f"{path}: of a case without defects, so it cannot go on with them")
     changed = files.on_root(grid.comm, lambda: checkpoint.case_differences(path, _resolved(case)))
     if directory is not None:
         step = int(saved[1]["step"])

@@ -157,7 +157,7 @@ def collect(output: Path) -> dict[str, list[Found]]:
     families: dict[str, list[Found]] = {}
     for point in points():
         if found := results(output / point.job.name):
-            values = (found[f"{which}_current_density"] for which in ("critical", "failure"))
+            values = (found.get(f"{which}_current_density") for which in ("critical", "failure"))
             plated, failed = (None if x is None else MA_CM2 * float(x) for x in values)
             families.setdefault(point.family, []).append(Found(point, plated, failed, str(found["failure_mode"])))
     return families

@@ -8,6 +8,8 @@ import pytest
 import solver
 from postprocess.reader import Run
 from solver.case_io import case_from_dict
+from solver.output import checkpoint
+from solver.output.checkpoint import CheckpointError
 from solver.simulation import SolveFailed
 
 SMALL = {
@@ -213,3 +215,12 @@ def test_no_current_passes_the_assembled_cell(tmp_path):
     solver.run(case_from_dict(SMALL), tmp_path)
     first, last = (Run(tmp_path).field("current_density", i) for i in (0, -1))
     assert np.abs(first).max() < 1e-9 * np.abs(last).max()
+
+
+def test_a_run_without_defects_can_not_go_on_with_them(tmp_path):
+    plain = {**SMALL, "grid": {"fine_depth": "3 um"}}
+    solver.run(case_from_dict(plain), tmp_path / "plain")
+    flawed = case_from_dict({**plain, "defects": [{"kind": "bulk"}], "filament": {"short_depth": "2 um"}})
+    with pytest.raises(CheckpointError, match="of a case without defects"):
+        solver.run(flawed, tmp_path / "flawed", restart=checkpoint.latest(tmp_path / "plain"))
+    assert not (tmp_path / "flawed").exists()

@@ -273,7 +273,7 @@ def test_the_voltage_limit_ends_the_run():
 def test_a_run_that_has_failed_and_is_started_again_ends_for_the_same_reason():
     """Also when the step that failed has come to the end of its segment; a higher limit lets it go on."""
     run = Run(strip(10.0), plate(10.0), first=10.0, largest=10.0).begin()
-    run.model.resistance = lambda time: 30 * RESISTANCE
+    run.model.resistance, run.model.error = lambda time: 30 * RESISTANCE, lambda dt: 0.0
     assert run.finish() == ("voltage limit 0.2 V", EXIT_DONE)
     assert run.progress.segment_time == 10.0
     again = Run(strip(10.0), plate(10.0)).resume(run)
