@@ -100,7 +100,8 @@ def _short(value: Scalar) -> str:
 def _point(folder: Path, row: Mapping[str, str]) -> PointResult:
     values = {key: value for key, value in row.items() if key not in NOT_VALUES}
     done, summary = _json(folder / "done.json"), _json(folder / "summary.json")
-    if done and done.get("case_digest") != row["case_digest"]:
+    digest = _text(folder / "case.digest")
+    if (done or digest) and done.get("case_digest", digest) != row["case_digest"]:
         return PointResult(row["id"], values, "changed", "the case has changed since it was run")
     state, reason = _state(folder, done or summary, bool(done))
     return PointResult(row["id"], values, state, reason, _results(folder, done or summary))
@@ -165,9 +166,13 @@ def _results(folder: Path, summary: Mapping[str, Any]) -> dict[str, Scalar]:
     return found
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(_text(path))
     except (OSError, json.JSONDecodeError):
         return {}
     return content if isinstance(content, dict) else {}

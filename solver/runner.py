@@ -16,7 +16,7 @@ from solver.build import make_grid, make_simulation
 from solver.case import Case
 from solver.grid import Grid
 from solver.interrupts import Interrupts
-from solver.output import checkpoint, files, provenance, summary
+from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
 from solver.physics import penetration
@@ -145,6 +145,7 @@ def _recorder(
     def write_case() -> None:
         files.write_text(Path(directory) / "case.toml", case.source.text)
         files.write_text(Path(directory) / "resolved.json", _resolved(case) + "\n")
+        files.write_text(Path(directory) / present.DIGEST, case.source.digest + "\n")
 
     files.on_root(grid.comm, write_case)
     return recorder

@@ -11,6 +11,8 @@ from pathlib import Path
 from solver.case import Source
 from solver.output import checkpoint, files, summary
 
+DIGEST = "case.digest"  # hash of the case, written when its run begins or goes on; left when results are cleared
+
 
 class Present(Enum):
     """What is there, in words for the user."""
@@ -33,10 +35,17 @@ def look(directory: Path, source: Source) -> Present:
         return Present.DONE if digest == source.digest else Present.OTHER
     path = checkpoint.latest(directory)
     if path is not None:
-        about = checkpoint.provenance(path)
-        same = (about["case"], about["overrides"]) == (source.text, "\n".join(source.overrides))
-        return Present.CHECKPOINT if same else Present.OTHER
+        return Present.CHECKPOINT if _same(directory, path, source) else Present.OTHER
     return Present.BROKEN_OFF if has_results(directory) else Present.NOTHING
+
+
+def _same(directory: Path, path: Path, source: Source) -> bool:
+    """Whether the checkpoint is of this case: by the hash, by the text in runs that have none."""
+    digest = directory / DIGEST
+    if digest.exists():
+        return digest.read_text(encoding="utf-8").strip() == source.digest
+    about = checkpoint.provenance(path)
+    return (about["case"], about["overrides"]) == (source.text, "\n".join(source.overrides))
 
 
 def has_results(directory: Path) -> bool:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import h5py
 import numpy as np
 import pytest
 
+import solver
+from solver.case_io import load_case
 from solver.grid import Grid
 from solver.output import checkpoint, files
 from solver.output.checkpoint import CheckpointError
+from solver.output.present import DIGEST, Present, look
 from tests import synthetic
+from tests.unit.test_ramp import PLANAR
 
 SCALARS = {
     "time": 0.1 + 0.2,
@@ -140,3 +146,18 @@ def test_what_differs_in_the_case_is_named(tmp_path, grid):
         "drive.stack_pressure: absent -> 3000000.0",
     ]
     assert checkpoint.provenance(path)["case"] == synthetic.PROVENANCE["case"]
+
+
+def test_a_checkpoint_is_not_of_a_case_whose_profile_has_changed(tmp_path):
+    """Nor of one whose text has changed, where an earlier version has left no hash."""
+    case, profile, run = tmp_path / "case.json", tmp_path / "day.csv", tmp_path / "run"
+    case.write_text(json.dumps(PLANAR | {"protocol": [{"kind": "profile", "file": "day.csv"}]}))
+    profile.write_text("time [s],current_density [mA/cm^2]\n0,0\n5,-1\n")
+    solver.run(load_case(case), run, wall=0.0)
+    assert look(run, load_case(case).source) == Present.CHECKPOINT
+    profile.write_text(profile.read_text().replace("-1", "-2"))
+    assert look(run, load_case(case).source) == Present.OTHER
+    (run / DIGEST).unlink()
+    assert look(run, load_case(case).source) == Present.CHECKPOINT
+    case.write_text(case.read_text().replace("3 MPa", "4 MPa"))
+    assert look(run, load_case(case).source) == Present.OTHER

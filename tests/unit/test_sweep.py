@@ -295,6 +295,11 @@ def test_the_table_has_values_results_and_reasons(case, tmp_path):
     assert row["least contact_fraction [1]"] == "0.8" and row["electrolyte.0.thickness"] == "10 um"
     assert (row["ccd [A/m^2]"], row["failure_mode"], row["cycle"]) == ("12.5", "short", "3")
     assert row.keys().isdisjoint({"curve", "unknown"})
+    (stopped / "log.csv").write_text(f"{header}\n1,2,-20,-0.1,0.8\n")
+    (stopped / "case.digest").write_text(f"{found[3].digest}\n")
+    assert read_points(runs)[3].state == "stopped" and read_points(runs)[3].results
+    (stopped / "case.digest").write_text("of another case\n")
+    assert read_points(runs)[3].state == "changed" and not read_points(runs)[3].results
 
 
 def test_a_folder_without_points_has_no_table(tmp_path):
