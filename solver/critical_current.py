@@ -145,6 +145,8 @@ def case_key(case: Case) -> str:
     currents = ("start", "increment", "factor", "max_current_density")
     ramp = {name: value for name, value in resolved["protocol"][index].items() if name not in currents}
     resolved["protocol"] = [*resolved["protocol"][:index], ramp]
+    if case.geometry.mesh is not None:  # what it says, not where it is
+        resolved["geometry"]["mesh"] = hashlib.sha256(Path(case.geometry.mesh).read_bytes()).hexdigest()
     kept = {name: value for name, value in resolved.items() if name not in ("title", "output")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -13,11 +13,12 @@ import pytest
 from solver import critical_current
 from solver.__main__ import _prepare_search, _summary
 from solver.case import Case
-from solver.case_io import case_from_dict
+from solver.case_io import case_from_dict, load_case
 from solver.critical_current import SearchRefused, bisect, case_key, find_ccd
 from solver.jobs import BadInput
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED
+from tests.unit.networks import MESH_CASE
 from tests.unit.test_ramp import PLANAR
 
 THERMAL_VOLTAGE = 8.314462618 * 298.15 / 96485.33212  # R T / F, V
@@ -133,6 +134,18 @@ def test_the_key_of_a_case_is_what_a_trial_depends_on():
     assert key != case_key(planar(duration="5 s"))
     assert key != case_key(planar(voltage_limit="30 mV"))
     assert key != case_key(planar(REST))
+
+
+def test_the_key_of_a_case_with_a_mesh_is_what_the_mesh_says(tmp_path):
+    """Not where it is."""
+    keys = []
+    ramp = ", ".join(f"{name}='{value}'" for name, value in RAMP.items())
+    for name, more in (("here", b""), ("there", b""), ("changed", b"$Comments\n$EndComments\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "case.toml").write_bytes(MESH_CASE.read_bytes())
+        (tmp_path / name / "defects.msh").write_bytes(MESH_CASE.with_name("defects.msh").read_bytes() + more)
+        keys.append(case_key(load_case(tmp_path / name / "case.toml", [f"protocol=[{{{ramp}}}]"])))
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_directory_with_trials_of_another_case_is_refused(tmp_path):
