@@ -124,12 +124,12 @@ def _prepare_search(
     if has_results(directory):
         raise BadInput(f"--output: {directory} holds the results of a run; choose another directory")
     try:
-        if force:
-            clear_search(directory)
-        check_search(case, directory)
+        check_search(case, directory, replace=force)
     except SearchRefused as error:
         raise BadInput(f"{path}: {error}") from None
     _make(directory)
+    if force:
+        clear_search(directory)
     return Job(case, directory, seconds, None, tuple(find_warnings(case)), tolerance=step)
 
 

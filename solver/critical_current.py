@@ -120,11 +120,14 @@ def find_ccd(
         return search.interrupted()
 
 
-def check_search(case: Case, directory: Path) -> None:
-    """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective)."""
+def check_search(case: Case, directory: Path, replace: bool = False) -> None:
+    """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective).
+
+    replace: these are to be replaced.
+    """
     _ramp(case)
     path = directory / RESULT
-    if path.exists() and json.loads(path.read_text())["case"] != case_key(case):
+    if not replace and path.exists() and json.loads(path.read_text())["case"] != case_key(case):
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
 

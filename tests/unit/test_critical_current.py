@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from solver.case import Case
 from solver.case_io import case_from_dict, load_case
 from solver.critical_current import SearchRefused, bisect, case_key, find_ccd
 from solver.jobs import BadInput
+from solver.output.present import lock
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from tests.unit.networks import MESH_CASE
@@ -182,5 +184,14 @@ def test_bad_input_of_the_command_is_refused_before_anything_is_written(tmp_path
     assert "trials of another case" in refusal(case, tmp_path / "trials")
     assert "holds the results of a run" in refusal(case, tmp_path / "run")
     assert "is a file, not a directory" in refusal(case, case)
+
+    before = sorted((tmp_path / "trials").rglob("*"))
+    handle = lock(tmp_path / "trials")
+    assert handle is not None
+    for path, words in ((case, "another run is writing to"), (other, "no segment of the kind 'ccd'")):
+        with pytest.raises(BadInput, match=words):
+            _prepare_search(path, tmp_path / "trials", [], "1 mA/cm^2", None, True)
+        assert sorted((tmp_path / "trials").rglob("*")) == before
+    os.close(handle)
     _prepare_search(case, tmp_path / "trials", [], "1 mA/cm^2", None, True)
     assert sorted(path.name for path in (tmp_path / "trials").iterdir()) == []
