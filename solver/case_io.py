@@ -101,8 +101,16 @@ def validate_table(
     except ValidationError as error:
         problems = dict.fromkeys(_problems(error, data))  # without repetitions, in order
         raise CaseError([_line(file, origins, problem, data) for problem in problems]) from None
+    data = given(data)
     case._source = replace(source, keys=frozenset(_leaves(data)), digest=digest(data, directory.joinpath))
     return case
+
+
+def given(data: Any) -> Any:
+    """A table of JSON without the keys that are null: these are not given, and TOML has no word for them."""
+    if isinstance(data, dict):
+        return {key: given(value) for key, value in data.items() if value is not None}
+    return [given(value) for value in data] if isinstance(data, list) else data
 
 
 def digest(data: Mapping[str, Any], locate: Callable[[str], Path]) -> str:

@@ -143,9 +143,8 @@ def _recorder(
     )
 
     def write_case() -> None:
-        files.write_text(Path(directory) / "case.toml", case.source.text)
-        files.write_text(Path(directory) / "resolved.json", _resolved(case) + "\n")
-        files.write_text(Path(directory) / present.DIGEST, case.source.digest + "\n")
+        for name, text in present.copies(case).items():
+            files.write_text(Path(directory) / name, text)
 
     files.on_root(grid.comm, write_case)
     return recorder

@@ -34,6 +34,7 @@ from solver.case_io import (
     FILE_KEYS,
     CaseError,
     apply_overrides,
+    given,
     look_up,
     named_files,
     read_table,
@@ -202,19 +203,20 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 # -- a point -------------------------------------------------------------------------------------------
 
 
-def _point(base: Mapping[str, Any], given: Mapping[str, Any], path: Path, origins: Mapping[str, str]) -> Point:
+def _point(base: Mapping[str, Any], row: Mapping[str, Any], path: Path, origins: Mapping[str, str]) -> Point:
     file = str(path)
     data = copy.deepcopy(dict(base))
-    values = {key: value for key, value in given.items() if key != RANKS}
+    values = {key: value for key, value in row.items() if key != RANKS}
     for key in sorted(values, key=lambda key: key.count(".")):  # a table before what is inside it
         try:
             set_value(data, key, copy.deepcopy(values[key]))
         except ValueError as error:
             raise CaseError([f"{file} ({origins[key]}): {error}"]) from None
     case = validate_table(data, file, path.parent, Source(""), origins)
-    ranks = given.get(RANKS, 1)
+    ranks = row.get(RANKS, 1)
     if type(ranks) is not int or ranks < 1:
         raise CaseError([f"{file}: sweep.ranks: value {ranks!r}: allowed: a whole number >= 1"])
+    data = given(data)
     files = _beside(data, path.parent)
     digest = digest_of(data, lambda name: files.get(name, path.parent / name))
     return Point(_identity(case, values), values, ranks, data, files, digest)

@@ -8,7 +8,10 @@ import os
 from enum import Enum
 from pathlib import Path
 
-from solver.case import Source
+import tomli_w
+
+from solver.case import Case, Source
+from solver.case_io import given
 from solver.output import checkpoint, files, summary
 
 DIGEST = "case.digest"  # hash of the case, written when its run begins or goes on; left when results are cleared
@@ -22,6 +25,15 @@ class Present(Enum):
     OTHER = "results of another case"
     CHECKPOINT = "a checkpoint of this case"
     DONE = "this case, run to its end"
+
+
+def copies(case: Case) -> dict[str, str]:
+    """Names and texts of the files that say of which case a run is."""
+    text = case.source.text
+    if text.lstrip().startswith("{"):  # JSON: no TOML begins with a brace
+        text = tomli_w.dumps(given(json.loads(text)))
+    resolved = json.dumps(case.resolved(), indent=2) + "\n"
+    return {"case.toml": text, "resolved.json": resolved, DIGEST: case.source.digest + "\n"}
 
 
 def look(directory: Path, source: Source) -> Present:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import h5py
 import numpy as np
@@ -155,6 +156,7 @@ def test_a_checkpoint_is_not_of_a_case_whose_profile_has_changed(tmp_path):
     profile.write_text("time [s],current_density [mA/cm^2]\n0,0\n5,-1\n")
     solver.run(load_case(case), run, wall=0.0)
     assert look(run, load_case(case).source) == Present.CHECKPOINT
+    assert tomllib.loads((run / "case.toml").read_text()) == json.loads(case.read_text())
     profile.write_text(profile.read_text().replace("-1", "-2"))
     assert look(run, load_case(case).source) == Present.OTHER
     (run / DIGEST).unlink()

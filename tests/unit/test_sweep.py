@@ -218,6 +218,21 @@ def test_files_lie_beside_the_cases_that_name_them(case, tmp_path):
     assert code == 2 and "did you mean 'day.csv'?" in out
 
 
+def test_a_key_that_is_null_is_not_given(tmp_path):
+    """In a case or in a sweep of JSON, which has a word for it."""
+    case, runs = tmp_path / "case.json", runs_made(tmp_path / "runs")
+    table = tomllib.loads(BASE)
+    table["protocol"][0]["duration"] = None
+    case.write_text(json.dumps(table))
+    same = load_case(write(tmp_path / "case.toml", BASE)).source
+    assert (load_case(case).source.digest, load_case(case).source.keys) == (same.digest, same.keys)
+    case.write_text(json.dumps(table | {"sweep": {"grid": {"interface.heterogeneity": [None, {"kind": "random"}]}}}))
+    found = expand(case)
+    sweep_folder.write(found, runs)
+    assert found[0].data["interface"] == {}
+    assert [load_case(runs / point.id / "case.toml").source.digest for point in found] == [p.digest for p in found]
+
+
 def test_a_swept_file_is_known_by_the_name_that_the_case_gives_it(tmp_path):
     """Wherever the case lies."""
     ids = set()
