@@ -138,12 +138,15 @@ def _prepare(
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case_checks import find_warnings
+    from solver.output.present import foreign
 
     case = _load(path, overrides)
     directory = Path("results") / path.stem if output is None else output
     seconds = _seconds(wall)
     if restart is not None and force:
         raise BadInput("--force and --restart contradict each other: replace or continue")
+    if (theirs := foreign(directory, case)) is not None:
+        raise BadInput(f"--output: {theirs} is not of a run and would be replaced; choose another directory")
     done = False
     if restart == AUTO:
         restart, done = _what_is_left(directory, case)

@@ -123,13 +123,28 @@ def find_ccd(
 def check_search(case: Case, directory: Path, replace: bool = False) -> None:
     """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective).
 
-    replace: these are to be replaced.
+    Also when it holds files of these names that are of no search. replace: trials are to be replaced.
     """
     _ramp(case)
-    path = directory / RESULT
-    if not replace and path.exists() and json.loads(path.read_text())["case"] != case_key(case):
+    if _case_in(directory) not in (None, case_key(case)) and not replace:
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
+
+
+def _case_in(directory: Path) -> str | None:
+    """Key of the case whose trials are there, None without any. Raises SearchRefused for files of no search."""
+    result, table = directory / RESULT, directory / TABLE
+    key, foreign = None, None
+    if result.exists():
+        try:
+            key = str(json.loads(result.read_text(encoding="utf-8"))["case"])
+        except (ValueError, KeyError, TypeError):
+            foreign = result
+    if table.exists() and (key is None or not table.read_bytes().startswith(",".join(COLUMNS).encode())):
+        foreign = table
+    if foreign is not None:
+        raise SearchRefused(f"{foreign} is not of a search and would be replaced; choose another one with --output")
+    return key
 
 
 def clear_search(directory: Path) -> None:

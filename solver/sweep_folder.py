@@ -25,7 +25,7 @@ import tomli_w
 from solver.case_io import digest
 from solver.sweep import Point, plain
 
-CASE, DONE, POINTS, LIST = "case.toml", "done.json", "points.csv", "points.txt"
+CASE, DONE, POINTS, LIST, RESULTS = "case.toml", "done.json", "points.csv", "points.txt", "results.csv"
 HEADING = ("id", "ranks", "case_digest")
 
 
@@ -60,8 +60,9 @@ def locked(directory: Path) -> Iterator[int]:
 def write(points: Sequence[Point], directory: Path) -> list[str]:
     """Write the folders of all points; what is as it should be is not touched. Returns what is worth saying.
 
-    Raises FolderError when a file cannot be written.
+    Raises FolderError when a file cannot be written, or is not of a sweep.
     """
+    _refuse_foreign(directory)
     try:
         changed = [point.id for point in points if _write_point(point, directory / point.id)]
         _replace(directory / POINTS, _table(points))
@@ -83,6 +84,18 @@ def done_digest(folder: Path) -> str | None:
     except (OSError, json.JSONDecodeError):
         return None
     return str(found.get("case_digest", ""))
+
+
+def _refuse_foreign(directory: Path) -> None:
+    """Raise FolderError when there are files of these names that no sweep has written."""
+    path = directory / POINTS
+    if path.exists():
+        ours = path.read_bytes().startswith(",".join(HEADING).encode())
+        found = [] if ours else [path]
+    else:
+        found = [path for path in (directory / LIST, directory / RESULTS) if path.exists()]
+    if found:
+        raise FolderError(f"--output: {found[0]} is not of a sweep and would be replaced; choose another directory")
 
 
 def _write_point(point: Point, folder: Path) -> bool:

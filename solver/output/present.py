@@ -65,6 +65,14 @@ def has_results(directory: Path) -> bool:
     return any(found for pattern in files.OUTPUTS for found in directory.glob(pattern))
 
 
+def foreign(directory: Path, case: Case) -> Path | None:
+    """A file that a run of the case would replace and that is of no run, None without one."""
+    if has_results(directory) or (directory / DIGEST).exists():
+        return None
+    found = ((directory / name, text) for name, text in copies(case).items())
+    return next((path for path, text in found if path.is_file() and path.read_bytes() != text.encode()), None)
+
+
 def lock(directory: Path) -> int | None:
     """Keep other runs from the directory for as long as this process lives (or the descriptor is open).
 

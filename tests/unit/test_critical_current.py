@@ -164,6 +164,18 @@ def test_a_bisection_without_end_is_refused(tolerance):
         find_ccd(planar(), tolerance=tolerance)
 
 
+@pytest.mark.parametrize("name, text", [("trials.csv", "trial\n1\n"), ("ccd.json", "[1]"), ("ccd.json", "ccd")])
+def test_files_that_are_of_no_search_are_not_replaced(tmp_path, name, text):
+    (tmp_path / "case.json").write_text(json.dumps(PLANAR))
+    (tmp_path / name).write_text(text)
+    for force in (False, True):
+        with pytest.raises(BadInput, match=f"{name} is not of a search"):
+            _prepare_search(tmp_path / "case.json", tmp_path, [], "1 mA/cm^2", None, force)
+    with pytest.raises(SearchRefused):
+        find_ccd(planar(), tmp_path)
+    assert (tmp_path / name).read_text() == text and len(list(tmp_path.iterdir())) == 2
+
+
 def test_bad_input_of_the_command_is_refused_before_anything_is_written(tmp_path):
     case, other = tmp_path / "case.json", tmp_path / "other.json"
     case.write_text(json.dumps(PLANAR))

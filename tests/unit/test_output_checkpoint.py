@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import solver
+from solver.__main__ import _prepare
 from solver.case_io import load_case
 from solver.grid import Grid
+from solver.jobs import BadInput
 from solver.output import checkpoint, files
 from solver.output.checkpoint import CheckpointError
-from solver.output.present import DIGEST, Present, look
+from solver.output.present import DIGEST, Present, copies, foreign, look
 from tests import synthetic
 from tests.unit.test_ramp import PLANAR
 
@@ -163,3 +165,20 @@ def test_a_checkpoint_is_not_of_a_case_whose_profile_has_changed(tmp_path):
     assert look(run, load_case(case).source) == Present.CHECKPOINT
     case.write_text(case.read_text().replace("3 MPa", "4 MPa"))
     assert look(run, load_case(case).source) == Present.OTHER
+
+
+@pytest.mark.parametrize("name", ["case.toml", "resolved.json"])
+def test_files_that_are_of_no_run_are_not_replaced(tmp_path, name):
+    case, mine = tmp_path / "other.json", tmp_path / name
+    case.write_text(json.dumps(PLANAR))
+    mine.write_text("mine")
+    for restart, force in ((None, False), (None, True), ("auto", False), (str(case), False)):
+        with pytest.raises(BadInput, match=f"{name} is not of a run"):
+            _prepare(case, tmp_path, [], restart, None, force)
+    assert mine.read_text() == "mine" and len(list(tmp_path.iterdir())) == 2
+    assert foreign(tmp_path, load_case(case)) == mine
+    mine.write_text(copies(load_case(case))[name])  # as it would be
+    assert foreign(tmp_path, load_case(case)) is None
+    mine.write_text("of a run that was cleared")
+    (tmp_path / DIGEST).write_text("")
+    assert foreign(tmp_path, load_case(case)) is None

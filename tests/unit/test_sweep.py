@@ -260,6 +260,14 @@ def test_a_folder_that_cannot_be_used_is_named(case, tmp_path):
     assert code == 2 and "another sweep is at work in" in out
 
 
+@pytest.mark.parametrize("name", ["points.csv", "points.txt", "results.csv"])
+def test_files_that_are_of_no_sweep_are_not_replaced(case, tmp_path, name):
+    write(tmp_path / name, "id\n")
+    code, out = cli("expand", write(case, BASE, GRID), "--output", tmp_path)
+    assert code == 2 and f"{name} is not of a sweep" in out and (tmp_path / name).read_text() == "id\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"case.toml", name, ".lock"}
+
+
 # -- what is to run, and the table -----------------------------------------------------------------------
 
 
