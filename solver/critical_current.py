@@ -55,6 +55,8 @@ ALL_TRIALS = 10**9  # more than there are
 
 Trial = dict[str, Scalar]
 
+NOTHING: Trial = dict.fromkeys(("critical_current_density", "failure_current_density", *FAILURE))
+
 
 class SearchRefused(ValueError):
     """A search that cannot be made: no tolerance, no ramp in the case, or a directory with trials of another case."""
@@ -62,7 +64,8 @@ class SearchRefused(ValueError):
 
 @dataclass(frozen=True)
 class CriticalCurrent:
-    """Outcome of a search. results (SI): as those of a ramp in `solver.ramp_results`, and the number of `trials`.
+    """Outcome of a search. results (SI): as those of a ramp in `solver.ramp_results` without cycles, None where
+    nothing applies, and the number of `trials`.
 
     The CCD lies between critical_current_density, which was plated to its end, and failure_current_density, which was
     not. The first is None when the cell fails at the start of the ramp, or before. failure_mode is "none up to
@@ -90,6 +93,8 @@ def bisect(
         return high, None
     while high - low > tolerance * (1 + 1e-9):  # not once more for rounding
         middle = 0.5 * (low + high)
+        if not low < middle < high:  # no number between them
+            break
         low, high = (middle, high) if passes(middle) else (low, middle)
     return low, high
 
@@ -204,7 +209,7 @@ class _Search:
         if self.directory is not None and self.shared:
             reason = self._run_shared(self.directory / START)
             if reason != FINISHED:
-                return self._close({"critical_current_density": None, "failure_mode": failure_mode(reason)})
+                return self._close({"failure_mode": failure_mode(reason)})
         ends = self.ramp.start, self.ramp.max_current_density
         passed, failed = bisect(lambda current: self._try(current)["failure_mode"] is None, *ends, tolerance)
         results: Trial = {"critical_current_density": passed, "failure_mode": NO_FAILURE}
@@ -214,7 +219,7 @@ class _Search:
 
     def interrupted(self) -> CriticalCurrent:
         """What is to be said of a search that stopped before its end."""
-        results: Trial = {"critical_current_density": None, "failure_mode": NOT_FINISHED, "trials": len(self.trials)}
+        results: Trial = NOTHING | {"failure_mode": NOT_FINISHED, "trials": len(self.trials)}
         return CriticalCurrent(results, EXIT_INTERRUPTED)
 
     # -- runs ------------------------------------------------------------------------------------------------
@@ -222,7 +227,7 @@ class _Search:
     def _run_shared(self, directory: Path) -> str:
         """What comes before the trials; returns why it stopped."""
         done = files.on_root(self.comm, lambda: _stop_reason(directory))
-        if done == FINISHED:
+        if done == FINISHED or failure_mode(done) != NOT_FINISHED:
             return done
         self._say("before the trials")
         return self._run(self.ramp.start, directory, self.shared, None).stop_reason
@@ -275,11 +280,10 @@ class _Search:
         self.table = LogTable(directory / TABLE, COLUMNS, ALL_TRIALS, self.comm)
 
     def _close(self, results: Trial) -> CriticalCurrent:
-        results = results | {"trials": len(self.trials)}
+        results = NOTHING | results | {"trials": len(self.trials)}
         if self.directory is not None and self.table is not None:
             self.table.close()
-            units = {name: unit for name, unit in UNITS.items() if name in results}
-            text = json.dumps({"case": case_key(self.case), "results": results, "units": units}, indent=2) + "\n"
+            text = json.dumps({"case": case_key(self.case), "results": results, "units": UNITS}, indent=2) + "\n"
             path = self.directory / RESULT
             files.on_root(self.comm, lambda: files.write_text(path, text))
         self._say(in_words(results))

@@ -15,10 +15,10 @@ from solver import critical_current
 from solver.__main__ import _prepare_search, _summary
 from solver.case import Case
 from solver.case_io import case_from_dict, load_case
-from solver.critical_current import SearchRefused, bisect, case_key, find_ccd
+from solver.critical_current import NOTHING, SearchRefused, bisect, case_key, find_ccd
 from solver.jobs import BadInput
 from solver.output.present import lock
-from solver.ramp_results import NO_FAILURE, NOT_FINISHED
+from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from tests.unit.networks import MESH_CASE
 from tests.unit.test_ramp import PLANAR
@@ -51,6 +51,11 @@ def test_bisection_brackets_the_limit(limit: float) -> None:
     assert passed is not None and failed is not None
     assert passed <= limit < failed and failed - passed <= 0.1
     assert len(tried) == 2 + math.ceil(math.log2(7.0 / 0.1)) and tried[:2] == [1.0, 8.0]
+
+
+def test_bisection_ends_where_there_is_no_number_between():
+    passed, failed = bisect(lambda value: value <= 2.345, 1.0, 8.0, 1e-300)
+    assert (passed, failed) == (2.345, math.nextafter(2.345, 3.0))
 
 
 def test_bisection_says_when_there_is_nothing_to_bracket():
@@ -92,7 +97,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path):
     """Stopped after the first step of the first trial: that trial goes on from its checkpoint."""
     stopped = find_ccd(planar(), tmp_path, tolerance=10.0, wall=0.0)
     assert (stopped.exit_code, stopped.results["failure_mode"]) == (EXIT_INTERRUPTED, NOT_FINISHED)
-    assert trials(tmp_path) == []
+    assert trials(tmp_path) == [] and stopped.results.keys() == NOTHING.keys() | {"trials"}
     found = find_ccd(planar(), tmp_path, tolerance=10.0)
     steps = [line.split(",")[0] for line in (tmp_path / "plate_0.5mA_cm2/log.csv").read_text().splitlines()[1:]]
     assert steps == [str(n + 1) for n in range(len(steps))] and len(steps) > 3
@@ -121,13 +126,17 @@ def test_a_cell_that_fails_at_the_start_or_not_at_all():
     assert (early.results["failure_current_density"], early.results["trials"]) == (5.0, 1)
     never = find_ccd(planar(max_current_density="1 mA/cm^2"))
     assert (never.results["critical_current_density"], never.results["failure_mode"]) == (10.0, NO_FAILURE)
-    assert "failure_current_density" not in never.results and never.results["trials"] == 2
+    assert never.results["failure_current_density"] is None and never.results["trials"] == 2
+    assert never.results.keys() == early.results.keys() == NOTHING.keys() | {"trials"} > UNITS.keys()
 
 
-def test_a_cell_that_fails_before_the_trials(tmp_path):
+def test_a_cell_that_fails_before_the_trials(tmp_path, monkeypatch):
+    """Nothing is tried, also by the same command again."""
     plate = {"kind": "galvanostatic", "direction": "plate", "current_density": "5 mA/cm^2", "duration": "1 s"}
     found = find_ccd(planar(plate), tmp_path)
-    assert found.results == {"critical_current_density": None, "failure_mode": "voltage limit", "trials": 0}
+    assert found.results == NOTHING | {"failure_mode": "voltage limit", "trials": 0}
+    monkeypatch.setattr(critical_current, "run", lambda *_: pytest.fail("it was run again"))
+    assert find_ccd(planar(plate), tmp_path) == found
 
 
 def test_the_key_of_a_case_is_what_a_trial_depends_on():
