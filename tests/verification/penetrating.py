@@ -19,6 +19,11 @@ INTERFACIAL = -33.8 * 0.01602176634  # J/m^2, Li on Li6PS5Cl
 ADVANCE = 4.0  # lambda by which a flaw must grow to count; one that is held fills its own diffuse end, 2 lambda
 
 
+def driven(pressure: float, duration: float) -> dict[str, Any]:
+    """A segment at the voltage of this pressure, Pa; s."""
+    return {"kind": "potentiostatic", "voltage": f"{pressure * VOLUME_PER_CHARGE} V", "duration": f"{duration} s"}
+
+
 @dataclass(frozen=True)
 class FlawedCell:
     """A 2-D cell of 8 lambda width with one flaw.

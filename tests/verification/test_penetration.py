@@ -12,7 +12,7 @@ import pytest
 from solver.physics import free_energy as fe
 from solver.physics.coupling import Coupling
 from solver.simulation import Simulation
-from tests.verification.penetrating import INTERFACIAL, THERMAL, FlawedCell, last_current
+from tests.verification.penetrating import INTERFACIAL, THERMAL, FlawedCell, driven, last_current
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
 
 MPA = 1e6
@@ -53,6 +53,92 @@ def test_threshold_at_a_given_current(ratio: float, grows: bool) -> None:
     grew, simulation = cell.grows(cell.case([segment], 5.0))
     assert grew == grows
     assert simulation.progress.measured["voltage"] == pytest.approx(potential, rel=0.015)
+
+
+# -- walls that have opened, the mouth -----------------------------------------------------------------------
+
+
+def test_walls_that_li_has_opened_stay_open() -> None:
+    """Pi = 100 MPa: filled at 110, emptied at -20 and again at 40 MPa: Li comes back beyond the flaw of 1.2 um.
+
+    Walls that close again where they are empty would hold it at 1.2 um.
+    """
+    cell = FlawedCell.of_pressure(100 * MPA, depth=1.2e-6)
+    natural = cell.natural_time(100 * MPA)
+    simulation, _ = prepare(cell.case([driven(p * MPA, 60 * natural) for p in (110, -20, 40)], 4 * natural))
+    finish(simulation)
+    depth = curves(simulation)["penetration_depth"]
+    assert depth.min() == 0.0
+    assert depth[-1] > cell.depth + 2 * cell.width
+
+
+def test_a_flaw_that_was_stripped_empty_fills_again_from_the_metal() -> None:
+    """Channels in the metal stay full: 14.8 nm of Li, stripped to 1 % and plated back; without HOLD nothing comes."""
+    cell = FlawedCell.of_pressure(50 * MPA, depth=1.2e-6)
+    natural = cell.natural_time(30 * MPA)
+    strip, plate = driven(-20 * MPA, 400 * natural), driven(20 * MPA, 200 * natural)
+    simulation, _ = prepare(cell.case([strip, plate], 20 * natural))
+    finish(simulation)
+    volume = curves(simulation)["filament_volume"]
+    assert volume.min() < 0.02 * volume[0]
+    assert volume[-1] == pytest.approx(volume[0], rel=0.02)
+
+
+# -- what is in a filament, what presses on it -------------------------------------------------------------
+
+
+def test_a_full_flaw_holds_its_opening_and_takes_its_share_of_the_contact() -> None:
+    """Thickness of the Li: w depth/spacing; share of the contact, at d from the axis: w/(sqrt(pi) l) exp(-(d/l)^2)."""
+    cell = FlawedCell(depth=1.2e-6)
+    simulation, model = prepare(cell.case([{"kind": "rest", "duration": "1 s"}], 1.0))
+    assert model.penetration is not None
+    zeta, half_width = simulation.state["filament"], 1.5 * cell.width
+    measured = model.penetration.measure(zeta > 0.5, zeta, 0.0, 0.0)
+    assert measured["filament_volume"] == pytest.approx(20e-9 * cell.depth / 1.6e-6, rel=0.03)
+    axis, z = simulation.grid.shape[0] // 2, simulation.grid.centres[1]
+    beside = np.exp(-(((simulation.grid.centres[0][axis] - 0.8e-6) / half_width) ** 2))
+    free = model.penetration.free_share(simulation.state)[axis, np.argmin(np.abs(z))]
+    assert 1 - free == pytest.approx(20e-9 / (np.sqrt(np.pi) * half_width) * beside, rel=5e-3)
+
+
+@pytest.mark.parametrize("voltage", [-0.1, -1e-13])
+def test_a_short_circuit_leaves_the_voltage_of_the_filament(voltage: float) -> None:
+    """Full from 0 to z = 3.2 um: |voltage| is z^2/(s d) |j|, d = w z/spacing, s = 1.08e7 S/m, or less if it was."""
+    simulation, model = prepare(FlawedCell(depth=1.2e-6).case([{"kind": "rest", "duration": "1 s"}], 1.0))
+    assert model.penetration is not None
+    full = np.ones_like(simulation.state["filament"])
+    measured = model.penetration.measure(full > 0, full, voltage, -20.0)
+    shunt = 3.2e-6**2 / (1.08e7 * 20e-9 * 3.2e-6 / 1.6e-6) * 20.0
+    assert measured["short_circuit"] == 1.0
+    assert measured["voltage"] == pytest.approx(-min(shunt, -voltage), rel=0.01)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 45, 90, -45])
+def test_compression_across_inclined_walls(degrees: float) -> None:
+    """p = 5, residual 40 and tau_xz = 7 MPa across n = (cos, sin): 5 + 40 cos^2 - 14 sin cos MPa."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    across = compression({}, {"elastic_xz": 7 * MPA}, [cos, sin])
+    assert across == pytest.approx((5 + 40 * cos**2 - 14 * sin * cos) * MPA, rel=1e-6)
+
+
+def test_compression_across_inclined_walls_in_3d() -> None:
+    """The same with tau_xy = 3, tau_xz = 7 and tau_yz = -2 MPa, n = (2, 3, 6)/7."""
+    shear = {"elastic_xy": 3 * MPA, "elastic_xz": 7 * MPA, "elastic_yz": -2 * MPA}
+    across = compression({"dimension": 3}, shear, [2 / 7, 3 / 7, 6 / 7])
+    assert across == pytest.approx((5 + 40 * 13 / 49 - 2 * (6 * 3 + 12 * 7 - 18 * 2) / 49) * MPA, rel=1e-6)
+
+
+def compression(domain: dict[str, Any], shear: dict[str, float], normal: list[float]) -> float:
+    """-n.sigma.n in the middle of the electrolyte at rest, 40 MPa of residual stress, with this shear stress (Pa)."""
+    cell = FlawedCell(depth=8e-7, residual_stress=40 * MPA)
+    box = {"width": "1.6 um", "lithium_thickness": "1 um"} | domain
+    simulation, model = prepare(cell.case([{"kind": "rest", "duration": "1 s"}], 1.0, domain=box))
+    state, shape = simulation.state, simulation.grid.local_shape
+    for name, stress in shear.items():
+        state[name] = np.full(shape, stress)
+    normals = np.broadcast_to(np.reshape(normal, (-1, *[1] * len(shape))), (len(shape), *shape))
+    across = model.deformation.compression_across(state, normals)
+    return float(across[(*[n // 2 for n in shape[:-1]], -8)])
 
 
 # -- flaws that the Li opens elastically -------------------------------------------------------------------
