@@ -229,7 +229,7 @@ def _beside(data: Values, directory: Path) -> dict[str, Path]:
         source = directory / table[key]
         if not source.is_file():  # not needed where a profile has its table
             continue
-        name = re.sub(r"[^\w.-]+", "_", table[key])
+        name = "input_" + re.sub(r"[^\w.-]+", "_", table[key])  # no result has such a name
         while files.get(name, source) != source:
             name = f"_{name}"
         table[key] = name

@@ -17,6 +17,7 @@ from postprocess.sweep_table import read_points, write_table
 from solver import sweep_folder, sweep_jobs
 from solver.__main__ import app
 from solver.case_io import CaseError, load_case
+from solver.output.present import has_results
 from solver.sweep import expand
 
 BASE = """
@@ -211,11 +212,21 @@ def test_files_lie_beside_the_cases_that_name_them(case, tmp_path):
     loaded = load_case(runs / first[0].id / "case.toml")
     assert loaded.protocol[0].table.current_density == (0.0, -10.0)  # type: ignore[union-attr]  # a profile
     assert loaded.source.digest == first[0].digest
+    assert {path.name for path in (runs / first[0].id).iterdir()} == {"case.toml", "input_data_day.csv"}
     assert sweep_folder.write(expand(case), runs) == []
     profile.write_text(profile.read_text().replace("-1", "-2"))
     assert len(sweep_folder.write(expand(case), runs)) == 2
     code, out = cli("expand", write(case, PROFILE.format("dya")), "--output", runs)
     assert code == 2 and "did you mean 'day.csv'?" in out
+
+
+@pytest.mark.parametrize("name", ["log.csv", "case.toml", "done.json"])
+def test_a_file_with_the_name_of_a_result_is_not_in_its_way(tmp_path, name):
+    write(tmp_path / name, "time [s],current_density [mA/cm^2]\n0,0\n5,-1\n")
+    (first, _) = points(tmp_path / "sweep.toml", PROFILE.format("").replace("data/.csv", name))
+    sweep_folder.write([first], runs_made(tmp_path / "runs"))
+    assert load_case(tmp_path / "runs" / first.id / "case.toml").source.digest == first.digest
+    assert first.files.keys() == {f"input_{name}"} and not has_results(tmp_path / "runs" / first.id)
 
 
 def test_a_key_that_is_null_is_not_given(tmp_path):
@@ -243,7 +254,7 @@ def test_a_swept_file_is_known_by_the_name_that_the_case_gives_it(tmp_path):
         files = '[sweep.grid]\n"protocol.0.file" = ["data/a.csv", "data/b.csv"]\n'
         found = points(tmp_path / name / "case.toml", PROFILE.format("a").partition("[sweep")[0], files)
         ids.add(tuple(point.id for point in found))
-    assert len(ids) == 1 and found[0].id.startswith("a_") and found[1].files.keys() == {"data_b.csv"}
+    assert len(ids) == 1 and found[0].id.startswith("a_") and found[1].files.keys() == {"input_data_b.csv"}
 
 
 def runs_made(runs: Path) -> Path:
