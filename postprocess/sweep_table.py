@@ -131,6 +131,8 @@ def _complaint(log: Path) -> str:
     number = code.removeprefix("exit code ")
     if not code.startswith("exit code ") or not number.isdigit():
         return ""
+    if int(number) == 0:  # of an mpirun that has run nothing
+        return f"{code} without done.json"
     if int(number) > SIGNALLED:
         return f"{code}: killed by signal {int(number) - SIGNALLED}"
     said, of_mpirun = _voices(lines)

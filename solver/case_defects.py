@@ -15,7 +15,6 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from solver.case_types import (
     Length,
-    NotNegative,
     Position,
     Problem,
     Section,
@@ -72,6 +71,7 @@ Tilt = Annotated[float, Quantity("rad", show="deg", what="angle", ge=-90, le=90)
 LargestTilt = Annotated[float, Quantity("rad", show="deg", what="angle", ge=0, le=90)]
 Azimuth = Annotated[float, Quantity("rad", show="deg", what="angle", ge=-360, le=360)]
 LayerIndex = Annotated[int, Integer(ge=0, le=9999)]
+Sigma = Annotated[float, Number(ge=0, le=3)]  # 3: the mean volume of spheres is 4e17 times the median one
 VolumeFraction = Annotated[float, Number(gt=0, le=0.5)]
 
 _OPENING = "true distance of the walls once Li has separated them"
@@ -167,7 +167,7 @@ class RandomCracks(Section):
         "s: one crack per s (2-D) or s^2 (3-D) of the contact, or per s^2 or s^3 of the bulk"
     )
     median_length: Length = required("median of their lengths, which are log-normal")
-    sigma: NotNegative = key(0.4, "standard deviation of the logarithm of the length")
+    sigma: Sigma = key(0.4, "standard deviation of the logarithm of the length")
     largest_angle: LargestTilt = key(
         "30 deg", "angles to the contact normal are uniform up to this one; azimuths are uniform"
     )
@@ -204,7 +204,7 @@ class RandomPores(Section):
     )
     mean_spacing: Length | None = key(None, "s: one pore per s^2 (2-D) or s^3 (3-D); this or volume_fraction")
     median_radius: Length = required("median of their radii, which are log-normal")
-    sigma: NotNegative = key(0.4, "standard deviation of the logarithm of the radius")
+    sigma: Sigma = key(0.4, "standard deviation of the logarithm of the radius")
     seed: Seed = key(1, "seed of places and radii")
 
     @model_validator(mode="after")

@@ -26,6 +26,8 @@ Factor = Annotated[float, Number(gt=1)]
 
 _ROUNDING = 1e-9  # of a step of the ramp: 1.0 + 10 * 0.1 mA/cm^2 reaches a maximum of 2.0 mA/cm^2
 
+_ENDLESS = 1e9  # steps, more than any protocol may have; a quotient may overflow
+
 
 class Ramp(Section):
     """Half-cycles of plating and stripping whose current grows until the cell fails."""
@@ -52,7 +54,7 @@ class Ramp(Section):
         else:
             assert self.factor is not None  # one of the two is given, see `ramp_problems`
             steps = math.log(self.max_current_density / self.start) / math.log(self.factor)
-        return 1 + math.floor(steps + _ROUNDING)
+        return 1 + math.floor(min(steps, _ENDLESS) + _ROUNDING)
 
     def plating_current(self, cycle: int) -> float:
         """Plating current density of a cycle, which count from 1, A/m^2."""

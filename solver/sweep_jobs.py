@@ -48,7 +48,7 @@ def check(points: Sequence[Point], cores: int) -> None:
             "Snakemake is missing: tools/setup.sh sweeps, or pip install 'lifront[sweeps]'. "
             "Without it: 'lifront expand', and 'lifront run' of each folder (docs/sweeps.md)"
         )
-    command = _mpirun().split()[0]
+    command = _mpirun()[0]
     if shutil.which(command) is None:
         raise CannotRun(f"{command} is missing: apt-get install openmpi-bin, load the MPI module, or set MPIRUN")
     most = max(points, key=lambda point: point.ranks)
@@ -103,15 +103,20 @@ def _command(points: Sequence[Point], directory: Path, cores: int) -> list[str]:
     return [*command, "--directory", str(directory), "--cores", str(cores), *options, "--", *targets]
 
 
-def _mpirun() -> str:
-    return os.environ.get("MPIRUN", MPIRUN)
+def _mpirun() -> list[str]:
+    """The words of MPIRUN, or of the default. Raises CannotRun."""
+    text = os.environ.get("MPIRUN", "")
+    try:
+        return shlex.split(text) or shlex.split(MPIRUN)
+    except ValueError as error:
+        raise CannotRun(f"MPIRUN: value {text!r}: {error}; allowed: a command with its options") from None
 
 
 def _environment() -> dict[str, str]:
     """That of the jobs: this very code, and nothing of an mpirun around it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1]), kept.get("PYTHONPATH", "")]))
-    return kept | {"PYTHONPATH": path, "LIFRONT_MPIRUN": shlex.join(shlex.split(_mpirun()))}
+    return kept | {"PYTHONPATH": path, "LIFRONT_MPIRUN": shlex.join(_mpirun())}
 
 
 def _watch(
@@ -124,7 +129,10 @@ def _watch(
         for name, start in starts.items():
             if name not in ended and (code := _exit_code(directory / name / LOG, start)) is not None:
                 ended.add(name)
-                how = f"done, {_reason(directory / name)}" if code == 0 else f"not done, exit code {code}"
+                reason = _reason(directory / name)
+                how = f"done, {reason}" if code == 0 and reason else f"not done, exit code {code}"
+                if code == 0 and not reason:
+                    how += f" without {folder.DONE}: what MPIRUN names has not run it"
                 say(f"[{len(ended)}/{len(starts)}] {name}: {how}")
         if over:
             return ended
@@ -154,8 +162,9 @@ def _signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
 
 
 def _reason(point: Path) -> str:
-    done = json.loads((point / folder.DONE).read_text(encoding="utf-8"))
-    return str(done["stop_reason"])
+    """Why a run ended, "" of one that has not come to its end."""
+    done = point / folder.DONE
+    return str(json.loads(done.read_text(encoding="utf-8"))["stop_reason"]) if done.exists() else ""
 
 
 def _size(path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -289,6 +290,28 @@ def test_more_ranks_than_cores_are_refused(case):
     sweep_jobs.check(found, 3)
 
 
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_mpirun_is_the_default(case, monkeypatch, text):
+    monkeypatch.setenv("MPIRUN", text)
+    sweep_jobs.check(points(case, BASE, GRID), 1)
+    assert sweep_jobs._environment()["LIFRONT_MPIRUN"] == sweep_jobs.MPIRUN
+
+
+def test_an_mpirun_without_an_end_is_refused(case, monkeypatch):
+    monkeypatch.setenv("MPIRUN", "mpirun 'x")
+    with pytest.raises(sweep_jobs.CannotRun, match=r"MPIRUN: value \"mpirun 'x\": No closing quotation; allowed"):
+        sweep_jobs.check(points(case, BASE, GRID), 1)
+
+
+def test_a_launcher_that_runs_nothing_is_told(tmp_path):
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a" / sweep_jobs.LOG, "exit code 0\n")
+    said = []
+    with subprocess.Popen(["true"]) as process:
+        assert sweep_jobs._watch(process, tmp_path, {"a": 0}, said.append) == {"a"}
+    assert said == ["[1/1] a: not done, exit code 0 without done.json: what MPIRUN names has not run it"]
+
+
 def finish(folder: Path, digest: str, **summary: Any) -> None:
     content = json.dumps({"stop_reason": "voltage limit 0.2 V", **summary})
     (folder / "summary.json").write_text(content)
@@ -320,6 +343,8 @@ def test_the_table_has_values_results_and_reasons(case, tmp_path):
     assert table[new.name].reason == "exit code 137: killed by signal 9"
     (refused / "run.log").write_text("-----\nThere are not enough slots\n-----\nexit code 1\n")
     assert read_points(runs)[4].reason == "exit code 1: There are not enough slots"
+    (refused / "run.log").write_text("exit code 0\n")
+    assert (read_points(runs)[4].state, read_points(runs)[4].reason) == ("failed", "exit code 0 without done.json")
     assert sweep_jobs.to_run(found, runs) == list(found[1:])
     code, out = cli("table", runs)
     assert code == 0 and "results.csv" in out and "short" in out and new.name not in out
