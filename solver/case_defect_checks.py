@@ -89,16 +89,17 @@ def _openings(case: Case, where: str, defect: defects.AnyDefect) -> _Checked:
         yield from _elastic(case, where, defect)
 
 
-def _opening_fits(case: Case, where: str, opening: float) -> _Checked:
+def _opening_fits(case: Case, where: str, opening: float, prefix: str = "") -> _Checked:
     room = math.sqrt(math.pi) * case.filament.channel_half_width
     if opening > room * (1 + _ROUNDING):
         allowed = f"at most sqrt(pi) times filament.channel_half_width, {in_um(room)}"
-        yield Problem(where, "wider than the channel that stands for it", allowed)
+        yield Problem(where, f"{prefix}wider than the channel that stands for it", allowed)
 
 
 def _elastic(case: Case, where: str, defect: defects.Flaws) -> _Checked:
     """A pressure opens a flaw elastically only where it costs energy to separate the walls."""
     from solver.build import boundary_energy  # which knows the physics, and cases
+    from solver.physics import filament
 
     linings = [boundary_energy(layer) for layer in case.electrolyte]
     film = case.interface.film
@@ -108,6 +109,11 @@ def _elastic(case: Case, where: str, defect: defects.Flaws) -> _Checked:
     if defect.separation_energy <= least:
         wrong = "Li wets the walls and separates them without pressure, so there is no elastic opening"
         yield Problem(f"{where}.separation_energy", wrong, f"more than {least:.6g} J/m^2, or a length as the opening")
+        return
+    softest = min(layer.youngs_modulus / (1 - layer.poisson_ratio**2) for layer in case.electrolyte)
+    toughest = defect.separation_energy + 2 * max(linings)
+    widest = math.sqrt(filament.EDGE_CRACK * defect.depth * toughest / softest)
+    yield from _opening_fits(case, f"{where}.depth", widest, f"opens elastically to {widest * 1e9:.4g} nm, ")
 
 
 def _population(case: Case, where: str, defect: Any) -> _Checked:

@@ -27,9 +27,10 @@ UNIT = np.ones(1)
 class Family:
     """The defects of one table: their shape, and properties that the whole family or each member has.
 
-    opening w and numerical_width int b dn of the members, m; separation_energy G_b, J/m^2; flaw_depth: depth that
-    sets an elastic opening, m (0: not elastic); filled_depth: filled with Li from the contact to here, m; open: all of
-    it open from the start; bears_load: walls touch; layers: (lower, upper) z of the layers that have it, m.
+    opening w, 2 V/S of volume and surface (a slit's is its width), and numerical_width int b dn of the members, m;
+    separation_energy G_b, J/m^2; flaw_depth: depth that sets an elastic opening, m (0: not elastic); filled_depth:
+    filled with Li from the contact to here, m; open: all of it open from the start; bears_load: walls touch; layers:
+    (lower, upper) z of the layers that have it, m.
     """
 
     shape: Shape
@@ -190,7 +191,6 @@ def _(defect: case.RandomPores, box: Box) -> Family:
 
 def _balls(box: Box, centres: Array, radii: Array) -> Family:
     images = box.images(centres)
-    diameters = 2 * radii[images.source]
-    return Family(
-        Balls(images.points, radii[images.source], box.width), diameters, diameters, open=True, bears_load=False
-    )
+    found = radii[images.source]
+    opening = 2 / box.dim * found
+    return Family(Balls(images.points, found, box.width), opening, opening, open=True, bears_load=False)

@@ -47,9 +47,9 @@ def mesh_families(geometry: Geometry, box: Box, comm: MPI.Comm) -> list[Family]:
         shifts = len(part.points) * np.arange(count)[:, None, None]
         elements = (part.elements + shifts).reshape(-1, part.elements.shape[1])
         if part.is_solid:
-            size = _hydraulic_diameter(part) * UNIT
             pores = Solids(images.points, elements, box)
-            families.append(Family(pores, size, size, open=True, bears_load=False))
+            opening = pores.opening * UNIT
+            families.append(Family(pores, opening, opening, open=True, bears_load=False))
             continue
         families.append(
             Family(
@@ -62,13 +62,6 @@ def mesh_families(geometry: Geometry, box: Box, comm: MPI.Comm) -> list[Family]:
             )
         )
     return families
-
-
-def _hydraulic_diameter(part: MeshPart) -> float:
-    """2 n V / S of n-dimensional pores of volume V and surface S: the diameter, if they are equal balls."""
-    dim = part.points.shape[1]
-    surface = _measure(part.points[_outer_facets(part.elements)]).sum()
-    return float(2 * dim * _measure(part.points[part.elements]).sum() / surface)
 
 
 def _measure(vertices: Array) -> Array:
@@ -151,6 +144,12 @@ class Solids:
             trace.normal[:, at[closer]] = _normal(vertices)
         trace.indicator[:] = inside(np.where(self._holds(cloud), -distance, distance), width)
         return trace
+
+    @property
+    def opening(self) -> float:
+        """2 V/S of their volume and surface; 1 where they have none in the box."""
+        surface = _measure(self._surface()).sum()
+        return float(2 * _measure(self.points[self.elements]).sum() / surface) if surface else 1.0
 
     def _surface(self) -> Array:
         """Facets of the surface (facets, corners, axes) that are not on a side of the box."""

@@ -3,7 +3,7 @@
 One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2) and Li in defects of the electrolyte. Its parts
 that no chain of cells joins to the bottom of the box are dead: they have no electrons to give or to take, so charge
 transfer and filaments stand still there, and in a halo of HALO widths around them (their interfaces are that wide)
-unless it belongs to living Li.
+unless that belongs to living Li. The halo is counted in cells of the finest spacing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from solver.connectivity import connected
 from solver.grid import GHOSTS, Array, Grid
@@ -39,14 +39,15 @@ def find_conductor(grid: Grid, lithium: Array, width: float) -> Conductor:
     if grid.sum(dead) > 0:
         finest = min(float(np.diff(f).min()) for f in grid.faces)
         rounds = int(np.ceil(HALO * width / finest / GHOSTS))
-        active[_halo(grid, dead, rounds) & ~_halo(grid, living, rounds)] = 0.0
+        active[dead | (_halo(grid, dead, rounds) & ~_halo(grid, living, rounds))] = 0.0
     return Conductor(living, dead, active)
 
 
 def _halo(grid: Grid, cells: Array, rounds: int) -> Array:
-    """The cells and those within `rounds` times GHOSTS cells of them (collective)."""
+    """The cells and those within about `rounds` times GHOSTS cells of them (collective)."""
     inner = (slice(GHOSTS, -GHOSTS),) * grid.dim
+    beside, around = (generate_binary_structure(grid.dim, corners) for corners in (1, grid.dim))
     for _ in range(rounds):
         wide = grid.ghosted(cells.astype(float)) > 0.5
-        cells = binary_dilation(wide, iterations=GHOSTS)[inner]
+        cells = binary_dilation(binary_dilation(wide, beside), around)[inner]  # in turn: nearly round
     return cells

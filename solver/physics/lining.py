@@ -12,8 +12,9 @@
     n, D                           grains per volume, 1/m^3; diameter of the sphere of their mean volume, m
 
 S_v is that of a Poisson-Voronoi tessellation, in which the mean cell has the surface 5.82 n^(-2/3) (Meijering,
-Philips Res. Rep. 8 (1953) 270) and every boundary belongs to two grains. It is the area in three dimensions for every
-case, because a plane case is a cut through the same electrolyte.
+Philips Res. Rep. 8 (1953) 270) and every boundary belongs to two grains. In 2-D too D is the grain size of the network,
+whose grains are then circles of that diameter: a plane section of spheres of D would show circles of 0.75 D, so the
+coverage is by a quarter smaller than that of an electrolyte which looks like the plane.
 
 Assumptions: all of the additive lies on the boundaries, in an even film, and its patches are small against what Li
 wets at once, so that their energies mix by area. The conductivity of the electrolyte does not change with the additive.

@@ -56,18 +56,17 @@ def test_a_painted_line_is_the_analytic_crack():
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_painted_elements_are_a_pore(dim):
-    """A cube of simplices: b by the distance to its sides, its edge as diameter, nothing of inner facets."""
+    """A cube of simplices: b by the distance to its sides, 2 V/S as opening, nothing of inner facets."""
     from scipy.spatial import Delaunay
-
-    from solver.defects.mesh import _hydraulic_diameter
 
     corners = np.array(list(itertools.product((2e-6, 4e-6), repeat=dim)))
     corners = np.concatenate([corners, corners.mean(axis=0, keepdims=True)])
     part = MeshPart(corners, Delaunay(corners).simplices)
     box = Box(((0.0, 8e-6),) * (dim - 1), (True,) * (dim - 1), (6e-6,), LAMBDA, HALF_WIDTH)
-    assert part.is_solid and _hydraulic_diameter(part) == pytest.approx(2e-6, rel=1e-12)
+    pore = Solids(part.points, part.elements, box)
+    assert part.is_solid and pore.opening == pytest.approx(2e-6 / dim, rel=1e-12)
     points = box.place(np.random.default_rng(2).uniform(size=(4000, dim)), 0.0, 6e-6)
-    trace = Solids(part.points, part.elements, box).trace(Cloud(points))
+    trace = pore.trace(Cloud(points))
     beyond = np.abs(points - 3e-6) - 1e-6
     outside = np.linalg.norm(np.maximum(beyond, 0), axis=1)
     distance = np.where(outside > 0, outside, beyond.max(axis=1))
@@ -91,7 +90,7 @@ def test_the_example_mesh():
     assert set(np.unique(found.region)) == {-1, 0, 1, 2}
     np.testing.assert_array_equal(found.open, (found.region > 0) | ((found.region == 0) & (z < 0)))
     assert np.all(found.opening[found.region == 1] == 100e-9)
-    assert found.opening[found.region == 2] == pytest.approx(1.6e-6, rel=0.03)
+    assert found.opening[found.region == 2] == pytest.approx(0.8e-6, rel=0.03)
 
 
 def test_a_mesh_outside_the_box_gives_a_warning_and_one_that_vanished_an_error(tmp_path):
