@@ -70,7 +70,11 @@ def foreign(directory: Path, case: Case) -> Path | None:
     if has_results(directory) or (directory / DIGEST).exists():
         return None
     found = ((directory / name, text) for name, text in copies(case).items())
-    return next((path for path, text in found if path.is_file() and path.read_bytes() != text.encode()), None)
+    return next((path for path, text in found if path.is_file() and _text(path) != text), None)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")  # whatever ends its lines
 
 
 def lock(directory: Path) -> int | None:

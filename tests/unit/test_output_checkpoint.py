@@ -177,7 +177,7 @@ def test_files_that_are_of_no_run_are_not_replaced(tmp_path, name):
             _prepare(case, tmp_path, [], restart, None, force)
     assert mine.read_text() == "mine" and len(list(tmp_path.iterdir())) == 2
     assert foreign(tmp_path, load_case(case)) == mine
-    mine.write_text(copies(load_case(case))[name])  # as it would be
+    mine.write_text(copies(load_case(case))[name], newline="\r\n")  # as it would be
     assert foreign(tmp_path, load_case(case)) is None
     mine.write_text("of a run that was cleared")
     (tmp_path / DIGEST).write_text("")
