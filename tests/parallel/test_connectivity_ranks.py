@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from solver.connectivity import components, connected
 from solver.grid import Array, Grid
+from solver.physics.conductor import find_conductor
 from tests.mpi import rank_results
 from tests.parallel.runs import gathered
 
@@ -47,7 +48,7 @@ def random_mask(*shape: int) -> Array:
 
 
 def found() -> dict[str, Any]:
-    """Components and what is connected to the first cell, of all shapes, with and without periodic sides."""
+    """Components, what is connected to the first cell and where no Li is dead, with and without periodic sides."""
     result: dict[str, Any] = {}
     masks = {"line": random_mask(40), "snake": snake(23), "spiral": spiral(24), "random": random_mask(30, 26)}
     masks |= {"solid": stack_of_snakes(11), "random solid": random_mask(12, 11, 13)}
@@ -59,6 +60,7 @@ def found() -> dict[str, Any]:
         name = f"{name}, periodic" if periodic else name
         result[f"components {name}"] = gathered(grid, components(grid, owned))
         result[f"connected {name}"] = gathered(grid, connected(grid, owned, seeds[grid.owned]))
+        result[f"active {name}"] = gathered(grid, find_conductor(grid, owned, 2.0).active)
     return result
 
 
@@ -79,4 +81,5 @@ def test_the_winding_paths_are_one_component_and_scipy_agrees():
     for name, mask in {"snake": snake(23), "spiral": spiral(24), "solid": stack_of_snakes(11)}.items():
         assert mask.sum() > 0.25 * mask.size
         np.testing.assert_array_equal(one[f"connected {name}"], mask)
+    assert 0.8 < one["active random"].mean() < 0.82, "a fifth of it is about dead Li"
     np.testing.assert_array_equal(one["components random"], ndimage.label(random_mask(30, 26))[0])
