@@ -31,7 +31,8 @@ a pressure of the order gamma_f over the width of the channel, so gamma_f must b
 least, else there is no front. Therefore the drive is bounded, F tanh(f/F) with gamma_f = FRONT_MARGIN lambda F: a tip
 saturates at 6 lambda L F, and nothing changes at the threshold f = 0. (There the front stands at the end of the opened
 walls with h(zeta) = F/(F + f); they open further when that is h(0.95), at f = 0.007 F.) The weight
-is b, not psi b: else the energy of the front would rise along the mouth and hold it back by gamma_f/(4 lambda). Below
+is b, not psi b: else the energy of the front would rise along the mouth by gamma_f d_z psi, which over the weight psi
+is a pressure of gamma_f (1 - psi)/lambda for a sharp front, gamma_f/(2 lambda) at psi = 1/2, that holds it back. Below
 the contact, where psi < 0.02, channels belong to the metal and zeta is held at 1: stripping may empty a defect down to
 its mouth, and plating fills it from there again.
 
