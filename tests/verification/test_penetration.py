@@ -39,7 +39,7 @@ def test_threshold_with_stress(intact: float, residual: float, stack: float) -> 
 def test_threshold_at_a_given_current(ratio: float, grows: bool) -> None:
     """phi = (2RT/F) asinh(j/2 i0): the filament starts at the current density where this is Pi Omega/F, within 2 %.
 
-    i0 and j are small: at a large j the excess atoms of plating raise phi by a further 0.7 % above this form.
+    i0 and j are small: at a large j the excess atoms of plating raise phi further above this form.
     """
     cell = FlawedCell.of_pressure(100 * MPA, opening=2e-9, exchange=2.5, aspect_factor=1e3)
     potential = ratio * 100 * MPA * VOLUME_PER_CHARGE

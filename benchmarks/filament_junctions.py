@@ -1,0 +1,144 @@
+"""Where channels of defects bend and meet, and in pores: how far above the threshold Li gets on.
+
+    python -m benchmarks.filament_junctions
+
+Junctions: walls with Pi = 75 MPa from the contact to a junction at z = 6 lambda and on from there, lambda 200 nm,
+`channel_half_width` lambda and 2 lambda, in an electrolyte of one potential. At rising voltages, given as the ratio of
+(F/Omega) phi to Pi: + and no further when the arm, of a branch the one to the side, is filled 5 lambda behind the
+junction. A run takes as long as a front needs for 30 lambda at a drive of Pi (ratio - 1), or of 0.05 Pi.
+
+Pore: radius 0.5 um, centre 0.3 um above the contact, contact angle 120 degrees, at rest for 60 s, in which a front
+passes 26 lambda at 0.5 MPa; 2 gamma |cos|/(2 R) = 0.5 MPa holds Li back. Given is the share of the pore that is filled
+at the end, the mouth included.
+
+Results are printed, never asserted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+
+import meshio
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also as a plain script
+
+from solver.grid import Array
+from solver.physics import free_energy as fe
+from tests.verification.penetrating import INTERFACIAL, FlawedCell, driven
+from tests.verification.setups import finish, prepare
+
+PI, OPENING = 75e6, 20e-9  # Pa, m
+RATIOS = (0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
+CELL = FlawedCell()
+SIDE, STEM, ARM = 20.0, 6.0, 8.0  # lambda: width of the box, depth of the junction, length of the arms
+PROBE = 5.0  # lambda behind the junction
+# angles to the contact normal of what goes on behind the junction; the last one is watched
+JUNCTIONS = {
+    "straight": (0,),
+    "bend by 30 degrees": (30,),
+    "bend by 60 degrees": (60,),
+    "bend by 90 degrees": (90,),
+    "Y of 2 x 60 degrees": (-60, 60),
+    "branch to the side": (0, 90),
+}
+
+
+def arm(degrees: float, length: float) -> Array:
+    """The point (x, z) of an arm at this length, um."""
+    lengths = np.array([SIDE / 2, STEM]) + length * np.array([np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
+    return lengths * CELL.width * 1e6
+
+
+def write_junction(path: Path, angles: tuple[float, ...]) -> None:
+    """A mesh of the walls, in um."""
+    points = [arm(180, STEM), arm(0, 0), *(arm(angle, ARM) for angle in angles)]
+    lines = np.array([[0, 1], *([1, 2 + n] for n in range(len(angles)))])
+    tags = [np.ones(len(lines), dtype=int)]
+    mesh = meshio.Mesh(
+        np.pad(points, ((0, 0), (0, 1))),
+        [("line", lines)],
+        cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags},
+        field_data={"walls": np.array([1, 1])},
+    )
+    meshio.write(path, mesh, file_format="gmsh22", binary=False)
+
+
+def passes(angles: tuple[float, ...], ratio: float, half_width: float) -> bool:
+    """Whether Li gets round the junction; half_width in lambda."""
+    um = CELL.width * 1e6
+    natural = CELL.natural_time(PI)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "walls.msh"
+        write_junction(path, angles)
+        group = {
+            "name": "walls",
+            "opening": f"{OPENING} m",
+            "separation_energy": f"{PI * OPENING - 2 * INTERFACIAL} J/m^2",
+        }
+        case = CELL.case(
+            [driven(ratio * PI, 30 / max(ratio - 1, 0.05) * natural)],
+            20 * natural,
+            defects=[],
+            geometry={"mesh": str(path), "groups": [group]},
+            domain={"width": f"{SIDE * um} um", "lithium_thickness": f"{5 * um} um"},
+            electrolyte=[{"thickness": f"{(STEM + ARM + 4) * um} um", "conductivity": "100 S/m"}],
+            filament={"aspect_factor": CELL.aspect_factor, "channel_half_width": f"{half_width * um} um"},
+        )
+        simulation, _ = prepare(case)
+    finish(simulation)
+    place = 1e-6 * arm(angles[-1], PROBE)
+    cell = tuple(int(np.argmin(np.abs(c - p))) for c, p in zip(simulation.grid.centres, place, strict=True))
+    return bool(simulation.state["filament"][cell] > 0.5)
+
+
+def filled_share(stack_pressure: float) -> float:
+    """Of a pore at rest under this pressure, Pa."""
+    cell = FlawedCell(depth=2e-7, stack_pressure=stack_pressure, exchange=2500.0, conductivity=1.0)
+    pore = {"centre": ["1 um", "0.3 um"], "radius": "0.5 um"}
+    case = cell.case(
+        [{"kind": "rest", "duration": "60 s"}],
+        5.0,
+        domain={"width": "2 um", "lithium_thickness": "1 um"},
+        defects=[{"kind": "pores", "pores": [pore]}],
+        filament={"aspect_factor": 100.0, "contact_angle": "120 deg"},
+    )
+    simulation, model = prepare(case)
+    finish(simulation)
+    assert model.penetration is not None
+    room = model.penetration.equation.defects.lithium_share
+    return float((room * fe.step(simulation.state["filament"])).sum() / room.sum())
+
+
+def junction(name: str, half_width: float) -> None:
+    """Print one line; half_width in lambda."""
+    signs = []
+    for ratio in RATIOS:
+        signs.append("+" if passes(JUNCTIONS[name], ratio, half_width) else "-")
+        if signs[-1] == "+":
+            break
+    print(f"{name:<20} {half_width:10.1f} | {' '.join(f'{sign:>5}' for sign in signs)}", flush=True)
+
+
+def pore(pressure: float) -> None:
+    """Print one line; pressure in Pa."""
+    print(f"{pressure / 1e6:8.0f} MPa {filled_share(pressure):12.2f}", flush=True)
+
+
+def main() -> None:
+    print("python -m benchmarks.filament_junctions\n")
+    print(f"{'junction':<20} {'half-width':>10} | {' '.join(f'{ratio:5.2f}' for ratio in RATIOS)}")
+    for name in JUNCTIONS:
+        for half_width in (1.0, 2.0):
+            junction(name, half_width)
+    print("\npore, pressure  share filled")
+    for pressure in (3e6, 10e6):
+        pore(pressure)
+    print(f"\n{process_time():.0f} s of processor time")
+
+
+if __name__ == "__main__":
+    main()
