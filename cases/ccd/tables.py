@@ -36,7 +36,7 @@ SLOWED = (3, 10)  # MPa
 CRACKED = (3, 10, 30, 75)  # MPa
 SLOW = 'protocol.0.stripping_current_density="0.1 mA/cm^2"'
 CRACK = (
-    'defects.1={kind="cracks", cracks=[{position=["5 um", "0 um"], length="7.8 um", opening="8 nm"}]}',
+    'defects.1={kind="cracks", cracks=[{position=["5 um", "0 um"], length="4.8 um", opening="8 nm"}]}',
     'filament.contact_angle="125 deg"',
 )
 
