@@ -8,7 +8,7 @@ Junctions: walls with Pi = 75 MPa from the contact to a junction at z = 6 lambda
 junction. A run takes as long as a front needs for 30 lambda at a drive of Pi (ratio - 1), or of 0.05 Pi.
 
 Pore: radius 0.5 um, centre 0.3 um above the contact, contact angle 120 degrees, at rest for 60 s, in which a front
-passes 26 lambda at 0.5 MPa; 2 gamma |cos|/(2 R) = 0.5 MPa holds Li back. Given is the share of the pore that is filled
+passes 26 lambda at 0.5 MPa; 2 gamma |cos|/R = 1 MPa holds Li back. Given is the share of the pore that is filled
 at the end, the mouth included.
 
 Results are printed, never asserted.
