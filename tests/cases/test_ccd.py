@@ -105,3 +105,29 @@ def test_voids_that_stripping_has_left_lower_the_critical_current(stack_pressure
     result = solver.run(solver.load_case(CASES / "both_rise.toml", overrides))
     assert result.stop_reason.startswith("short circuit") == penetrates
     assert (result.curves["contact_fraction"].min() < 0.5) == penetrates
+
+
+@pytest.mark.parametrize(("stack_pressure", "penetrates"), [(60, False), (80, True)])
+def test_too_much_stack_pressure_pushes_lithium_into_an_open_crack_at_rest(stack_pressure, penetrates):
+    """The crack is held shut to Li up to 72 MPa."""
+    result = solver.run(solver.load_case(CASES / "pressed.toml", [f'drive.stack_pressure="{stack_pressure} MPa"']))
+    assert result.stop_reason.startswith("short circuit") == penetrates
+    assert (result.curves["penetration_depth"].max() > 0) == penetrates
+
+
+def test_the_cell_in_3d_is_short_circuited_through_its_grain_boundaries():
+    """Smaller, of smaller grains and with fast tips."""
+    small = (
+        'domain.width="2.4 um"',
+        'electrolyte.0.thickness="4 um"',
+        'defects.0.grain_size="2 um"',
+        'filament.short_depth="3 um"',
+        "filament.aspect_factor=1000",
+    )
+    result = solver.run(solver.load_case(CASES / "three_d.toml", small))
+    assert result.stop_reason.startswith("short circuit at x = ") and ", y = " in result.stop_reason
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_case_file_is_valid(path):
+    assert expand(solver.load_case(path))
