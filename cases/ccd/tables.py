@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from postprocess.campaign import Job, main, settings
+from solver.campaign import Job, main, settings
 
 HERE = Path(__file__).parent
 HALVINGS = 16  # of the range of currents: how closely a search finds the CCD
