@@ -18,6 +18,7 @@ Array = np.ndarray
 UM = 1e6  # m -> um
 MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 
+SEPARATOR = "   |   "  # of the parts of a headline
 GREY = "#666666"
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 NAMES = ("electrolyte", "Li", "void")
@@ -52,7 +53,7 @@ def headline(run: Run) -> str:
     critical = metrics.critical_current_density(run.summary.get("results", {})) * MA_CM2
     found = f"CCD {critical:.4g} mA/cm$^2$" if np.isfinite(critical) else ""
     reason = run.summary.get("stop_reason", "")
-    return "   |   ".join(filter(None, [title or run.directory.resolve().name, reason, found]))
+    return SEPARATOR.join(filter(None, [title or run.directory.resolve().name, reason, found]))
 
 
 def when(run: Run, index: int) -> str:

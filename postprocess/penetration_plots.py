@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from postprocess import metrics
-from postprocess.contact_plots import UM, Contact, frame, headline, occupied, paint
+from postprocess.contact_plots import SEPARATOR, UM, Contact, frame, headline, occupied, paint
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -64,7 +64,8 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     lines = _potential_lines(axes, contact)
     whole_electrolyte(axes, contact)
     depth = metrics.penetration_depth(run, contact.index) * UM
-    titles = (headline(run), f"{contact.caption}: Li up to {depth:.3g} µm into the electrolyte")
+    # a line for each part of the headline: a narrow box has a narrow picture
+    titles = (*headline(run).split(SEPARATOR), f"{contact.caption}: Li up to {depth:.3g} µm into the electrolyte")
     figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10)
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
     axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
