@@ -20,14 +20,10 @@ import typer
 from solver import jobs, sweep_commands
 from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
 from solver.jobs import complain as _complain
+from solver.prepare import load, prepare_run, prepare_search
 
 if TYPE_CHECKING:
     from mpi4py import MPI
-
-    from solver.case import Case
-    from solver.units import Quantity
-
-AUTO = "auto"
 
 app = typer.Typer(
     add_completion=False,
@@ -68,7 +64,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="replace the results of an earlier run")] = False,
 ) -> None:
     """Run a case."""
-    jobs.execute(_petsc_options, lambda: _prepare(case, output, set_ or [], restart, wall, force), _run)
+    jobs.execute(_petsc_options, lambda: prepare_run(case, output, set_ or [], restart, wall, force), _run)
 
 
 def _run(comm: MPI.Comm, job: Job) -> int:
@@ -97,7 +93,7 @@ def ccd(
     force: Annotated[bool, typer.Option("--force", help="replace the trials of an earlier search")] = False,
 ) -> None:
     """Find the critical current density of a case with a ccd segment by bisection; trials that are there are kept."""
-    jobs.execute(_petsc_options, lambda: _prepare_search(case, output, set_ or [], tolerance, wall, force), _search)
+    jobs.execute(_petsc_options, lambda: prepare_search(case, output, set_ or [], tolerance, wall, force), _search)
 
 
 def _search(comm: MPI.Comm, job: Job) -> int:
@@ -106,121 +102,6 @@ def _search(comm: MPI.Comm, job: Job) -> int:
 
     found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, progress=True, comm=comm)
     return int(found.exit_code)
-
-
-def _prepare_search(
-    path: Path, output: Path | None, overrides: list[str], tolerance: str, wall: str | None, force: bool
-) -> Job:
-    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
-    from solver.case_checks import find_warnings
-    from solver.critical_current import SearchRefused, check_search, clear_search
-    from solver.output.present import has_results
-    from solver.units import Quantity
-
-    case = _load(path, overrides)
-    directory = Path("results") / f"{path.stem}_ccd" if output is None else output
-    step = _quantity("--tolerance", tolerance, Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0))
-    seconds = _seconds(wall)
-    if has_results(directory):
-        raise BadInput(f"--output: {directory} holds the results of a run; choose another directory")
-    try:
-        check_search(case, directory, replace=force)
-    except SearchRefused as error:
-        raise BadInput(f"{path}: {error}") from None
-    _make(directory)
-    if force:
-        clear_search(directory)
-    return Job(case, directory, seconds, None, tuple(find_warnings(case)), tolerance=step)
-
-
-def _prepare(
-    path: Path, output: Path | None, overrides: list[str], restart: str | None, wall: str | None, force: bool
-) -> Job:
-    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
-    from solver.case_checks import find_warnings
-    from solver.output.present import foreign
-
-    case = _load(path, overrides)
-    directory = Path("results") / path.stem if output is None else output
-    seconds = _seconds(wall)
-    if restart is not None and force:
-        raise BadInput("--force and --restart contradict each other: replace or continue")
-    if (theirs := foreign(directory, case)) is not None:
-        raise BadInput(f"--output: {theirs} is not of a run and would be replaced; choose another directory")
-    done = False
-    if restart == AUTO:
-        restart, done = _what_is_left(directory, case)
-    elif restart is None:
-        _claim(directory, force)
-    else:
-        _check_restart(directory, restart)
-    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done)
-
-
-def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
-    """For --restart auto: where to go on from, and whether nothing is left to do; tells the user."""
-    from solver.output.present import Present, look
-
-    found = look(directory, case.source) if directory.is_dir() else Present.NOTHING
-    if found == Present.DONE:
-        _complain(f"{directory} has {found.value}: nothing to do")
-        return None, True
-    if found == Present.CHECKPOINT:
-        _lock(directory)
-        return "latest", False
-    if found != Present.NOTHING:
-        _complain(f"{directory} has {found.value}, which are replaced: the run begins from the start")
-    _claim(directory, force=True)
-    return None, False
-
-
-def _claim(directory: Path, force: bool) -> None:
-    """Make the directory for the results; one that holds results is refused, or cleared with force."""
-    from solver.output import files
-    from solver.output.present import has_results
-
-    if has_results(directory) and not force:
-        raise BadInput(
-            f"--output: {directory} already holds results; choose another directory with --output, "
-            "replace them with --force, or continue them with --restart latest"
-        )
-    _make(directory)
-    files.clear(directory)
-
-
-def _make(directory: Path) -> None:
-    """Make the directory and keep others from it."""
-    if directory.exists() and not directory.is_dir():
-        raise BadInput(f"--output: {directory} is a file, not a directory")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
-    _lock(directory)
-
-
-def _lock(directory: Path) -> None:
-    from solver.output.present import lock
-
-    try:
-        lock(directory)
-    except BlockingIOError:
-        raise BadInput(f"--output: another run is writing to {directory}; wait for it, or end it") from None
-
-
-def _check_restart(directory: Path, restart: str) -> None:
-    from solver.output import checkpoint
-    from solver.output.present import has_results
-
-    if restart == "latest":
-        if checkpoint.latest(directory) is None:
-            raise BadInput(f"--restart latest: no checkpoint in {directory}")
-    elif not Path(restart).is_file():
-        raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")
-    elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
-        raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
-    if directory.is_dir():
-        _lock(directory)
 
 
 # -- the other commands ------------------------------------------------------------------------------
@@ -232,7 +113,7 @@ def check(case: CaseArgument, set_: SetOption = None) -> None:
     from solver.case_report import print_report
 
     if not sweep_commands.print_sweep(case, set_ or []):
-        print_report(_or_exit(lambda: _load(case, set_ or [])))
+        print_report(_or_exit(lambda: load(case, set_ or [])))
 
 
 @app.command()
@@ -345,15 +226,6 @@ def _shown(value: str | float, unit: str) -> str:
 # -- shared ------------------------------------------------------------------------------------------
 
 
-def _load(path: Path, overrides: list[str]) -> Case:
-    from solver.case_io import CaseError, load_case
-
-    try:
-        return load_case(path, overrides)
-    except CaseError as error:
-        raise BadInput(str(error)) from None
-
-
 def _or_exit(action: Callable[[], Any]) -> Any:
     """The result of `action`; bad input is reported and ends the program."""
     try:
@@ -361,23 +233,6 @@ def _or_exit(action: Callable[[], Any]) -> Any:
     except BadInput as error:
         _complain(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
-
-
-def _seconds(wall: str | None) -> float | None:
-    """The value of --wall, s."""
-    from solver.units import Quantity
-
-    return None if wall is None else _quantity("--wall", wall, Quantity("s", show="h", what="time", gt=0))
-
-
-def _quantity(option: str, text: str, allowed: Quantity) -> float:
-    """The value of an option in SI. Raises BadInput."""
-    from solver.units import ValueRefused
-
-    try:
-        return allowed.parse(text)
-    except ValueRefused as error:
-        raise BadInput(f"{option}: value {text!r}: {error}") from None
 
 
 def main() -> None:

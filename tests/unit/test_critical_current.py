@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from solver import critical_current
-from solver.__main__ import _prepare_search, _summary
+from solver.__main__ import _summary
 from solver.case import Case
 from solver.case_io import case_from_dict, load_case
 from solver.critical_current import NOTHING, SearchRefused, bisect, case_key, find_ccd
 from solver.jobs import BadInput
 from solver.output.present import lock
+from solver.prepare import prepare_search
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from tests.unit.networks import MESH_CASE
@@ -179,7 +180,7 @@ def test_files_that_are_of_no_search_are_not_replaced(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     for force in (False, True):
         with pytest.raises(BadInput, match=f"{name} is not of a search"):
-            _prepare_search(tmp_path / "case.json", tmp_path, [], "1 mA/cm^2", None, force)
+            prepare_search(tmp_path / "case.json", tmp_path, [], "1 mA/cm^2", None, force)
     with pytest.raises(SearchRefused):
         find_ccd(planar(), tmp_path)
     assert (tmp_path / name).read_text() == text and len(list(tmp_path.iterdir())) == 2
@@ -196,7 +197,7 @@ def test_bad_input_of_the_command_is_refused_before_anything_is_written(tmp_path
 
     def refusal(path: Path, directory: Path, tolerance: str = "1 mA/cm^2") -> str:
         with pytest.raises(BadInput) as error:
-            _prepare_search(path, directory, [], tolerance, None, False)
+            prepare_search(path, directory, [], tolerance, None, False)
         assert not here.exists()
         return str(error.value)
 
@@ -211,8 +212,8 @@ def test_bad_input_of_the_command_is_refused_before_anything_is_written(tmp_path
     assert handle is not None
     for path, words in ((case, "another run is writing to"), (other, "no segment of the kind 'ccd'")):
         with pytest.raises(BadInput, match=words):
-            _prepare_search(path, tmp_path / "trials", [], "1 mA/cm^2", None, True)
+            prepare_search(path, tmp_path / "trials", [], "1 mA/cm^2", None, True)
         assert sorted((tmp_path / "trials").rglob("*")) == before
     os.close(handle)
-    _prepare_search(case, tmp_path / "trials", [], "1 mA/cm^2", None, True)
+    prepare_search(case, tmp_path / "trials", [], "1 mA/cm^2", None, True)
     assert sorted(path.name for path in (tmp_path / "trials").iterdir()) == []

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import solver
-from solver.__main__ import _prepare
 from solver.case_io import load_case
 from solver.grid import Grid
 from solver.jobs import BadInput
 from solver.output import checkpoint, files
 from solver.output.checkpoint import CheckpointError
 from solver.output.present import DIGEST, Present, copies, foreign, look
+from solver.prepare import prepare_run
 from tests import synthetic
 from tests.unit.test_ramp import PLANAR
 
@@ -174,7 +174,7 @@ def test_files_that_are_of_no_run_are_not_replaced(tmp_path, name):
     mine.write_text("mine")
     for restart, force in ((None, False), (None, True), ("auto", False), (str(case), False)):
         with pytest.raises(BadInput, match=f"{name} is not of a run"):
-            _prepare(case, tmp_path, [], restart, None, force)
+            prepare_run(case, tmp_path, [], restart, None, force)
     assert mine.read_text() == "mine" and len(list(tmp_path.iterdir())) == 2
     assert foreign(tmp_path, load_case(case)) == mine
     mine.write_text(copies(load_case(case))[name], newline="\r\n")  # as it would be

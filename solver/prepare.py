@@ -1,0 +1,159 @@
+"""What commands that compute need before anything is computed: the case, the directory, where to go on from.
+
+Everything that can be wrong with the input is found here, on rank 0, before anything is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from solver.jobs import BadInput, Job, complain
+
+if TYPE_CHECKING:
+    from solver.case import Case
+    from solver.units import Quantity
+
+AUTO = "auto"
+
+
+def prepare_search(
+    path: Path, output: Path | None, overrides: list[str], tolerance: str, wall: str | None, force: bool
+) -> Job:
+    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
+    from solver.case_checks import find_warnings
+    from solver.critical_current import SearchRefused, check_search, clear_search
+    from solver.output.present import has_results
+    from solver.units import Quantity
+
+    case = load(path, overrides)
+    directory = Path("results") / f"{path.stem}_ccd" if output is None else output
+    step = _quantity("--tolerance", tolerance, Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0))
+    seconds = _seconds(wall)
+    if has_results(directory):
+        raise BadInput(f"--output: {directory} holds the results of a run; choose another directory")
+    try:
+        check_search(case, directory, replace=force)
+    except SearchRefused as error:
+        raise BadInput(f"{path}: {error}") from None
+    _make(directory)
+    if force:
+        clear_search(directory)
+    return Job(case, directory, seconds, None, tuple(find_warnings(case)), tolerance=step)
+
+
+def prepare_run(
+    path: Path, output: Path | None, overrides: list[str], restart: str | None, wall: str | None, force: bool
+) -> Job:
+    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
+    from solver.case_checks import find_warnings
+    from solver.output.present import foreign
+
+    case = load(path, overrides)
+    directory = Path("results") / path.stem if output is None else output
+    seconds = _seconds(wall)
+    if restart is not None and force:
+        raise BadInput("--force and --restart contradict each other: replace or continue")
+    if (theirs := foreign(directory, case)) is not None:
+        raise BadInput(f"--output: {theirs} is not of a run and would be replaced; choose another directory")
+    done = False
+    if restart == AUTO:
+        restart, done = _what_is_left(directory, case)
+    elif restart is None:
+        _claim(directory, force)
+    else:
+        _check_restart(directory, restart)
+    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done)
+
+
+def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
+    """For --restart auto: where to go on from, and whether nothing is left to do; tells the user."""
+    from solver.output.present import Present, look
+
+    found = look(directory, case.source) if directory.is_dir() else Present.NOTHING
+    if found == Present.DONE:
+        complain(f"{directory} has {found.value}: nothing to do")
+        return None, True
+    if found == Present.CHECKPOINT:
+        _lock(directory)
+        return "latest", False
+    if found != Present.NOTHING:
+        complain(f"{directory} has {found.value}, which are replaced: the run begins from the start")
+    _claim(directory, force=True)
+    return None, False
+
+
+def _claim(directory: Path, force: bool) -> None:
+    """Make the directory for the results; one that holds results is refused, or cleared with force."""
+    from solver.output import files
+    from solver.output.present import has_results
+
+    if has_results(directory) and not force:
+        raise BadInput(
+            f"--output: {directory} already holds results; choose another directory with --output, "
+            "replace them with --force, or continue them with --restart latest"
+        )
+    _make(directory)
+    files.clear(directory)
+
+
+def _make(directory: Path) -> None:
+    """Make the directory and keep others from it."""
+    if directory.exists() and not directory.is_dir():
+        raise BadInput(f"--output: {directory} is a file, not a directory")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
+    _lock(directory)
+
+
+def _lock(directory: Path) -> None:
+    from solver.output.present import lock
+
+    try:
+        lock(directory)
+    except BlockingIOError:
+        raise BadInput(f"--output: another run is writing to {directory}; wait for it, or end it") from None
+
+
+def _check_restart(directory: Path, restart: str) -> None:
+    from solver.output import checkpoint
+    from solver.output.present import has_results
+
+    if restart == "latest":
+        if checkpoint.latest(directory) is None:
+            raise BadInput(f"--restart latest: no checkpoint in {directory}")
+    elif not Path(restart).is_file():
+        raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")
+    elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
+        raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
+    if directory.is_dir():
+        _lock(directory)
+
+
+def load(path: Path, overrides: list[str]) -> Case:
+    """The case of a file. Raises BadInput with all that is wrong with it."""
+    from solver.case_io import CaseError, load_case
+
+    try:
+        return load_case(path, overrides)
+    except CaseError as error:
+        raise BadInput(str(error)) from None
+
+
+def _seconds(wall: str | None) -> float | None:
+    """The value of --wall, s."""
+    from solver.units import Quantity
+
+    return None if wall is None else _quantity("--wall", wall, Quantity("s", show="h", what="time", gt=0))
+
+
+def _quantity(option: str, text: str, allowed: Quantity) -> float:
+    """The value of an option in SI. Raises BadInput."""
+    from solver.units import ValueRefused
+
+    try:
+        return allowed.parse(text)
+    except ValueRefused as error:
+        raise BadInput(f"{option}: value {text!r}: {error}") from None
