@@ -37,6 +37,7 @@ from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+from solver.whole_files import write_text
 
 TABLE, RESULT, START = "trials.csv", "ccd.json", "start"
 COLUMNS = (
@@ -273,7 +274,7 @@ class _Search:
         def prepare() -> dict[str, Trial]:
             check_search(self.case, directory)
             directory.mkdir(parents=True, exist_ok=True)
-            files.write_text(directory / RESULT, json.dumps({"case": key}) + "\n")
+            write_text(directory / RESULT, json.dumps({"case": key}) + "\n")
             return _read(directory / TABLE)
 
         self.trials = files.on_root(self.comm, prepare)
@@ -285,7 +286,7 @@ class _Search:
             self.table.close()
             text = json.dumps({"case": case_key(self.case), "results": results, "units": UNITS}, indent=2) + "\n"
             path = self.directory / RESULT
-            files.on_root(self.comm, lambda: files.write_text(path, text))
+            files.on_root(self.comm, lambda: write_text(path, text))
         self._say(in_words(results))
         return CriticalCurrent(results)
 

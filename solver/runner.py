@@ -22,6 +22,7 @@ from solver.output.recorder import FileRecorder, MemoryRecorder
 from solver.physics import penetration
 from solver.ramp_results import UNITS, Scalar, in_words, ramp_results
 from solver.simulation import EXIT_DONE, Simulation, SolveFailed
+from solver.whole_files import write_text
 
 LATEST = "latest"
 
@@ -144,7 +145,7 @@ def _recorder(
 
     def write_case() -> None:
         for name, text in present.copies(case).items():
-            files.write_text(Path(directory) / name, text)
+            write_text(Path(directory) / name, text)
 
     files.on_root(grid.comm, write_case)
     return recorder

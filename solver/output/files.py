@@ -1,8 +1,7 @@
-"""Files that are either complete or absent: write aside, sync, rename; and work that rank 0 does for all."""
+"""The files of a run: their names, and work on them that rank 0 does for all."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -42,34 +41,8 @@ def on_root(comm: MPI.Comm, action: Callable[[], T]) -> T:
     return result  # type: ignore[return-value]  # None only where action returns None
 
 
-def part(path: Path) -> Path:
-    """Where the file is written before it takes its name."""
-    return path.with_name(path.name + ".part")
-
-
-def publish(path: Path) -> None:
-    """Give the finished file `part(path)` its name, once its content has reached the disk."""
-    _sync(part(path))
-    os.replace(part(path), path)
-    _sync(path.parent)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a text file in one piece: a reader sees the old or the new content, never half of it."""
-    part(path).write_text(text, encoding="utf-8")
-    publish(path)
-
-
 def clear(directory: Path) -> None:
     """Delete what an earlier run left in its directory, so that nothing of it mixes with a new run."""
     for pattern in OUTPUTS:
         for path in directory.glob(pattern):
             path.unlink()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,7 +3,7 @@
 This is the one place where an HDF5 file is opened for writing. With the MPI build of h5py every rank
 writes its own block in one collective call per dataset; with a serial h5py on several ranks the blocks
 are gathered on rank 0, which writes the same layout. The file takes its name only when it is complete
-and synced (`files.publish`), so a killed run leaves the previous file, or none, but no broken one.
+and synced (`whole_files`), so a killed run leaves the previous file, or none, but no broken one.
 
 Text is stored with fixed length: parallel HDF5 cannot write strings of variable length.
 """
@@ -23,6 +23,7 @@ from h5py import h5fd, h5p, h5s
 from mpi4py import MPI
 
 from solver.output import files
+from solver.whole_files import make_part, part, publish
 
 Array = np.ndarray
 Index = tuple[int, ...]
@@ -36,12 +37,13 @@ def has_mpi() -> bool:
 @contextmanager
 def create(path: Path, comm: MPI.Comm) -> Iterator[Writer]:
     """An HDF5 file to be filled inside the `with` block by all ranks, published at its end (collective)."""
+    files.on_root(comm, lambda: make_part(path))
     writer = Writer(path, comm)
     # An error leaves the unfinished file under its temporary name: closing is collective, errors are not.
     yield writer
     writer.close()
     comm.Barrier()
-    files.on_root(comm, lambda: files.publish(path))
+    files.on_root(comm, lambda: publish(path))
 
 
 class Writer:
@@ -52,9 +54,9 @@ class Writer:
         self._collective = comm.size > 1 and has_mpi()
         self._file: h5py.File | None = None
         if self._collective:
-            self._file = h5py.File(files.part(path), "w", driver="mpio", comm=comm)
+            self._file = h5py.File(part(path), "w", driver="mpio", comm=comm)
         elif comm.rank == 0:
-            self._file = h5py.File(files.part(path), "w")
+            self._file = h5py.File(part(path), "w")
 
     def close(self) -> None:
         """Flush to disk and close; the file keeps its temporary name."""

@@ -19,6 +19,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from solver.output import files
+from solver.whole_files import write_text
 
 Value = float | int | str
 
@@ -79,7 +80,7 @@ class LogTable:
 
     def _start(self, resume_step: int | None) -> None:
         kept = [] if resume_step is None or not self.path.exists() else self._rows_until(resume_step)
-        files.write_text(self.path, "".join(map(_csv_line, [self.columns, *kept])))
+        write_text(self.path, "".join(map(_csv_line, [self.columns, *kept])))
 
     def _rows_until(self, step: int) -> list[list[str]]:
         header, *lines = self.path.read_text(encoding="utf-8").split("\n")

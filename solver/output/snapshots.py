@@ -24,6 +24,7 @@ import numpy as np
 
 from solver.output import files, hdf5
 from solver.output.vtk_layout import COMPONENTS, Dataset, VtkLayout, xdmf_document
+from solver.whole_files import write_text
 
 if TYPE_CHECKING:
     from solver.grid import Grid
@@ -125,12 +126,12 @@ class SnapshotWriter:
 
     def _write_sidecars(self) -> None:
         grids = [self.layout.xdmf_grid(e.path, e.time, e.fields) for e in self._entries]
-        files.write_text(self.directory / XDMF, xdmf_document(grids))
+        write_text(self.directory / XDMF, xdmf_document(grids))
         series = {
             "file-series-version": "1.0",
             "files": [{"name": e.path, "time": e.time} for e in self._entries],
         }
-        files.write_text(self.directory / SERIES, json.dumps(series, indent=1) + "\n")
+        write_text(self.directory / SERIES, json.dumps(series, indent=1) + "\n")
 
     def _stored(self, path: Path) -> dict[str, Dataset]:
         with h5py.File(path, "r") as file:

@@ -14,6 +14,7 @@ from typing import Any
 from mpi4py import MPI
 
 from solver.output import files
+from solver.whole_files import write_text
 
 NAME = "summary.json"
 DONE = "done.json"
@@ -45,7 +46,7 @@ def write(
         **results,
         "provenance": about,
     }
-    files.on_root(comm, lambda: files.write_text(path, json.dumps(content, indent=2) + "\n"))
+    files.on_root(comm, lambda: write_text(path, json.dumps(content, indent=2) + "\n"))
     return path
 
 
@@ -54,7 +55,7 @@ def write_done(directory: str | Path, comm: MPI.Comm, case_digest: str) -> None:
 
     def on_rank_0() -> None:
         content = json.loads((Path(directory) / NAME).read_text(encoding="utf-8"))
-        files.write_text(Path(directory) / DONE, json.dumps({"case_digest": case_digest, **content}, indent=2) + "\n")
+        write_text(Path(directory) / DONE, json.dumps({"case_digest": case_digest, **content}, indent=2) + "\n")
 
     files.on_root(comm, on_rank_0)
 

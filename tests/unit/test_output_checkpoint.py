@@ -13,7 +13,7 @@ import solver
 from solver.case_io import load_case
 from solver.grid import Grid
 from solver.jobs import BadInput
-from solver.output import checkpoint, files
+from solver.output import checkpoint, hdf5
 from solver.output.checkpoint import CheckpointError
 from solver.output.present import DIGEST, Present, copies, foreign, look
 from solver.prepare import prepare_run
@@ -85,7 +85,7 @@ def test_scalars_that_json_cannot_carry_are_refused(tmp_path, grid, scalars, mes
 def test_kill_between_writing_and_renaming_leaves_the_old_one_valid(tmp_path, grid, monkeypatch):
     old = write(tmp_path, grid, 1, keep=1)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "publish", lambda path: (_ for _ in ()).throw(OSError("killed")))
+        patch.setattr(hdf5, "publish", lambda path: (_ for _ in ()).throw(OSError("killed")))
         with pytest.raises(OSError, match="killed"):
             write(tmp_path, grid, 2, keep=1, factor=5.0)
     assert (tmp_path / "checkpoint_000002.h5.part").exists()

@@ -1,0 +1,43 @@
+"""Text files that are either complete or absent: written aside, synced, renamed. Links are replaced, never followed.
+
+A folder of results may come from somebody else. A file that is to be written is made anew, so that a link of its name
+in that folder, or of the name it has while it is written, does not lead to a file elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def part(path: Path) -> Path:
+    """Where the file is written before it takes its name."""
+    return path.with_name(path.name + ".part")
+
+
+def make_part(path: Path) -> Path:
+    """`part(path)`, with what an earlier run left of that name taken away: a link there would be followed."""
+    part(path).unlink(missing_ok=True)
+    return part(path)
+
+
+def publish(path: Path) -> None:
+    """Give the finished file `part(path)` its name, once its content has reached the disk."""
+    _sync(part(path))
+    os.replace(part(path), path)
+    _sync(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one piece: a reader sees the old or the new content, never half of it."""
+    with make_part(path).open("x", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+    publish(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
