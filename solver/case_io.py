@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from solver.case import Case, Source
+from solver.case_files import digest, given
 from solver.case_types import Problem, spec_of
 from solver.units import nearest
 
 _MISSING = object()
-FILE_KEYS = ("file", "mesh")  # their value is a file, its path relative to the case file
 # pydantic puts the `kind` of a table into the path of an error, where a user's file has no such key.
 _KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "ccd", "loop", "random", "patches"} | {
     "bulk", "grain_boundaries", "flaws", "cracks", "random_cracks", "pores", "random_pores"
@@ -104,37 +103,6 @@ def validate_table(
     data = given(data)
     case._source = replace(source, keys=frozenset(_leaves(data)), digest=digest(data, directory.joinpath))
     return case
-
-
-def given(data: Any) -> Any:
-    """A table of JSON without the keys that are null: these are not given, and TOML has no word for them."""
-    if isinstance(data, dict):
-        return {key: given(value) for key, value in data.items() if value is not None}
-    return [given(value) for value in data] if isinstance(data, list) else data
-
-
-def digest(data: Mapping[str, Any], locate: Callable[[str], Path]) -> str:
-    """Hash of what a case file says and of the files it names: the same however the file is laid out.
-
-    locate: where the file of a name is; one that is not there counts as empty.
-    """
-    total = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode())
-    for table, key in named_files(data):
-        path = locate(table[key])
-        total.update(path.read_bytes() if path.is_file() else b"")
-    return total.hexdigest()
-
-
-def named_files(data: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """The keys that name a file, each with the table it is in, in an order of their own."""
-    if isinstance(data, dict):
-        for key, value in sorted(data.items()):
-            if key in FILE_KEYS and isinstance(value, str):
-                yield data, key
-            yield from named_files(value)
-    elif isinstance(data, list):
-        for value in data:
-            yield from named_files(value)
 
 
 def _leaves(data: Any, prefix: str = "") -> Iterator[str]:

@@ -30,18 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from solver.case import Case, Source
-from solver.case_io import (
-    FILE_KEYS,
-    CaseError,
-    apply_overrides,
-    given,
-    look_up,
-    named_files,
-    read_table,
-    set_value,
-    validate_table,
-)
-from solver.case_io import digest as digest_of
+from solver.case_files import FILE_KEYS, beside, given
+from solver.case_files import digest as digest_of
+from solver.case_io import CaseError, apply_overrides, look_up, read_table, set_value, validate_table
 from solver.case_report import rows
 from solver.units import nearest
 
@@ -217,24 +208,9 @@ def _point(base: Mapping[str, Any], row: Mapping[str, Any], path: Path, origins:
     if type(ranks) is not int or ranks < 1:
         raise CaseError([f"{file}: sweep.ranks: value {ranks!r}: allowed: a whole number >= 1"])
     data = given(data)
-    files = _beside(data, path.parent)
+    files = beside(data, path.parent)
     digest = digest_of(data, lambda name: files.get(name, path.parent / name))
     return Point(_identity(case, values), values, ranks, data, files, digest)
-
-
-def _beside(data: Values, directory: Path) -> dict[str, Path]:
-    """Give the files that `data` names the names they get beside the case; returns where they are."""
-    files: dict[str, Path] = {}
-    for table, key in named_files(data):
-        source = directory / table[key]
-        if not source.is_file():  # not needed where a profile has its table
-            continue
-        name = "input_" + re.sub(r"[^\w.-]+", "_", table[key])  # no result has such a name
-        while files.get(name, source) != source:
-            name = f"_{name}"
-        table[key] = name
-        files[name] = source
-    return files
 
 
 def _identity(case: Case, values: Mapping[str, Any]) -> str:

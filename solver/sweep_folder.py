@@ -22,7 +22,7 @@ from pathlib import Path
 
 import tomli_w
 
-from solver.case_io import digest
+from solver.case_files import digest
 from solver.sweep import Point, plain
 
 CASE, DONE, POINTS, LIST, RESULTS = "case.toml", "done.json", "points.csv", "points.txt", "results.csv"

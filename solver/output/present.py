@@ -11,7 +11,7 @@ from pathlib import Path
 import tomli_w
 
 from solver.case import Case, Source
-from solver.case_io import given
+from solver.case_files import given
 from solver.output import checkpoint, files, summary
 
 DIGEST = "case.digest"  # hash of the case, written when its run begins or goes on; left when results are cleared
