@@ -7,6 +7,8 @@ in that folder, or of the name it has while it is written, does not lead to a fi
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -30,9 +32,20 @@ def publish(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file in one piece: a reader sees the old or the new content, never half of it."""
-    with make_part(path).open("x", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-    publish(path)
+    with naming(path):
+        with make_part(path).open("x", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        publish(path)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the operating system that name no file (a full disk does not) are about this one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _sync(path: Path) -> None:

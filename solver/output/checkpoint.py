@@ -57,7 +57,7 @@ def write(
     path = Path(directory) / f"checkpoint_{step:06d}.h5"
     _refuse_non_finite(grid.comm, step, fields)
     text = files.on_root(grid.comm, lambda: _json(scalars))
-    with hdf5.create(path, grid.comm) as file:
+    with hdf5.create(path, grid.comm, fields.values()) as file:
         for name, values in fields.items():
             file.block(f"fields/{name}", values, grid.shape, grid.start)
         for axis, faces in zip(grid.axes, grid.faces, strict=True):

@@ -26,19 +26,35 @@ OUTPUTS = (
 )
 
 
+class FileError(OSError):
+    """A file of the results that cannot be read or written; raised on all ranks, the message says which and why."""
+
+
 def on_root(comm: MPI.Comm, action: Callable[[], T]) -> T:
-    """The result of `action`, run on rank 0 only; its error is raised on every rank (collective)."""
+    """The result of `action`, run on rank 0 only; its error is raised on every rank (collective).
+
+    What the operating system refuses becomes a FileError.
+    """
     result: T | None = None
     error: Exception | None = None
     if comm.rank == 0:
         try:
             result = action()
-        except (OSError, ValueError, KeyError, RuntimeError) as exc:
+        except OSError as exc:
+            error = exc if isinstance(exc, FileError) else FileError(reason(exc))
+        except (ValueError, KeyError, RuntimeError) as exc:
             error = exc
     result, error = comm.bcast((result, error))
     if error is not None:
         raise error
     return result  # type: ignore[return-value]  # None only where action returns None
+
+
+def reason(error: Exception) -> str:
+    """What the operating system says, with the file where it names one."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def clear(directory: Path) -> None:

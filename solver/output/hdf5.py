@@ -1,8 +1,8 @@
 """HDF5 files written by any number of ranks, with the same datasets byte for byte.
 
-This is the one place where an HDF5 file is opened for writing. With the MPI build of h5py every rank
-writes its own block in one collective call per dataset; with a serial h5py on several ranks the blocks
-are gathered on rank 0, which writes the same layout. The file takes its name only when it is complete
+This is the one place where an HDF5 file is opened for writing. The blocks of all ranks are gathered on rank 0; of a
+file larger than LARGEST_GATHERED, with the MPI build of h5py, every rank writes its own block in one collective call
+per dataset, in the same layout. The file takes its name only when it is complete
 and synced (`whole_files`), so a killed run leaves the previous file, or none, but no broken one.
 
 Text is stored with fixed length: parallel HDF5 cannot write strings of variable length.
@@ -10,10 +10,14 @@ Text is stored with fixed length: parallel HDF5 cannot write strings of variable
 
 from __future__ import annotations
 
+import errno
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,14 @@ from h5py import h5fd, h5p, h5s
 from mpi4py import MPI
 
 from solver.output import files
-from solver.whole_files import make_part, part, publish
+from solver.whole_files import make_part, naming, part, publish
 
 Array = np.ndarray
 Index = tuple[int, ...]
+
+LARGEST_GATHERED = 1 << 28  # bytes that rank 0 writes for all
+MEMORY_BLOCK = 1 << 24  # bytes by which a file in memory grows
+_ABANDONED: list[h5py.File | None] = []  # files that could not be closed: letting go of them would try it again
 
 
 def has_mpi() -> bool:
@@ -35,35 +43,90 @@ def has_mpi() -> bool:
 
 
 @contextmanager
-def create(path: Path, comm: MPI.Comm) -> Iterator[Writer]:
-    """An HDF5 file to be filled inside the `with` block by all ranks, published at its end (collective)."""
-    files.on_root(comm, lambda: make_part(path))
-    writer = Writer(path, comm)
+def create(path: Path, comm: MPI.Comm, blocks: Iterable[Array] = ()) -> Iterator[Writer]:
+    """An HDF5 file to be filled inside the `with` block by all ranks, published at its end (collective).
+
+    blocks: the large arrays that this rank is going to write: their size decides whether rank 0 writes for all.
+    Raises FileError on all ranks when it cannot be written; what was there before stays, and nothing else.
+    """
+    size = comm.allreduce(sum(block.nbytes for block in blocks))
+    files.on_root(comm, lambda: _make_room(path, size))
+    writer = Writer(path, comm, size > LARGEST_GATHERED)
     # An error leaves the unfinished file under its temporary name: closing is collective, errors are not.
     yield writer
-    writer.close()
-    comm.Barrier()
+    try:
+        writer.close()
+    except files.FileError:
+        files.on_root(comm, lambda: make_part(path))
+        raise
     files.on_root(comm, lambda: publish(path))
 
 
-class Writer:
-    """Collective writing of datasets: every rank makes the same calls in the same order."""
+def _make_room(path: Path, size: int) -> None:
+    """Refuse what the disk has no room for, and take away what an earlier write has left."""
+    make_part(path)
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    def __init__(self, path: Path, comm: MPI.Comm):
-        self.comm = comm
-        self._collective = comm.size > 1 and has_mpi()
+
+class Writer:
+    """Collective writing of datasets: every rank makes the same calls in the same order.
+
+    HDF5 does not survive a file that cannot be closed (a full disk): it fails again and again, and crashes the program
+    at its end. So rank 0 makes a file in memory and writes that. Where the file is too `large` for it, all ranks write,
+    and one that has an error goes on making the calls that the others wait for; `close` tells all of them.
+    """
+
+    def __init__(self, path: Path, comm: MPI.Comm, large: bool = False):
+        self.path, self.comm = path, comm
+        self._collective = comm.size > 1 and has_mpi() and large
         self._file: h5py.File | None = None
+        self._error = ""
         if self._collective:
-            self._file = h5py.File(part(path), "w", driver="mpio", comm=comm)
+            self._attempt(lambda: self._open(driver="mpio", comm=comm))
+            self._tell()
         elif comm.rank == 0:
-            self._file = h5py.File(part(path), "w")
+            self._open(driver="core", backing_store=False, block_size=MEMORY_BLOCK)
+
+    def _open(self, **driver: Any) -> None:
+        self._file = h5py.File(part(self.path), "w", **driver)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Do it; an error is kept for `close`."""
+        try:
+            action()
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            if not self._collective:
+                raise
+            self._error = self._error or files.reason(error)
+
+    def _tell(self) -> None:
+        """Raise FileError on all ranks when any of them had an error (collective)."""
+        error = max(self.comm.allgather(self._error))
+        if error:
+            _ABANDONED.append(self._file)
+            self._file = None
+            raise files.FileError(f"{self.path}: cannot be written: {error}")
 
     def close(self) -> None:
-        """Flush to disk and close; the file keeps its temporary name."""
-        if self._file is not None:
-            self._file.flush()
-            self._file.close()
-            self._file = None
+        """Flush to disk and close; the file keeps its temporary name (collective). Raises FileError on all ranks."""
+        if self._collective:
+            assert self._file is not None
+            self._attempt(self._file.flush)
+            self._tell()
+            self._attempt(self._file.close)
+            self._tell()
+        else:
+            files.on_root(self.comm, self._write_image)
+        self._file = None
+
+    def _write_image(self) -> None:
+        assert self._file is not None
+        self._file.flush()
+        image = self._file.id.get_file_image()
+        self._file.close()
+        with make_part(self.path).open("xb") as stream, naming(self.path):
+            stream.write(image)
 
     def attributes(self, name: str, values: Mapping[str, Any]) -> None:
         """Attributes of a group or dataset; a missing group is made. Text is stored with fixed length."""
@@ -104,7 +167,8 @@ class Writer:
             memory = h5s.create_simple(values.shape or (1,))
             if not values.size:
                 memory.select_none()
-            dataset.id.write(memory, _selection(shape, first, values.shape, flat), values, dxpl=transfer)
+            place = _selection(shape, first, values.shape, flat)
+            self._attempt(partial(dataset.id.write, memory, place, values, dxpl=transfer))
         self.attributes(name, attributes or {})
 
     def common(self, name: str, values: Array) -> None:
@@ -114,7 +178,7 @@ class Writer:
         values = np.asarray(values)
         dataset = self._file.create_dataset(name, values.shape, values.dtype)
         if self.comm.rank == 0:
-            dataset[...] = values
+            self._attempt(lambda: dataset.__setitem__(..., values))
 
     def text(self, name: str, text: str) -> None:
         """A scalar dataset of UTF-8 text, the same on every rank."""
@@ -123,7 +187,7 @@ class Writer:
         data = text.encode()
         dataset = self._file.create_dataset(name, (), h5py.string_dtype("utf-8", max(1, len(data))))
         if self.comm.rank == 0:
-            dataset[...] = data
+            self._attempt(lambda: dataset.__setitem__(..., data))
 
     def provenance(self, values: Mapping[str, Any]) -> None:
         """The group /provenance: one text per key, JSON where the value is not text."""

@@ -77,7 +77,7 @@ class SnapshotWriter:
         name = f"{FOLDER}/fields_{len(self._entries):06d}.vtkhdf"
         about = {key: self.info[key] for key in fields}
         datasets = {key: Dataset(a.rank, a.unit, a.long_name) for key, a in about.items()}
-        with hdf5.create(self.directory / name, self.grid.comm) as file:
+        with hdf5.create(self.directory / name, self.grid.comm, fields.values()) as file:
             self._write_content(file, time, step, fields)
         self._entries.append(_Entry(name, float(time), datasets))
         files.on_root(self.grid.comm, self._write_sidecars)
