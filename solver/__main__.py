@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from solver import jobs, sweep_commands
+from solver import jobs, sweep_commands, terminal
 from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
 from solver.jobs import complain as _complain
 from solver.prepare import load, prepare_run, prepare_search
@@ -71,7 +71,7 @@ def _run(comm: MPI.Comm, job: Job) -> int:
     """Run and draw; returns the exit code (collective)."""
     import solver
 
-    result = solver.run(job.case, directory=job.directory, restart=job.restart, wall=job.wall, progress=True)
+    result = solver.run(job.case, job.directory, job.restart, job.wall, progress=True, leave=jobs.leave)
     if comm.rank == 0:
         try:
             curves, *others = _draw_run(job.directory)
@@ -237,6 +237,7 @@ def _or_exit(action: Callable[[], Any]) -> Any:
 
 def main() -> None:
     """Entry point of `lifront` and of `python -m solver`."""
+    terminal.protect()
     arguments = sys.argv[1:]
     if "--" in arguments:
         split = arguments.index("--")

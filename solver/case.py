@@ -11,7 +11,8 @@ The z axis is the normal of the contact: z < 0 in the Li, z > 0 in the electroly
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -254,7 +255,8 @@ class Output(Section):
 class Source:
     """Where a case came from: text and path ("" if none) of its file, overrides, the keys it gives.
 
-    digest: hash of what it says, and of the files that it names.
+    digest: hash of what it says, and of the files that it names. data: the table itself, overrides put in; directory:
+    where relative files are.
     """
 
     text: str
@@ -262,6 +264,8 @@ class Source:
     overrides: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
     digest: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    directory: str = "."
 
 
 class Case(Section):

@@ -101,7 +101,9 @@ def validate_table(
         problems = dict.fromkeys(_problems(error, data))  # without repetitions, in order
         raise CaseError([_line(file, origins, problem, data) for problem in problems]) from None
     data = given(data)
-    case._source = replace(source, keys=frozenset(_leaves(data)), digest=digest(data, directory.joinpath))
+    hashed = digest(data, directory.joinpath)
+    keys = frozenset(_leaves(data))
+    case._source = replace(source, keys=keys, digest=hashed, data=data, directory=str(directory))
     return case
 
 

@@ -32,7 +32,7 @@ from mpi4py import MPI
 from solver.case import Case
 from solver.case_ramp import Ramp
 from solver.output import checkpoint, files, summary
-from solver.output.log import LogTable, column_name
+from solver.output.log import LogTable, Value, column_name
 from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
@@ -52,7 +52,6 @@ COLUMNS = (
 FAILURE = ("failure_mode", "failure_direction", "failure_time", "failure_capacity")  # of a trial; None when it passed
 PASSED = "-"  # in the table, for None
 TOLERANCE = 0.5  # A/m^2
-ALL_TRIALS = 10**9  # more than there are
 
 Trial = dict[str, Scalar]
 
@@ -252,7 +251,7 @@ class _Search:
 
     def _run(self, current: float, directory: Path | None, segments: int, start: Path | None) -> Result:
         """Run the first segments: from the run's own last checkpoint, from that in `start`, or from the beginning."""
-        found = files.on_root(self.comm, lambda: _checkpoint(directory) or _checkpoint(start))
+        found = files.on_root(self.comm, lambda: _with_checkpoints(directory, start))
         wall = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         result = run(self.at(current), directory, found, wall, self.progress, self.comm, segments)
         if result.exit_code == EXIT_INTERRUPTED:
@@ -271,14 +270,17 @@ class _Search:
             return
         directory, key = self.directory, case_key(self.case)
 
-        def prepare() -> dict[str, Trial]:
+        def prepare() -> list[dict[str, Value]]:
             check_search(self.case, directory)
             directory.mkdir(parents=True, exist_ok=True)
             write_text(directory / RESULT, json.dumps({"case": key}) + "\n")
             return _read(directory / TABLE)
 
-        self.trials = files.on_root(self.comm, prepare)
-        self.table = LogTable(directory / TABLE, COLUMNS, ALL_TRIALS, self.comm)
+        rows = files.on_root(self.comm, prepare)
+        for row in rows:
+            name = _name(float(row["current_density"]))
+            self.trials[name] = {key: _value(key, str(row[key])) for key in FAILURE}
+        self.table = LogTable(directory / TABLE, COLUMNS, rows, self.comm)
 
     def _close(self, results: Trial) -> CriticalCurrent:
         results = NOTHING | results | {"trials": len(self.trials)}
@@ -296,8 +298,9 @@ def _name(current: float) -> str:
     return f"{current / 10:.9g}"
 
 
-def _checkpoint(directory: Path | None) -> Path | None:
-    return None if directory is None else checkpoint.latest(directory)
+def _with_checkpoints(*directories: Path | None) -> Path | None:
+    """The first of these that has any."""
+    return next((d for d in directories if d is not None and checkpoint.newest_first(d)), None)
 
 
 def _stop_reason(directory: Path) -> str:
@@ -306,17 +309,16 @@ def _stop_reason(directory: Path) -> str:
     return str(json.loads(path.read_text(encoding="utf-8"))["stop_reason"]) if path.exists() else ""
 
 
-def _read(path: Path) -> dict[str, Trial]:
-    """The trials of a table by current."""
-    trials: dict[str, Trial] = {}
+def _read(path: Path) -> list[dict[str, Value]]:
+    """The rows of a table of trials."""
+    rows: list[dict[str, Value]] = []
     if path.exists():
         with path.open(encoding="utf-8", newline="") as stream:
             names = [column_name(heading) for heading in COLUMNS]
             for cells in list(csv.reader(stream))[1:]:
                 if len(cells) == len(COLUMNS):  # not a row that was cut off by a kill
-                    row = dict(zip(names, cells, strict=True))
-                    trials[_name(float(row["current_density"]))] = {key: _value(key, row[key]) for key in FAILURE}
-    return trials
+                    rows.append(dict(zip(names, cells, strict=True)))
+    return rows
 
 
 def _value(name: str, text: str) -> Scalar:

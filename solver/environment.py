@@ -76,7 +76,8 @@ def check_environment(petsc_options: Sequence[str] = ()) -> None:
     petsc4py = _require("petsc4py")
     _require("petsc4py.lib")
     try:
-        petsc4py.init(["lifront", *petsc_options])  # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
+        # not sys.argv[0]: PETSc takes the -c of `python -c` for an option; signals are ours (solver/interrupts.py)
+        petsc4py.init(["lifront", "-no_signal_handler", *petsc_options])
     except ImportError as error:
         raise _missing("petsc4py", error) from error
     petsc = _require("petsc4py.PETSc")

@@ -1,18 +1,25 @@
 """Requests from outside to a running simulation: signals and the wall-clock limit.
 
-SIGUSR1: write a checkpoint and go on. SIGUSR2, SIGTERM, the wall-clock limit: write a checkpoint and stop. A
-handler only notes the signal; `pending` combines those of all ranks once per step, so every rank takes the
-same decision.
+SIGUSR1: write a checkpoint and go on. SIGINT and SIGQUIT (keys), SIGHUP (a terminal that closes), SIGTERM, SIGUSR2,
+SIGXCPU, the wall-clock limit: write a checkpoint and stop; a second one ends the program at once. A handler only
+notes the signal; `pending` combines those of all ranks once per step, so every rank takes the same decision. Before
+the first step there is nothing to save: a command then ends at once.
+
+A signal that is ignored when the program starts (nohup, jobs in the background of a shell) stays ignored.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from collections.abc import Callable
 from enum import IntEnum
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
-from mpi4py import MPI
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 
 class Request(IntEnum):
@@ -23,26 +30,41 @@ class Request(IntEnum):
     STOP = 2
 
 
-_SIGNALS = {
-    signal.SIGUSR1: Request.CHECKPOINT,
-    signal.SIGUSR2: Request.STOP,
-    signal.SIGTERM: Request.STOP,
-}
+_STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR2, signal.SIGXCPU)
+_SIGNALS = {signal.SIGUSR1: Request.CHECKPOINT} | dict.fromkeys(_STOPS, Request.STOP)
+SAME = 0.3  # s within which a signal that comes again is the same request (`timeout` sends two)
+
+Leave = Callable[[signal.Signals, bool], None]
 
 
 class Interrupts:
-    """Context in which the signals are caught. wall: s from `started` (time.monotonic) after which to stop."""
+    """Context in which the signals are caught.
 
-    def __init__(self, comm: MPI.Comm, wall: float | None = None, started: float | None = None):
+    comm: the ranks that decide together. wall: s from `started` (time.monotonic) after which to stop. leave: how a
+    command ends at once, given the signal and whether it is a second one; None leaves that to the signal's default.
+    """
+
+    def __init__(
+        self,
+        comm: MPI.Comm | None = None,
+        wall: float | None = None,
+        started: float | None = None,
+        leave: Leave | None = None,
+    ):
         self.comm = comm
         self.wall = wall
         self.started = time.monotonic() if started is None else started
+        self.leave = leave
         self.reason = ""
+        self.stepping = False  # whether there is something to save
         self._arrived: list[signal.Signals] = []
+        self._first_stop: float | None = None
         self._old: dict[int, object] = {}
 
     def __enter__(self) -> Interrupts:
         for number in _SIGNALS:
+            if signal.getsignal(number) == signal.SIG_IGN:
+                continue
             try:
                 self._old[number] = signal.signal(number, self._handle)
             except ValueError:  # not in the main thread: the caller keeps its own signals
@@ -52,12 +74,29 @@ class Interrupts:
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
+        self._old.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._arrived.append(signal.Signals(number))
+        received = signal.Signals(number)
+        if _SIGNALS[received] == Request.STOP:
+            again = self._first_stop is not None and time.monotonic() - self._first_stop > SAME
+            if again or (self.leave and not self.stepping):
+                self._end(received, again)
+            if self._first_stop is None:
+                self._first_stop = time.monotonic()
+        self._arrived.append(received)
+
+    def _end(self, received: signal.Signals, again: bool) -> None:
+        if self.leave:
+            self.leave(received, again)
+        self.__exit__(None, None, None)
+        os.kill(os.getpid(), received)
 
     def pending(self) -> Request:
         """The strongest request of all ranks since the last call (collective); `reason` names a stop."""
+        from mpi4py import MPI
+
+        assert self.comm is not None
         flag, name = Request.NONE, ""
         # one by one: a signal that arrives meanwhile, or while the ranks wait for each other, is kept for the next call
         while self._arrived:

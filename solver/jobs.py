@@ -5,6 +5,8 @@ Exit codes: see `solver.__main__`.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 import traceback
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
     from solver.case import Case
 
-EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED = 1, 2, 3
+EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4
+SIGNALLED = 128  # and the number of the signal: how shells tell of a program that a signal has ended
 HEADSTART = 0.5  # s that rank 0 gets to report an error which all ranks have
 
 
@@ -58,36 +61,51 @@ def execute(
     prepare may raise BadInput. solve gives the exit code; what it raises of the known errors becomes a line and a code.
     """
     from solver.environment import EnvironmentProblem, check_environment
+    from solver.interrupts import Interrupts
 
     started = time.monotonic()
-    try:
-        check_environment(petsc_options)
-    except EnvironmentProblem as problem:
-        complain(str(problem))
-        raise typer.Exit(EXIT_BAD_INPUT) from None
-    from mpi4py import MPI
+    with Interrupts(leave=leave):
+        try:
+            check_environment(petsc_options)
+        except EnvironmentProblem as problem:
+            complain(str(problem))
+            raise typer.Exit(EXIT_BAD_INPUT) from None
+        from mpi4py import MPI
 
-    comm = MPI.COMM_WORLD
-    code = _on_all_ranks(comm, lambda: _execute(comm, prepare, solve, started))
-    if code not in (0, EXIT_ERROR):
-        comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
-    raise typer.Exit(code)
+        comm = MPI.COMM_WORLD
+        code = _on_all_ranks(comm, lambda: _execute(comm, prepare, solve, started))
+        if code != 0:
+            comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
+        raise typer.Exit(code)
+
+
+def leave(received: signal.Signals, again: bool) -> None:
+    """End at once: a second signal, or one when there is nothing to save."""
+    from solver.terminal import say_at_once, show_cursor
+
+    show_cursor()
+    when = "again; the last checkpoint is valid" if again else "while nothing was being computed"
+    say_at_once(f"ended by {received.name} {when}")
+    os._exit(SIGNALLED + received if again else EXIT_INTERRUPTED)
 
 
 def _execute(
     comm: MPI.Comm, prepare: Callable[[], Job], solve: Callable[[MPI.Comm, Job], int], started: float
 ) -> int:
     job: Job | None = None
-    refusal = ""
+    code = 0
     if comm.rank == 0:
         try:
             job = prepare()
         except BadInput as error:
-            refusal = str(error)
-            complain(refusal)
-    job, refusal = comm.bcast((job, refusal))
+            complain(str(error))
+            code = EXIT_BAD_INPUT
+        except OSError as error:  # such as results that may not be looked at
+            complain(str(error))
+            code = EXIT_ERROR
+    job, code = comm.bcast((job, code))
     if job is None:
-        return EXIT_BAD_INPUT
+        return code
     if comm.rank == 0:
         for warning in job.warnings:
             complain(f"warning: {warning}")
@@ -97,6 +115,7 @@ def _execute(
     from solver.defects.mesh import MeshChanged
     from solver.grid import TooManyRanks
     from solver.output.checkpoint import CheckpointError
+    from solver.output.files import FileError
     from solver.saddle import NoFactorisation
     from solver.simulation import SolveFailed
 
@@ -104,6 +123,10 @@ def _execute(
         job = replace(job, wall=max(0.0, job.wall - (time.monotonic() - started)))
     try:
         return solve(comm, job)
+    except FileError as error:
+        if comm.rank == 0:
+            complain(f"{error}. The last checkpoint, where there is one, is valid.")
+        return EXIT_ERROR
     except (SolveFailed, CheckpointError, MeshChanged, TooManyRanks, NoFactorisation) as error:  # raised on all ranks
         if comm.rank == 0:
             complain(str(error))
@@ -112,15 +135,21 @@ def _execute(
 
 
 def _on_all_ranks(comm: MPI.Comm, action: Callable[[], int]) -> int:
-    """The exit code of `action`; an error that it does not catch ends all ranks, its trace printed once."""
+    """The exit code of `action`; an error that it does not catch ends all ranks, told once.
+
+    What the system refuses (files, memory) is a line; an error of the program is a trace.
+    """
     try:
         return action()
-    except Exception:
+    except Exception as error:
         if comm.rank > 0:
             time.sleep(HEADSTART)  # rank 0 has ended the job by then if it has the error too
         if comm.size > 1:
             print(f"lifront: error on rank {comm.rank} of {comm.size}", file=sys.stderr)
-        traceback.print_exc()
+        if isinstance(error, OSError | MemoryError):
+            complain(f"{error or 'not enough memory'}")
+        else:
+            traceback.print_exc()
         sys.stderr.flush()
         if comm.size > 1:
             comm.Abort(EXIT_ERROR)

@@ -47,18 +47,16 @@ def prepare_run(
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case_checks import find_warnings
-    from solver.output.present import foreign
 
     case = load(path, overrides)
     directory = Path("results") / path.stem if output is None else output
     seconds = _seconds(wall)
-    if restart is not None and force:
-        raise BadInput("--force and --restart contradict each other: replace or continue")
-    if (theirs := foreign(directory, case)) is not None:
-        raise BadInput(f"--output: {theirs} is not of a run and would be replaced; choose another directory")
+    if restart not in (None, AUTO) and force:
+        raise BadInput(f"--force and --restart {restart} contradict each other: replace or continue")
+    _refuse_foreign(directory, case)
     done = False
     if restart == AUTO:
-        restart, done = _what_is_left(directory, case)
+        restart, done = _what_is_left(directory, case, force)
     elif restart is None:
         _claim(directory, force)
     else:
@@ -66,8 +64,23 @@ def prepare_run(
     return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done)
 
 
-def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
-    """For --restart auto: where to go on from, and whether nothing is left to do; tells the user."""
+def _refuse_foreign(directory: Path, case: Case) -> None:
+    """Files of the user's, and links that lead elsewhere, are not replaced."""
+    from solver.output.present import foreign, links
+
+    if found := links(directory):
+        raise BadInput(f"--output: {found[0]} is a link, which is not followed; remove it, or choose another directory")
+    if (theirs := foreign(directory, case)) is not None:
+        raise BadInput(
+            f"--output: {theirs} was not written by lifront and would be overwritten; choose another directory"
+        )
+
+
+def _what_is_left(directory: Path, case: Case, force: bool) -> tuple[str | None, bool]:
+    """For --restart auto: where to go on from, and whether nothing is left to do; tells the user.
+
+    Results of another case are replaced only with `force`.
+    """
     from solver.output.present import Present, look
 
     found = look(directory, case.source) if directory.is_dir() else Present.NOTHING
@@ -77,6 +90,11 @@ def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
     if found == Present.CHECKPOINT:
         _lock(directory)
         return "latest", False
+    if found == Present.OTHER and not force:
+        raise BadInput(
+            f"--output: {directory} holds {found.value}; choose another directory with --output, replace them "
+            "with --force, or go on from them with --restart latest"
+        )
     if found != Present.NOTHING:
         complain(f"{directory} has {found.value}, which are replaced: the run begins from the start")
     _claim(directory, force=True)
@@ -84,8 +102,10 @@ def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
 
 
 def _claim(directory: Path, force: bool) -> None:
-    """Make the directory for the results; one that holds results is refused, or cleared with force."""
-    from solver.output import files
+    """Make the directory for the results; one that holds results is refused without force.
+
+    They are deleted by the run, when it can begin.
+    """
     from solver.output.present import has_results
 
     if has_results(directory) and not force:
@@ -94,7 +114,6 @@ def _claim(directory: Path, force: bool) -> None:
             "replace them with --force, or continue them with --restart latest"
         )
     _make(directory)
-    files.clear(directory)
 
 
 def _make(directory: Path) -> None:
@@ -122,7 +141,7 @@ def _check_restart(directory: Path, restart: str) -> None:
     from solver.output.present import has_results
 
     if restart == "latest":
-        if checkpoint.latest(directory) is None:
+        if not checkpoint.newest_first(directory):
             raise BadInput(f"--restart latest: no checkpoint in {directory}")
     elif not Path(restart).is_file():
         raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")

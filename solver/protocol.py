@@ -10,6 +10,8 @@ solved to 1e-10.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 TIME_TOLERANCE = 1e-12
 CAPACITY_TOLERANCE = 1e-9
+LIMITS = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,14 @@ class Segment:
     pressures: tuple[float, ...] | None = None
     cycle: int = 0
     contact_loss_fraction: float | None = None
+
+    def fingerprint(self, past: str = "", limits: bool = True) -> str:
+        """Hash of what the segment does, whatever its label, and of the segments before it (`past`).
+
+        limits: with those that end it, else only of what it applies.
+        """
+        said = {key: value for key, value in asdict(self).items() if key != "label" and (limits or key not in LIMITS)}
+        return hashlib.sha256(json.dumps([past, said], sort_keys=True).encode()).hexdigest()
 
     def holds_voltage(self, state: SegmentState = START) -> bool:
         """Whether the voltage is imposed rather than the current."""
@@ -226,8 +237,7 @@ def _expand_ramp(ramp: Ramp, where: str) -> list[Segment]:
 
 def _segment(item: schema.AnySegment, label: str) -> Segment:
     """One segment of a case file in signed SI values."""
-    names = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
-    common: dict[str, Any] = {name: getattr(item, name, None) for name in names}
+    common: dict[str, Any] = {name: getattr(item, name, None) for name in LIMITS}
     match item:
         case schema.Rest():
             return Segment(kind="rest", label=f"{label}: rest", current_density=0.0, **common)

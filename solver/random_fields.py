@@ -22,7 +22,8 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 SMALLEST_AMPLITUDE = 1e-8  # modes of a smaller spectral density are left out
 
 
-def _mix(x: Array) -> Array:
+def mix(x: Array) -> Array:
+    """Scramble 64 bits (uint64): the finaliser of SplitMix64, one to one."""
     x = (x ^ (x >> np.uint64(30))) * _MIX[0]
     x = (x ^ (x >> np.uint64(27))) * _MIX[1]
     return x ^ (x >> np.uint64(31))
@@ -30,9 +31,9 @@ def _mix(x: Array) -> Array:
 
 def _hash(seed: int, step: int, ids: Array) -> Array:
     with np.errstate(over="ignore"):
-        key = _mix(np.array([seed], dtype=np.int64).astype(np.uint64) * _GOLDEN + np.uint64(1))
-        key = _mix(key + np.array([step], dtype=np.int64).astype(np.uint64) * _GOLDEN)[0]
-        return _mix(_mix(np.asarray(ids, dtype=np.uint64) * _GOLDEN + key) + _GOLDEN)
+        key = mix(np.array([seed], dtype=np.int64).astype(np.uint64) * _GOLDEN + np.uint64(1))
+        key = mix(key + np.array([step], dtype=np.int64).astype(np.uint64) * _GOLDEN)[0]
+        return mix(mix(np.asarray(ids, dtype=np.uint64) * _GOLDEN + key) + _GOLDEN)
 
 
 def uniform(seed: int, step: int, ids: Array) -> Array:

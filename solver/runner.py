@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -15,14 +14,14 @@ from mpi4py import MPI
 from solver.build import make_grid, make_simulation
 from solver.case import Case
 from solver.grid import Grid
-from solver.interrupts import Interrupts
+from solver.interrupts import Interrupts, Leave
 from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
 from solver.physics import penetration
+from solver.progress import CannotContinue, case_differences
 from solver.ramp_results import UNITS, Scalar, in_words, ramp_results
 from solver.simulation import EXIT_DONE, Simulation, SolveFailed
-from solver.whole_files import write_text
 
 LATEST = "latest"
 
@@ -51,42 +50,50 @@ def run(
     progress: bool = False,
     comm: MPI.Comm | None = None,
     segments: int | None = None,
+    leave: Leave | None = None,
 ) -> Result:
     """Run a case to its end (collective).
 
     directory: where results go; None keeps the curves only. An earlier run's results there are replaced.
-    restart: a checkpoint, or "latest" of the directory: go on from there, on any number of ranks.
+    restart: a checkpoint, a directory with checkpoints, or "latest" for that of the run: go on from there, or from the
+    newest one there that is not damaged, on any number of ranks.
     wall: seconds after which to write a checkpoint and stop. progress: show a progress bar.
     segments: do so many segments of the protocol, loops and ramps unrolled, as if it had no others; None does all.
+    leave: of commands, how they end at once, see `Interrupts`.
 
-    Raises SolveFailed when the smallest step is not small enough (the last checkpoint is valid), and
-    CheckpointError when there is nothing to restart from.
+    Raises SolveFailed when the smallest step is not small enough (the last checkpoint is valid), CheckpointError when
+    there is nothing to restart from, FileError when results cannot be written, and KeyboardInterrupt after Ctrl-C, when
+    the checkpoint is written; a command (`leave`) gets that as a result.
     """
     started = time.monotonic()
     comm = MPI.COMM_WORLD if comm is None else comm
-    # a signal that arrives during the set-up takes effect after the first step
-    with Console(comm, progress, case.title or "run") as console, Interrupts(comm, wall, started) as interrupts:
+    with Console(comm, progress, case.title or "run") as console, Interrupts(comm, wall, started, leave) as interrupts:
         grid = make_grid(case, comm)
-        saved = _checkpoint_to_restart(directory, restart, grid, case, console)
-        recorder = _recorder(case, directory, grid, console, saved)
+        saved = _saved(directory, restart, grid, case, console)
+        recorder = _recorder(case, directory, grid, console)
         simulation = make_simulation(case, grid, recorder)
         simulation.segments = simulation.segments[:segments]
+        # nothing has been written so far: what is there is replaced only by a run that can begin
         if saved is None:
+            recorder.begin()
             simulation.begin()
         else:
-            simulation.resume(*saved)
+            _go_on(simulation, recorder, saved, case)
+        interrupts.stepping = True
         try:
             reason, code = simulation.run(interrupts)
         except SolveFailed as error:
             _summarise(simulation, recorder, f"failed: {error}", started)
             raise
         _summarise(simulation, recorder, reason, started)
-        if code == EXIT_DONE and isinstance(recorder, FileRecorder):
-            summary.write_done(recorder.directory, comm, case.source.digest)
+        if code == EXIT_DONE and segments is None and isinstance(recorder, FileRecorder):
+            summary.write_done(recorder.directory, comm, _digest(case, simulation))
         results = _results(simulation, reason)
         console.message(f"{reason} at t = {simulation.progress.time:.6g} s")
         if results:
             console.message(in_words(results))
+    if interrupts.reason == signal.SIGINT.name and leave is None:
+        raise KeyboardInterrupt
     where = None if directory is None else Path(directory)
     return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder, started), results)
 
@@ -96,59 +103,74 @@ def _results(simulation: Simulation, reason: str) -> dict[str, Scalar]:
     return ramp_results(simulation.segments, p.segment, reason, p.time, p.segment_charge)
 
 
-def _checkpoint_to_restart(
+def _saved(
     directory: str | Path | None, restart: str | Path | None, grid: Grid, case: Case, console: Console
-) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+) -> checkpoint.Checkpoint | None:
+    """What to go on from, None to begin (collective). Raises CheckpointError; nothing is changed."""
     if restart is None:
         return None
-    if str(restart) == LATEST:
-        if directory is None:
-            raise checkpoint.CheckpointError("restart 'latest' needs the directory of the run")
-        path = files.on_root(grid.comm, lambda: checkpoint.latest(Path(directory)))
-        if path is None:
-            raise checkpoint.CheckpointError(f"{directory}: no complete checkpoint to restart from")
-    else:
-        path = Path(restart)
+    if str(restart) == LATEST and directory is None:
+        raise checkpoint.CheckpointError("restart 'latest' needs the directory of the run")
+    place = Path(directory if str(restart) == LATEST and directory else restart)
+    if not files.on_root(grid.comm, place.is_dir):
+        return _read(place, grid, case, console)
+    paths = files.on_root(grid.comm, lambda: checkpoint.newest_first(place))
+    refusals: list[checkpoint.CheckpointError] = []
+    for path in paths:
+        try:
+            return _read(path, grid, case, console)
+        except checkpoint.CheckpointError as error:
+            console.message(f"restart: {error}")
+            refusals.append(error)
+    raise refusals[0] if refusals else checkpoint.CheckpointError(f"{place}: no checkpoint to restart from")
+
+
+def _read(path: Path, grid: Grid, case: Case, console: Console) -> checkpoint.Checkpoint:
     saved = checkpoint.read(path, grid)
-    if case.has_defects and not saved[0].keys() >= set(penetration.FIELDS):
+    if case.has_defects and not saved.fields.keys() >= set(penetration.FIELDS):
         raise checkpoint.CheckpointError(f"{path}: of a case without defects, so it cannot go on with them")
-    changed = files.on_root(grid.comm, lambda: checkpoint.case_differences(path, _resolved(case)))
-    if directory is not None:
-        step = int(saved[1]["step"])
-        files.on_root(grid.comm, lambda: checkpoint.discard_later(Path(directory), step))
-        files.on_root(grid.comm, lambda: summary.retract(directory))
-    for line in changed:
-        console.message(f"restart: the case differs from the checkpoint's: {line}")
     console.message(f"restart from {path}")
     return saved
+
+
+def _go_on(
+    simulation: Simulation, recorder: MemoryRecorder, saved: checkpoint.Checkpoint, case: Case
+) -> None:
+    """Take over a checkpoint, tell how the case differs from its own, and be ready to write (collective).
+
+    Raises CheckpointError when the case cannot go on from there.
+    """
+    changed, matter = case_differences(saved.provenance["resolved_case"], _resolved(case))
+    for line in changed:
+        recorder.message(f"restart: the case differs from the checkpoint's: {line}")
+    try:
+        simulation.resume(saved.fields, saved.scalars, matter)
+    except CannotContinue as error:
+        raise checkpoint.CheckpointError(f"restart: {error}") from None
+    for line in simulation.progress.changes:
+        recorder.message(f"restart: the results are those of more than one case: {line}")
+    if isinstance(recorder, FileRecorder):
+        recorder.copies = recorder.copies | {present.DIGEST: f"{_digest(case, simulation)}\n".encode()}
+    recorder.resume(saved)
+
+
+def _digest(case: Case, simulation: Simulation) -> str:
+    """Hash of the case that has been carried out; in words where it was changed on the way."""
+    return "more than one case" if simulation.progress.changes else case.source.digest
 
 
 def _resolved(case: Case) -> str:
     return json.dumps(case.resolved(), indent=2)
 
 
-def _recorder(
-    case: Case,
-    directory: str | Path | None,
-    grid: Grid,
-    console: Console,
-    saved: tuple[Mapping[str, Any], Mapping[str, Any]] | None,
-) -> MemoryRecorder:
+def _recorder(case: Case, directory: str | Path | None, grid: Grid, console: Console) -> MemoryRecorder:
+    """What writes the results; it has not written anything yet (collective)."""
     if directory is None:
         return MemoryRecorder(grid.comm, console)
     about = provenance.collect(case.source.text, _resolved(case), grid.comm, _seeds(case), case.source.overrides)
-    resume = None if saved is None else (int(saved[1]["step"]), float(saved[1]["time"]))
+    copies = files.on_root(grid.comm, lambda: present.copies(case, Path(directory)))
     output = case.output
-    recorder = FileRecorder(
-        Path(directory), grid, console, about, output.fields, output.keep_checkpoints, resume
-    )
-
-    def write_case() -> None:
-        for name, text in present.copies(case).items():
-            write_text(Path(directory) / name, text)
-
-    files.on_root(grid.comm, write_case)
-    return recorder
+    return FileRecorder(Path(directory), grid, console, about, copies, output.fields, output.keep_checkpoints)
 
 
 def _seeds(case: Case) -> dict[str, int]:
@@ -188,4 +210,5 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, st
         units={name: unit for name, unit in UNITS.items() if name in results},
         segments=p.ended,
         warnings=p.warnings,
+        changes=p.changes,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time as wallclock
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from solver.failure import failure
 from solver.grid import Array, Grid
 from solver.interrupts import Interrupts, Request
-from solver.protocol import START, TIME_TOLERANCE, Segment, SegmentState, expected_duration
+from solver.progress import CannotContinue, Progress, has_ended, take_place
+from solver.protocol import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.state import State
 from solver.step import Step, StepResult
 from solver.stepper import Stepper, StepTooSmall
@@ -44,34 +45,6 @@ class Model(Protocol):
     def inventory(self, fields: State) -> float: ...
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]: ...
-
-
-@dataclass
-class Progress:
-    """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2).
-
-    dt_previous: 0 when what is applied has just jumped, so that there is no last step to go by.
-    ended: for each segment that is over, when and why it ended.
-    """
-
-    time: float = 0.0
-    step: int = 0
-    rejected: int = 0
-    dt_next: float = 0.0
-    dt_previous: float = 0.0
-    segment: int = 0
-    segment_time: float = 0.0
-    segment_charge: float = 0.0
-    segment_state: dict[str, str] = field(default_factory=START.to_json)
-    charge: float = 0.0
-    transferred_charge: float = 0.0
-    transferred_magnitude: float = 0.0
-    inventory_start: float = 0.0
-    bottom_inflow: float = 0.0
-    wall: float = 0.0
-    measured: dict[str, float] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
 
 
 class Recorder(Protocol):
@@ -125,9 +98,16 @@ class Simulation:
             fields[f"{name}_previous"] = values
         return fields
 
-    def resume(self, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
-        """Take over fields and progress of a checkpoint; the limits of the present segment may have changed since."""
-        self.progress = Progress(**progress)
+    def resume(self, fields: Mapping[str, Array], progress: Mapping[str, Any], changed: Sequence[str] = ()) -> None:
+        """Take over fields and progress of a checkpoint; the limits of the present segment may have changed since.
+
+        changed: other changes of the case, in words. Raises CannotContinue.
+        """
+        self.progress = Progress.from_json(progress)
+        if missing := sorted(set(self.state) - set(fields)):
+            raise CannotContinue(f"the checkpoint does not have the fields {', '.join(missing)}")
+        changes = [*changed, *take_place(self.progress, self.segments, self.initial_lithium)]
+        self.progress.changes += [f"step {self.progress.step}: {change}" for change in changes]
         for name in self.state:
             self.state[name] = fields[name]
         self.state.time = self.progress.time
@@ -181,6 +161,8 @@ class Simulation:
         p = self.progress
         segment = self.segments[p.segment]
         segment_state = SegmentState.from_json(p.segment_state)
+        if p.segment_time == 0.0:
+            p.control, p.last_end = segment.fingerprint(limits=False), None
         event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
         event = min(event, self._time_to_capacity(segment))
         output_time = self._next_output()
@@ -289,23 +271,12 @@ class Simulation:
 
     def _end_segment_if_due(self) -> None:
         """Go on to the next segment when a limit of the present one has been reached."""
-        p, m = self.progress, self.progress.measured
+        p = self.progress
         segment = self.segments[p.segment]
-        reason = segment.ended(
-            p.segment_time,
-            abs(p.segment_charge),
-            m["current_density"],
-            m["contact_fraction"],
-            m["void_volume"] / self.initial_lithium,
-            SegmentState.from_json(p.segment_state),
-        )
-        if not reason:
-            return
-        p.ended.append(f"t = {p.time:.6g} s: {segment.label} ended: {reason}")
-        self.recorder.message(p.ended[-1])
-        p.segment += 1
-        p.segment_time, p.segment_charge, p.segment_state = 0.0, 0.0, START.to_json()
-        self._forget()
+        if reason := has_ended(p, segment, self.initial_lithium):
+            p.end_segment(segment, reason)
+            self.recorder.message(p.ended[-1])
+            self._forget()
 
     def _forget(self) -> None:
         """What is applied jumps: extrapolation across it would be wrong."""

@@ -27,5 +27,5 @@ rule point:
         # snakemake sets OMP_NUM_THREADS to the ranks; the last line of the log tells how the run ended
         "export OMP_NUM_THREADS=1; code=0; "
         "{params.mpirun} -n {params.ranks} {params.python} -m solver run {input} --output {wildcards.point}"
-        " --restart auto >> {wildcards.point}/run.log 2>&1 || code=$?; "
+        " --restart auto --force >> {wildcards.point}/run.log 2>&1 || code=$?; "
         "echo \"exit code $code\" >> {wildcards.point}/run.log; exit $code"

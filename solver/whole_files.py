@@ -1,4 +1,4 @@
-"""Text files that are either complete or absent: written aside, synced, renamed. Links are replaced, never followed.
+"""Files that are either complete or absent: written aside, synced, renamed. Links are replaced, never followed.
 
 A folder of results may come from somebody else. A file that is to be written is made anew, so that a link of its name
 in that folder, or of the name it has while it is written, does not lead to a file elsewhere.
@@ -32,9 +32,14 @@ def publish(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file in one piece: a reader sees the old or the new content, never half of it."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one piece."""
     with naming(path):
-        with make_part(path).open("x", encoding="utf-8", newline="") as stream:
-            stream.write(text)
+        with make_part(path).open("xb") as stream:
+            stream.write(content)
         publish(path)
 
 

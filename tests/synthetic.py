@@ -58,7 +58,8 @@ def write_output(directory: str, dim: int, graded: bool) -> dict[str, Any]:
     writer.write(0.0, 0, fields(g))
     writer.write(1 / 3, 1, fields(g, 2.0))
     path = checkpoint.write(directory, g, 1, fields(g), {"time": 1 / 3}, PROVENANCE)
-    read, scalars = checkpoint.read(path, g)
+    saved = checkpoint.read(path, g)
+    read, scalars = saved.fields, saved.scalars
     same = all(np.array_equal(read[name], values) for name, values in fields(g).items())
     return {"same": g.sum(np.array(not same)) == 0.0, "time": scalars["time"]}
 

@@ -1,14 +1,17 @@
 """Checkpoints: everything a run needs to go on, in one HDF5 file per checkpoint.
 
     checkpoint_000123.h5
-        /               attributes format_version, step, complete (written last)
+        /               attributes format_version, step; checksum of /checksums (written last)
         /fields/<name>  global arrays with the axes of the grid, natural order, for any number of ranks
         /grid/<axis>    face coordinates, m
+        /log/<column>   the log until then, one value per step; of text JSON
         /scalars        JSON: time, step size, segment, charge passed ...
         /provenance     case text, resolved case, versions, commit, ranks, seeds
+        /checksums      JSON: of each of these datasets
 
 A file is written aside, synced and renamed, then older ones are deleted: at every moment the newest
-complete checkpoint is in place. A state with NaN or infinity is never written.
+complete checkpoint is in place. A state with NaN or infinity is never written. What is read is compared with its
+checksum: a file that has been damaged, or that lacks something, is refused.
 """
 
 from __future__ import annotations
@@ -17,26 +20,39 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py
 import numpy as np
 from mpi4py import MPI
 
-from solver.output import files, hdf5
+from solver.output import checksum, files, hdf5
 
 if TYPE_CHECKING:
     from solver.grid import Grid
 
 Array = np.ndarray
+T = TypeVar("T")
 
-FORMAT_VERSION = 1
-_NAME = re.compile(r"checkpoint_\d+\.h5")
+FORMAT_VERSION = 2
+CHECKSUMS = "checksums"
+_NAME = re.compile(r"checkpoint_[0-9]+\.h5")
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written or used; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run goes on from: owned blocks of the fields, progress, the log by column, where it comes from."""
+
+    fields: dict[str, Array]
+    scalars: dict[str, Any]
+    log: dict[str, list[Any]] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
 
 
 def write(
@@ -47,57 +63,140 @@ def write(
     scalars: Mapping[str, Any],
     provenance: Mapping[str, Any],
     keep: int = 2,
+    log: Mapping[str, list[Any]] | None = None,
 ) -> Path:
     """Write checkpoint_<step>.h5, then delete all but the newest `keep` (collective).
 
-    fields: owned blocks. scalars: JSON-able; rank 0's are stored. Checkpoints of later steps (from a run
-    that was continued at an earlier step) are deleted too. Raises CheckpointError on every rank, and
-    leaves the older checkpoints, when a value is NaN or infinite on any rank.
+    fields: owned blocks. scalars: JSON-able; rank 0's are stored. log: columns by name, the same on every rank.
+    Checkpoints of later steps (from a run that was continued at an earlier step) are deleted too. Raises
+    CheckpointError on every rank, and leaves the older checkpoints, when a value is NaN or infinite on any rank, and
+    FileError when the file cannot be written.
     """
     path = Path(directory) / f"checkpoint_{step:06d}.h5"
     _refuse_non_finite(grid.comm, step, fields)
-    text = files.on_root(grid.comm, lambda: _json(scalars))
+    texts = {"scalars": files.on_root(grid.comm, lambda: _json(scalars))}
+    texts |= {f"provenance/{k}": v for k, v in hdf5.provenance_texts(grid.comm, provenance).items()}
+    arrays = {f"grid/{axis}": faces for axis, faces in zip(grid.axes, grid.faces, strict=True)}
+    for name, column in (log or {}).items():
+        if any(isinstance(value, str) for value in column):
+            texts[f"log/{name}"] = json.dumps(column)
+        else:
+            arrays[f"log/{name}"] = np.array(column, dtype=float)
+    sums = {f"fields/{name}": checksum.of_field(grid, values) for name, values in fields.items()}
+    sums |= {name: checksum.of_text(text) for name, text in texts.items()}
+    sums |= {name: checksum.of_bytes(values.tobytes()) for name, values in arrays.items()}
+    listed = json.dumps(sums)
     with hdf5.create(path, grid.comm, fields.values()) as file:
         for name, values in fields.items():
             file.block(f"fields/{name}", values, grid.shape, grid.start)
-        for axis, faces in zip(grid.axes, grid.faces, strict=True):
-            file.common(f"grid/{axis}", faces)
-        file.text("scalars", text)
-        file.provenance(provenance)
-        file.attributes("/", {"format_version": FORMAT_VERSION, "step": int(step), "complete": 1})
+        for name, values in arrays.items():
+            file.common(name, values)
+        for name, text in (texts | {CHECKSUMS: listed}).items():
+            file.text(name, text)
+        about = {"format_version": FORMAT_VERSION, "step": int(step), "checksum": checksum.of_text(listed)}
+        file.attributes("/", about)
     files.on_root(grid.comm, lambda: _clean(path.parent, step, keep))
     return path
 
 
-def read(path: str | Path, grid: Grid) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The owned blocks and the scalars of a checkpoint (collective). Raises CheckpointError on every rank."""
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def read(path: str | Path, grid: Grid) -> Checkpoint:
+    """What a checkpoint holds (collective). Raises CheckpointError on every rank when any of it is not as written."""
     path = Path(path)
-    files.on_root(grid.comm, lambda: _check(path, grid))
-    with h5py.File(path, "r") as file:
-        fields = {
-            name: np.ascontiguousarray(data[grid.owned], dtype=float) for name, data in file["fields"].items()
-        }
-        scalars = json.loads(hdf5.read_text(file["scalars"]))
-    return fields, scalars
+    names, rest = files.on_root(grid.comm, lambda: _read_common(path, grid))
+    fields = {}
+    for name, expected in names.items():
+        fields[name] = _read_block(path, grid, f"fields/{name}")
+        if checksum.of_field(grid, fields[name]) != expected:
+            raise CheckpointError(f"{path}: damaged: fields/{name} is not what was written")
+        if grid.max(~np.isfinite(fields[name])) > 0:
+            raise CheckpointError(f"{path}: NaN or infinity in fields/{name}")
+    return replace(rest, fields=fields)
 
 
-def provenance(path: str | Path) -> dict[str, str]:
-    """The provenance of a checkpoint. Raises CheckpointError when the file cannot be read."""
-    with _open(Path(path)) as file:
-        return hdf5.read_provenance(file)
+def _read_block(path: Path, grid: Grid, name: str) -> Array:
+    """The owned block of a field; an error of any rank is raised on all (collective)."""
+    block, error = np.empty(0), ""
+    try:
+        with _open(path) as file:
+            block = np.ascontiguousarray(file[name][grid.owned], dtype=float)
+    except CheckpointError as exc:
+        error = str(exc)
+    if error := max(grid.comm.allgather(error)):
+        raise CheckpointError(error)
+    return block
 
 
-def case_differences(path: str | Path, resolved: str) -> list[str]:
-    """The keys in which the resolved case (JSON) differs from the checkpoint's, each as "key: old -> new"."""
-    old = _flat(json.loads(provenance(path)["resolved_case"]))
-    new = _flat(json.loads(resolved))
-    keys = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
-    return [f"{k}: {old.get(k, 'absent')} -> {new.get(k, 'absent')}" for k in keys]
+def _read_common(path: Path, grid: Grid) -> tuple[dict[str, str], Checkpoint]:
+    """Names of the fields with their checksums, and all the rest, checked."""
+    with _open(path) as file:
+        sums = _sums(path, file)
+        texts, arrays = _read_small(path, file, sums)
+        _compare_grids(path, grid, _group(arrays, "grid"))
+        names = _group(sums, "fields")
+        for name in names:
+            data = _dataset(path, file, f"fields/{name}")
+            if data.shape[: grid.dim] != grid.shape or data.dtype != float:
+                raise CheckpointError(f"{path}: fields/{name} is {data.shape} {data.dtype}, the grid {grid.shape}")
+        log = {name: values.tolist() for name, values in _group(arrays, "log").items()}
+        log |= {name: json.loads(text) for name, text in _group(texts, "log").items()}
+        return names, Checkpoint({}, json.loads(texts["scalars"]), log, _group(texts, "provenance"))
+
+
+def _read_small(path: Path, file: h5py.File, sums: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Array]]:
+    """Texts and arrays that every rank needs, compared with their checksums."""
+    texts, arrays = {}, {}
+    for name in sums:
+        if name.startswith("fields/"):
+            continue
+        data = _dataset(path, file, name)
+        if data.shape == ():
+            texts[name] = hdf5.read_text(data)
+            found = checksum.of_text(texts[name])
+        else:
+            arrays[name] = data[...]
+            found = checksum.of_bytes(arrays[name].tobytes())
+        if found != sums[name]:
+            raise CheckpointError(f"{path}: damaged: {name} is not what was written")
+    return texts, arrays
+
+
+def _group(values: Mapping[str, T], group: str) -> dict[str, T]:
+    """Those of a group, by the rest of their names."""
+    return {n.removeprefix(f"{group}/"): value for n, value in values.items() if n.startswith(f"{group}/")}
+
+
+def _sums(path: Path, file: h5py.File) -> dict[str, str]:
+    """The checksum of each dataset."""
+    text = hdf5.read_text(_dataset(path, file, CHECKSUMS))
+    if checksum.of_text(text) != bytes(file.attrs["checksum"]).decode():
+        raise CheckpointError(f"{path}: damaged: {CHECKSUMS} is not what was written")
+    sums: dict[str, str] = json.loads(text)
+    return sums
+
+
+def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset that is in this file itself; nothing that a link or a dataset refers to elsewhere is read."""
+    parts = name.split("/")
+    links = [file.get("/".join(parts[:n]), getlink=True) for n in range(1, len(parts) + 1)]
+    if any(link is None for link in links):
+        raise CheckpointError(f"{path}: damaged: {name} is missing")
+    data = None if any(not isinstance(link, h5py.HardLink) for link in links) else file[name]
+    if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
+        raise CheckpointError(f"{path}: {name} is not in the file itself; such files are not read")
+    return data
+
+
+def newest_first(directory: str | Path) -> list[Path]:
+    """All files of a directory that have the name of a checkpoint, also damaged ones (not collective)."""
+    return sorted(_all(Path(directory)), key=_step, reverse=True)
 
 
 def latest(directory: str | Path) -> Path | None:
     """The newest complete checkpoint, or None; files that do not open are passed over (not collective)."""
-    for path in sorted(_all(Path(directory)), key=_step, reverse=True):
+    for path in newest_first(directory):
         try:
             with _open(path):
                 return path
@@ -135,56 +234,44 @@ def _json(scalars: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _open(path: Path) -> Iterator[h5py.File]:
-    """The file, opened for reading and found complete."""
+    """The file, opened for reading; what HDF5 and JSON say of damage inside it becomes a CheckpointError."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
         file = h5py.File(path, "r")
     except OSError as exc:
         raise CheckpointError(f"{path}: truncated, or not an HDF5 file ({exc})") from exc
-    with file:
-        if not file.attrs.get("complete", 0):
-            raise CheckpointError(f"{path}: incomplete: not a checkpoint, or not written to its end")
-        if (version := int(file.attrs["format_version"])) != FORMAT_VERSION:
-            raise CheckpointError(f"{path}: checkpoint format {version}; this version reads {FORMAT_VERSION}")
-        yield file
+    try:
+        with file:
+            if "format_version" not in file.attrs:
+                raise CheckpointError(f"{path}: incomplete: not a checkpoint, or not written to its end")
+            if (version := int(file.attrs["format_version"])) != FORMAT_VERSION:
+                raise CheckpointError(f"{path}: checkpoint format {version}; this version reads {FORMAT_VERSION}")
+            yield file
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as exc:
+        raise CheckpointError(f"{path}: damaged: {type(exc).__name__}: {exc}") from exc
+    except RuntimeError as exc:
+        if isinstance(exc, CheckpointError):
+            raise
+        raise CheckpointError(f"{path}: damaged: {exc}") from exc
 
 
-def _check(path: Path, grid: Grid) -> None:
-    """Raise CheckpointError unless the checkpoint lives on this grid and all its fields can be read."""
-    with _open(path) as file:
-        stored = {axis: data[...] for axis, data in file["grid"].items()}
-        if tuple(sorted(stored)) != grid.axes:
+def _compare_grids(path: Path, grid: Grid, stored: Mapping[str, Array]) -> None:
+    """Raise CheckpointError unless the checkpoint lives on this grid."""
+    if tuple(sorted(stored)) != grid.axes:
+        raise CheckpointError(f"{path}: axes {sorted(stored)} in the checkpoint, {list(grid.axes)} in the case")
+    for axis, faces in zip(grid.axes, grid.faces, strict=True):
+        old = stored[axis]
+        if len(old) != len(faces):
             raise CheckpointError(
-                f"{path}: axes {sorted(stored)} in the checkpoint, {list(grid.axes)} in the case"
+                f"{path}: {len(old) - 1} cells along {axis} in the checkpoint, {len(faces) - 1} in the case"
             )
-        for axis, faces in zip(grid.axes, grid.faces, strict=True):
-            old = stored[axis]
-            if len(old) != len(faces):
-                raise CheckpointError(
-                    f"{path}: {len(old) - 1} cells along {axis} in the checkpoint, "
-                    f"{len(faces) - 1} in the case"
-                )
-            if not np.allclose(old, faces, rtol=0.0, atol=1e-9 * (faces[-1] - faces[0])):
-                raise CheckpointError(
-                    f"{path}: the cells along {axis} lie elsewhere than in the case: "
-                    f"{old[0]:.6g} to {old[-1]:.6g} m in the checkpoint, "
-                    f"{faces[0]:.6g} to {faces[-1]:.6g} m in the case"
-                )
-        for name, data in file["fields"].items():
-            if data.shape[: grid.dim] != grid.shape:
-                raise CheckpointError(f"{path}: field {name} is {data.shape}, the grid {grid.shape}")
-
-
-def _flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Nested JSON as {"drive.current_density": value}; list entries are numbered."""
-    if isinstance(value, dict):
-        items = [(f"{key}.{k}" if key else str(k), v) for k, v in value.items()]
-    elif isinstance(value, list):
-        items = [(f"{key}[{n}]", v) for n, v in enumerate(value)]
-    else:
-        return {key: value}
-    return {k: v for name, entry in items for k, v in _flat(entry, name).items()}
+        if not np.allclose(old, faces, rtol=0.0, atol=1e-9 * (faces[-1] - faces[0])):
+            raise CheckpointError(
+                f"{path}: the cells along {axis} lie elsewhere than in the case: "
+                f"{old[0]:.6g} to {old[-1]:.6g} m in the checkpoint, "
+                f"{faces[0]:.6g} to {faces[-1]:.6g} m in the case"
+            )
 
 
 def _all(directory: Path) -> list[Path]:

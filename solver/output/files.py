@@ -10,15 +10,16 @@ from mpi4py import MPI
 
 T = TypeVar("T")
 
-# Everything that a run writes into its directory, as patterns; the copy of the case is not among them.
+# Everything that a run writes into its directory, as patterns, in the order in which it may be deleted; the copy of the
+# case is not among them.
 OUTPUTS = (
+    "done.json*",
+    "summary.json*",
     "fields/fields_*.vtkhdf*",
     "fields.xdmf*",
     "fields.vtkhdf.series*",
     "checkpoint_*.h5*",
     "log.csv*",
-    "summary.json*",
-    "done.json*",
     "curves.png",
     "field_*.png",
     "stresses.png",

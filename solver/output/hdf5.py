@@ -191,8 +191,14 @@ class Writer:
 
     def provenance(self, values: Mapping[str, Any]) -> None:
         """The group /provenance: one text per key, JSON where the value is not text."""
-        for key, value in self.comm.bcast(dict(values)).items():
-            self.text(f"provenance/{key}", value if isinstance(value, str) else json.dumps(value))
+        for key, text in provenance_texts(self.comm, values).items():
+            self.text(f"provenance/{key}", text)
+
+
+def provenance_texts(comm: MPI.Comm, values: Mapping[str, Any]) -> dict[str, str]:
+    """One text per key as rank 0 has it, JSON where the value is not text (collective)."""
+    known = comm.bcast(dict(values))
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in known.items()}
 
 
 def read_text(dataset: h5py.Dataset) -> str:

@@ -1,16 +1,18 @@
 """The log of a run: log.csv, one row per accepted step, and what is shown while the run goes on.
 
 The heading of a column is "name [unit]". Rows are flushed one by one, so the file may be read at any
-time and loses nothing but a half-written last row when the run is killed.
+time and loses nothing but a half-written last row when the run is killed. All rows are kept in memory too, and in
+checkpoints: the file is never read to go on, and is made again when it has been removed or edited.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -19,7 +21,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from solver.output import files
-from solver.whole_files import write_text
+from solver.whole_files import naming, write_text
 
 Value = float | int | str
 
@@ -56,57 +58,86 @@ def column_name(heading: str) -> str:
     return heading.split(" [")[0]
 
 
-class LogTable:
-    """A CSV table that rank 0 appends to; the other ranks' calls do nothing. The constructor is collective.
+class Rows:
+    """Rows of a table in memory, by column; all have the same columns."""
 
-    columns: headings, the first is the step. resume_step: go on with an existing table after this step;
-    later rows, and a row that was cut off by a kill, are removed. Without it an existing table is replaced.
+    def __init__(self, columns: Mapping[str, Iterable[Value]] | None = None):
+        self.columns: dict[str, list[Value]] = {name: list(values) for name, values in (columns or {}).items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def append(self, row: Mapping[str, Value]) -> None:
+        """Add a row given by name."""
+        for name, value in row.items():
+            self.columns.setdefault(name, []).append(value)
+
+    def __iter__(self) -> Iterator[dict[str, Value]]:
+        for values in zip(*self.columns.values(), strict=True):
+            yield dict(zip(self.columns, values, strict=True))
+
+
+class LogTable:
+    """A CSV table that rank 0 writes. The constructor and `append` are collective and raise FileError on all ranks.
+
+    columns: headings, the first is the step. rows: those it begins with. An existing file is replaced. Columns that
+    the first rows do not have (of an earlier version) stay empty there.
     """
 
     def __init__(
         self,
         path: str | Path,
         columns: Sequence[str] = COLUMNS,
-        resume_step: int | None = None,
+        rows: Iterable[Mapping[str, Value]] = (),
         comm: MPI.Comm = MPI.COMM_WORLD,
     ):
         self.path = Path(path)
         self.columns = tuple(columns)
         self.names = tuple(column_name(c) for c in columns)
+        self.comm = comm
+        self.rows = Rows({name: [] for name in self.names})
+        for row in rows:
+            self.rows.append({name: row.get(name, "") for name in self.names})
         self._stream: TextIO | None = None
-        files.on_root(comm, lambda: self._start(resume_step))
-        if comm.rank == 0:
-            self._stream = self.path.open("a", encoding="utf-8", newline="")
+        files.on_root(comm, self._start)
 
-    def _start(self, resume_step: int | None) -> None:
-        kept = [] if resume_step is None or not self.path.exists() else self._rows_until(resume_step)
-        write_text(self.path, "".join(map(_csv_line, [self.columns, *kept])))
-
-    def _rows_until(self, step: int) -> list[list[str]]:
-        header, *lines = self.path.read_text(encoding="utf-8").split("\n")
-        if tuple(next(csv.reader([header]))) != self.columns:
-            raise ValueError(
-                f"{self.path}: cannot go on, its columns are not those of this version: {header}"
-            )
-        complete = lines[:-1]  # what follows the last line break is empty, or a row cut off by a kill
-        rows = [row for row in csv.reader(complete) if len(row) == len(self.columns)]
-        return [row for row in rows if int(row[0]) <= step]
+    def _start(self) -> None:
+        """Write all rows, and be ready for others."""
+        self.close()
+        lines = map(_csv_line, [self.columns, *(map(_exact, row.values()) for row in self.rows)])
+        write_text(self.path, "".join(lines))
+        self._stream = self.path.open("a", encoding="utf-8", newline="")
 
     def append(self, row: Mapping[str, Value]) -> None:
         """Add a row given by name (without units); floats are stored exactly."""
-        if self._stream is None:
-            return
         if set(row) != set(self.names):
             odd = sorted(set(row) ^ set(self.names))
             raise ValueError(f"{self.path.name}: a row in which {odd} are missing or unknown")
-        self._stream.write(_csv_line([_exact(row[name]) for name in self.names]))
-        self._stream.flush()
+        ordered = {name: row[name] for name in self.names}
+        self.rows.append(ordered)
+        files.on_root(self.comm, lambda: self._write(ordered))
+
+    def _write(self, row: Mapping[str, Value]) -> None:
+        if self._stream is None or not self._in_place():
+            self._start()
+            return
+        with naming(self.path):
+            self._stream.write(_csv_line(map(_exact, row.values())))
+            self._stream.flush()
+
+    def _in_place(self) -> bool:
+        """Whether the file that is written is still the one of this name."""
+        assert self._stream is not None
+        try:
+            return os.path.samestat(os.fstat(self._stream.fileno()), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
 
 def _exact(value: Value) -> str:
@@ -115,7 +146,7 @@ def _exact(value: Value) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def _csv_line(cells: Iterable[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import json
 import os
@@ -11,10 +12,12 @@ from pathlib import Path
 import tomli_w
 
 from solver.case import Case, Source
-from solver.case_files import given
+from solver.case_files import beside
 from solver.output import checkpoint, files, summary
 
+CASE = "case.toml"
 DIGEST = "case.digest"  # hash of the case, written when its run begins or goes on; left when results are cleared
+REWRITTEN = "# the case with its replaced values; the files that it names lie beside it\n\n"
 
 
 class Present(Enum):
@@ -27,37 +30,48 @@ class Present(Enum):
     DONE = "this case, run to its end"
 
 
-def copies(case: Case) -> dict[str, str]:
-    """Names and texts of the files that say of which case a run is."""
-    text = case.source.text
-    if text.lstrip().startswith("{"):  # JSON: no TOML begins with a brace
-        text = tomli_w.dumps(given(json.loads(text)))
-    resolved = json.dumps(case.resolved(), indent=2) + "\n"
-    return {"case.toml": text, "resolved.json": resolved, DIGEST: case.source.digest + "\n"}
+def copies(case: Case, directory: Path) -> dict[str, bytes]:
+    """Names and contents of the files that say of which case a run in `directory` is; from them it can be repeated.
+
+    case.toml is the file as it was written; where values were replaced or it names other files, which then lie beside
+    it, it is the same case in other words.
+    """
+    source = case.source
+    data = copy.deepcopy(dict(source.data))
+    named = beside(data, Path(source.directory))
+    # JSON: no TOML begins with a brace
+    rewritten = bool(named or source.overrides or source.text.lstrip().startswith("{"))
+    text = REWRITTEN + tomli_w.dumps(data) if rewritten else source.text
+    contents = {name: path.read_bytes() for name, path in named.items()}
+    contents["resolved.json"] = (json.dumps(case.resolved(), indent=2) + "\n").encode()
+    contents[DIGEST] = f"{source.digest}\n".encode()
+    if not (source.path and Path(source.path).resolve() == (directory / CASE).resolve()):
+        contents[CASE] = text.encode()
+    return {name: content for name, content in contents.items() if not _is_that(directory / name, named.get(name))}
+
+
+def _is_that(path: Path, source: Path | None) -> bool:
+    return source is not None and path.resolve() == source.resolve()
 
 
 def look(directory: Path, source: Source) -> Present:
     """What the directory has of the case that came from `source` (not collective)."""
     done = directory / summary.DONE
     if done.exists():
-        try:
-            digest = json.loads(done.read_text(encoding="utf-8")).get("case_digest")
-        except json.JSONDecodeError:
-            digest = None
-        return Present.DONE if digest == source.digest else Present.OTHER
-    path = checkpoint.latest(directory)
-    if path is not None:
-        return Present.CHECKPOINT if _same(directory, path, source) else Present.OTHER
-    return Present.BROKEN_OFF if has_results(directory) else Present.NOTHING
+        return Present.DONE if summary.done_digest(directory) == source.digest else Present.OTHER
+    if checkpoint.newest_first(directory):
+        return Present.CHECKPOINT if _same(directory, source) else Present.OTHER
+    if not has_results(directory):
+        return Present.NOTHING
+    return Present.BROKEN_OFF if _same(directory, source) else Present.OTHER
 
 
-def _same(directory: Path, path: Path, source: Source) -> bool:
-    """Whether the checkpoint is of this case: by the hash, by the text in runs that have none."""
-    digest = directory / DIGEST
-    if digest.exists():
-        return digest.read_text(encoding="utf-8").strip() == source.digest
-    about = checkpoint.provenance(path)
-    return (about["case"], about["overrides"]) == (source.text, "\n".join(source.overrides))
+def _same(directory: Path, source: Source) -> bool:
+    """Whether what a run has left is of this case, by the hash that it wrote first."""
+    try:
+        return (directory / DIGEST).read_text(encoding="utf-8", errors="replace").strip() == source.digest
+    except OSError:
+        return False
 
 
 def has_results(directory: Path) -> bool:
@@ -66,15 +80,21 @@ def has_results(directory: Path) -> bool:
 
 
 def foreign(directory: Path, case: Case) -> Path | None:
-    """A file that a run of the case would replace and that is of no run, None without one."""
+    """A file that a run of the case would replace and that lifront has not written, None without one."""
     if has_results(directory) or (directory / DIGEST).exists():
         return None
-    found = ((directory / name, text) for name, text in copies(case).items())
-    return next((path for path, text in found if path.is_file() and _text(path) != text), None)
+    for name, content in copies(case, directory).items():
+        path = directory / name
+        if path.is_file() and path.read_bytes().splitlines() != content.splitlines():  # whatever ends its lines
+            return path
+    return None
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")  # whatever ends its lines
+def links(directory: Path) -> list[Path]:
+    """What a run would write or delete in a directory and that is a link: it leads elsewhere."""
+    names = (*files.OUTPUTS, "fields", CASE, "resolved.json", DIGEST)
+    found = {path for name in names for path in directory.glob(name) if path.is_symlink()}
+    return sorted(path for path in found if path.suffix != ".part")
 
 
 def lock(directory: Path) -> int | None:

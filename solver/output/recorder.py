@@ -12,10 +12,11 @@ import numpy as np
 from mpi4py import MPI
 
 from solver.grid import Array, Grid
-from solver.output import checkpoint, files
-from solver.output.log import Console, LogTable
+from solver.output import checkpoint, files, summary
+from solver.output.log import Console, LogTable, Rows
 from solver.output.snapshots import SnapshotWriter
 from solver.state import FIELDS
+from solver.whole_files import write_bytes
 
 
 class MemoryRecorder:
@@ -24,11 +25,20 @@ class MemoryRecorder:
     def __init__(self, comm: MPI.Comm, console: Console):
         self.comm = comm
         self.console = console
-        self.rows: list[dict[str, float | str]] = []
+        self.rows = Rows()
         self.seconds = 0.0
+        self._before = 0  # rows of an earlier call
+
+    def begin(self) -> None:
+        """A new run begins: from here on, and not before, what an earlier one has left is replaced."""
+
+    def resume(self, saved: checkpoint.Checkpoint) -> None:
+        """A run goes on: from here on, and not before, what is later than the checkpoint is replaced."""
+        self.rows = Rows(saved.log)
+        self._before = len(self.rows)
 
     def row(self, row: Mapping[str, float | str]) -> None:
-        self.rows.append(dict(row))
+        self.rows.append(row)
 
     def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
         """Nothing is kept."""
@@ -43,15 +53,15 @@ class MemoryRecorder:
         self.console.message(text)
 
     def curves(self) -> dict[str, np.ndarray]:
-        """Columns of the log by name, the same on every rank but for the wall time."""
-        names = self.rows[0] if self.rows else ()
-        return {name: np.array([row[name] for row in self.rows]) for name in names}
+        """Columns of the log by name, of the steps of this call, the same on every rank but for the wall time."""
+        return {name: np.array(values[self._before :]) for name, values in self.rows.columns.items()}
 
 
 class FileRecorder(MemoryRecorder):
-    """Writes log, snapshots and checkpoints into a run directory (all methods collective).
+    """Writes log, snapshots and checkpoints into a run directory (all methods collective, raise FileError).
 
-    fields: names of the fields in the snapshots. seconds: wall time spent on output.
+    copies: names and contents of the files that say of which case the run is. fields: names of the fields in the
+    snapshots. seconds: wall time spent on output.
     """
 
     def __init__(
@@ -60,23 +70,46 @@ class FileRecorder(MemoryRecorder):
         grid: Grid,
         console: Console,
         provenance: Mapping[str, Any],
+        copies: Mapping[str, bytes],
         fields: tuple[str, ...],
         keep_checkpoints: int,
-        resume: tuple[int, float] | None = None,
     ):
         super().__init__(grid.comm, console)
         self.directory = directory
         self.grid = grid
         self.provenance = provenance
+        self.copies = dict(copies)
         self.fields = fields
         self.keep_checkpoints = keep_checkpoints
         self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance)
-        if resume is None:
-            files.on_root(grid.comm, lambda: files.clear(directory))
-        else:
-            self.snapshots.resume(resume[1])
         self._show_row = False  # the log's lines are shown for the steps that end at a snapshot
-        self.log = LogTable(directory / "log.csv", resume_step=resume and resume[0], comm=grid.comm)
+
+    def begin(self) -> None:
+        """A new run begins: what an earlier one has left is deleted."""
+        files.on_root(self.comm, lambda: files.clear(self.directory))
+        self._open_log()
+        self._copy_case()
+
+    def resume(self, saved: checkpoint.Checkpoint) -> None:
+        """A run goes on: what is later than the checkpoint is deleted."""
+        super().resume(saved)
+        step, time = int(saved.scalars["step"]), float(saved.scalars["time"])
+        files.on_root(self.comm, lambda: summary.retract(self.directory))  # first: the results are not complete
+        self._open_log()
+        self._copy_case()
+        self.snapshots.resume(time)
+        files.on_root(self.comm, lambda: checkpoint.discard_later(self.directory, step))
+
+    def _open_log(self) -> None:
+        self.log = LogTable(self.directory / "log.csv", rows=self.rows, comm=self.comm)
+        self.rows = self.log.rows
+
+    def _copy_case(self) -> None:
+        def write() -> None:
+            for name, content in self.copies.items():
+                write_bytes(self.directory / name, content)
+
+        files.on_root(self.comm, write)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -85,7 +118,6 @@ class FileRecorder(MemoryRecorder):
         self.seconds += time.perf_counter() - start
 
     def row(self, row: Mapping[str, float | str]) -> None:
-        super().row(row)
         self.log.append(row)
         if self._show_row:
             self.console.row(row)
@@ -98,6 +130,5 @@ class FileRecorder(MemoryRecorder):
 
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
         with self._timed():
-            checkpoint.write(
-                self.directory, self.grid, step, fields, progress, self.provenance, self.keep_checkpoints
-            )
+            about, keep = self.provenance, self.keep_checkpoints
+            checkpoint.write(self.directory, self.grid, step, fields, progress, about, keep, self.rows.columns)

@@ -60,6 +60,15 @@ def write_done(directory: str | Path, comm: MPI.Comm, case_digest: str) -> None:
     files.on_root(comm, on_rank_0)
 
 
+def done_digest(directory: str | Path) -> str | None:
+    """Hash of the case that was run to its end in a directory; None when done.json is not there or says nothing."""
+    try:
+        content = json.loads((Path(directory) / DONE).read_text(encoding="utf-8"))
+        return str(content["case_digest"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
 def retract(directory: str | Path) -> None:
     """Delete both: the run goes on (not collective)."""
     for name in (DONE, NAME):

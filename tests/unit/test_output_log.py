@@ -40,29 +40,34 @@ def test_rows_are_on_disk_at_once(tmp_path):
     table.close()
 
 
-def test_resume_cuts_later_rows_and_the_one_that_a_kill_cut_off(tmp_path):
+def test_a_table_that_goes_on_has_its_rows_from_memory_and_not_from_the_file(tmp_path):
+    """Whatever has become of the file: later rows, half a row, another heading, nothing."""
     path = tmp_path / "log.csv"
-    write_rows(path, range(1, 8))
-    with path.open("a") as file:
-        file.write("8,2.66")
-    write_rows(path, [4, 5], resume_step=3)
-    assert list(Run(tmp_path).curves["step"]) == [1, 2, 3, 4, 5]
+    rows = [{"step": step, "time": step / 3, "voltage": 0.1, "segment": "rest"} for step in (1, 2)]
+    for content in (None, "", "x [min]\n1\n", "step,time [s],voltage [V],segment\n1,0,0,a\n8,2.6"):
+        path.unlink(missing_ok=True) if content is None else path.write_text(content)
+        write_rows(path, [3], rows=rows)
+        assert list(Run(tmp_path).curves["step"]) == [1, 2, 3]
+        assert list(Run(tmp_path).curves["time"]) == [1 / 3, 2 / 3, 1.0]
 
 
-def test_resume_without_a_log_starts_one_and_a_new_run_replaces_it(tmp_path):
+def test_columns_that_earlier_rows_do_not_have_stay_empty(tmp_path):
+    write_rows(tmp_path / "log.csv", [2], rows=[{"step": 1, "time": 0.5}])
+    assert (tmp_path / "log.csv").read_text().splitlines()[1] == "1,0.5,,"
+
+
+def test_a_file_that_is_removed_or_replaced_meanwhile_is_written_again(tmp_path):
     path = tmp_path / "log.csv"
-    write_rows(path, [4], resume_step=3)
-    write_rows(path, [1])
-    assert list(Run(tmp_path).curves["step"]) == [1]
-
-
-def test_resume_with_other_columns_is_refused_and_the_log_stays(tmp_path):
-    path = tmp_path / "log.csv"
-    write_rows(path, [1, 2])
-    before = path.read_text()
-    with pytest.raises(ValueError, match="cannot go on, its columns are not those of this version"):
-        LogTable(path, COLUMNS, resume_step=1)
-    assert path.read_text() == before
+    table = LogTable(path, SHORT)
+    for step in range(1, 5):
+        table.append({"step": step, "time": 0.0, "voltage": 0.0, "segment": ""})
+        if step == 2:
+            path.unlink()
+        if step == 3:
+            path.unlink()
+            path.write_text("something else")
+    table.close()
+    assert [line[0] for line in path.read_text().splitlines()] == ["s", "1", "2", "3", "4"]
 
 
 def test_row_with_missing_or_unknown_names_is_refused(tmp_path):

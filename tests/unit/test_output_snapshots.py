@@ -140,7 +140,7 @@ def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_alw
     for name, more in (("without", {}), ("with", flaw)):
         case, directory = case_from_dict(table | more), tmp_path / name
         grid = make_grid(case)
-        recorder = FileRecorder(directory, grid, Console(progress=False), {}, case.output.fields, 1)
+        recorder = FileRecorder(directory, grid, Console(progress=False), {}, {}, case.output.fields, 1)
         make_simulation(case, grid, recorder).begin()
         dataset = pyvista.read(directory / "fields/fields_000000.vtkhdf")
         names[name] = set(dataset.cell_data.keys())
