@@ -36,7 +36,8 @@ class Job:
     """A computation whose input is all right.
 
     wall: s that are left for it. restart: "latest", a checkpoint, or None to begin; done: nothing is left to do.
-    tolerance: of a search, A/m^2.
+    lock: descriptor on rank 0 that keeps others from the directory, None where there is none. tolerance: of a search,
+    A/m^2.
     """
 
     case: Case
@@ -45,6 +46,7 @@ class Job:
     restart: str | None
     warnings: tuple[str, ...]
     done: bool = False
+    lock: int | None = None
     tolerance: float = 0.0
 
 
@@ -122,7 +124,7 @@ def _execute(
     if job.wall is not None:
         job = replace(job, wall=max(0.0, job.wall - (time.monotonic() - started)))
     try:
-        return solve(comm, job)
+        return _locked_solve(comm, job, solve)
     except FileError as error:
         if comm.rank == 0:
             complain(f"{error}. The last checkpoint, where there is one, is valid.")
@@ -132,6 +134,14 @@ def _execute(
             complain(str(error))
         failed = isinstance(error, SolveFailed) or (isinstance(error, CheckpointError) and job.restart is None)
         return EXIT_FAILED if failed else EXIT_BAD_INPUT
+
+
+def _locked_solve(comm: MPI.Comm, job: Job, solve: Callable[[MPI.Comm, Job], int]) -> int:
+    try:
+        return solve(comm, job)
+    finally:
+        if comm.rank == 0 and job.lock is not None:
+            os.close(job.lock)
 
 
 def _on_all_ranks(comm: MPI.Comm, action: Callable[[], int]) -> int:

@@ -36,10 +36,10 @@ def prepare_search(
         check_search(case, directory, replace=force)
     except SearchRefused as error:
         raise BadInput(f"{path}: {error}") from None
-    _make(directory)
+    lock = _make(directory)
     if force:
         clear_search(directory)
-    return Job(case, directory, seconds, None, tuple(find_warnings(case)), tolerance=step)
+    return Job(case, directory, seconds, None, tuple(find_warnings(case)), lock=lock, tolerance=step)
 
 
 def prepare_run(
@@ -58,10 +58,11 @@ def prepare_run(
     if restart == AUTO:
         restart, done = _what_is_left(directory, case, force)
     elif restart is None:
-        _claim(directory, force)
+        _refuse_results(directory, force)
     else:
         _check_restart(directory, restart)
-    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done)
+    lock = None if done else _make(directory)
+    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done, lock)
 
 
 def _refuse_foreign(directory: Path, case: Case) -> None:
@@ -88,7 +89,6 @@ def _what_is_left(directory: Path, case: Case, force: bool) -> tuple[str | None,
         complain(f"{directory} has {found.value}: nothing to do")
         return None, True
     if found == Present.CHECKPOINT:
-        _lock(directory)
         return "latest", False
     if found == Present.OTHER and not force:
         raise BadInput(
@@ -97,15 +97,11 @@ def _what_is_left(directory: Path, case: Case, force: bool) -> tuple[str | None,
         )
     if found != Present.NOTHING:
         complain(f"{directory} has {found.value}, which are replaced: the run begins from the start")
-    _claim(directory, force=True)
     return None, False
 
 
-def _claim(directory: Path, force: bool) -> None:
-    """Make the directory for the results; one that holds results is refused without force.
-
-    They are deleted by the run, when it can begin.
-    """
+def _refuse_results(directory: Path, force: bool) -> None:
+    """A directory that holds results is refused without force; they are deleted by the run, when it can begin."""
     from solver.output.present import has_results
 
     if has_results(directory) and not force:
@@ -113,25 +109,20 @@ def _claim(directory: Path, force: bool) -> None:
             f"--output: {directory} already holds results; choose another directory with --output, "
             "replace them with --force, or continue them with --restart latest"
         )
-    _make(directory)
 
 
-def _make(directory: Path) -> None:
-    """Make the directory and keep others from it."""
+def _make(directory: Path) -> int | None:
+    """Make the directory and keep others from it for as long as what this returns is open (`present.lock`)."""
     if directory.exists() and not directory.is_dir():
         raise BadInput(f"--output: {directory} is a file, not a directory")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"--output: {directory} cannot be made: {error.strerror}") from None
-    _lock(directory)
-
-
-def _lock(directory: Path) -> None:
     from solver.output.present import lock
 
     try:
-        lock(directory)
+        return lock(directory)
     except BlockingIOError:
         raise BadInput(f"--output: another run is writing to {directory}; wait for it, or end it") from None
 
@@ -147,8 +138,6 @@ def _check_restart(directory: Path, restart: str) -> None:
         raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")
     elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
         raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
-    if directory.is_dir():
-        _lock(directory)
 
 
 def load(path: Path, overrides: list[str]) -> Case:

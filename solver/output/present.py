@@ -56,9 +56,9 @@ def _is_that(path: Path, source: Path | None) -> bool:
 
 def look(directory: Path, source: Source) -> Present:
     """What the directory has of the case that came from `source` (not collective)."""
-    done = directory / summary.DONE
-    if done.exists():
-        return Present.DONE if summary.done_digest(directory) == source.digest else Present.OTHER
+    done = summary.done_digest(directory)
+    if done is not None:
+        return Present.DONE if done == source.digest else Present.OTHER
     if checkpoint.newest_first(directory):
         return Present.CHECKPOINT if _same(directory, source) else Present.OTHER
     if not has_results(directory):
