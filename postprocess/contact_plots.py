@@ -19,6 +19,7 @@ UM = 1e6  # m -> um
 MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 
 SEPARATOR = "   |   "  # of the parts of a headline
+NEEDED = ("electrolyte", "lithium", "current_density")  # fields in the picture of the contact
 GREY = "#666666"
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 NAMES = ("electrolyte", "Li", "void")
@@ -48,12 +49,15 @@ def shown(run: Run) -> int:
 
 def headline(run: Run) -> str:
     """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found."""
-    case = run.info.get("resolved_case", {}) if len(run.times) else {}
-    title = case.get("title", "") if isinstance(case, dict) else ""
+    title = plain(str(run.case.get("title", ""))) or plain(run.directory.resolve().name)
     critical = metrics.critical_current_density(run.summary.get("results", {})) * MA_CM2
     found = f"CCD {critical:.4g} mA/cm$^2$" if np.isfinite(critical) else ""
-    reason = run.summary.get("stop_reason", "")
-    return SEPARATOR.join(filter(None, [title or run.directory.resolve().name, reason, found]))
+    return SEPARATOR.join(filter(None, [title, plain(run.summary.get("stop_reason", "")), found]))
+
+
+def plain(text: str) -> str:
+    """Text that is not ours, for matplotlib: a dollar begins no formula, what cannot be drawn is a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in text).replace("$", r"\$")
 
 
 def when(run: Run, index: int) -> str:
@@ -92,7 +96,7 @@ class Contact:
         """
         if len(run.axes) == 1:
             raise ResultsError(f"{run.directory}: a 1-D run has no map of the contact")
-        if absent := sorted({"electrolyte", "lithium", "current_density"} - set(run.fields)):
+        if absent := sorted(set(NEEDED) - set(run.fields)):
             raise ResultsError(f"no picture of the contact: {', '.join(absent)} not in the output")
         current = metrics.interface_average(run, run.field("current_density", index), index) * MA_CM2
         caption = when(run, index)

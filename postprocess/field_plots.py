@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from postprocess import metrics
-from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, shown, when
+from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, plain, shown, when
 from postprocess.penetration_plots import (
     deepest,
     defect_lines,
@@ -122,10 +122,10 @@ def quantity(run: Run, name: str, index: int) -> tuple[Array, str]:
         raise ResultsError(f"cannot draw {name!r}: give {allowed}")
     if component:
         values = values[..., about.components.index(component)]
-    factor, unit = UNITS.get(about.unit, (1.0, about.unit))
+    factor, unit = UNITS.get(about.unit, (1.0, plain(about.unit)))
     if "/" in unit:
         unit = f"({unit})"
-    return values * factor, about.long_name + f" ({component})" * bool(component) + f" / {unit}" * bool(unit)
+    return values * factor, plain(about.long_name) + f" ({component})" * bool(component) + f" / {unit}" * bool(unit)
 
 
 def field_map(axes: Axes, contact: Contact, values: Array, label: str) -> None:

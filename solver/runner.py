@@ -139,7 +139,7 @@ def _recorder(
     resume = None if saved is None else (int(saved[1]["step"]), float(saved[1]["time"]))
     output = case.output
     recorder = FileRecorder(
-        Path(directory), grid, console, about, output.fields, output.keep_checkpoints, resume
+        Path(directory), grid, console, about, output.fields, output.keep_checkpoints, resume, output.precision
     )
 
     def write_case() -> None:

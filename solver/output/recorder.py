@@ -51,7 +51,7 @@ class MemoryRecorder:
 class FileRecorder(MemoryRecorder):
     """Writes log, snapshots and checkpoints into a run directory (all methods collective).
 
-    fields: names of the fields in the snapshots. seconds: wall time spent on output.
+    fields: names of the fields in the snapshots, precision: of their values. seconds: wall time spent on output.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class FileRecorder(MemoryRecorder):
         fields: tuple[str, ...],
         keep_checkpoints: int,
         resume: tuple[int, float] | None = None,
+        precision: str = "double",
     ):
         super().__init__(grid.comm, console)
         self.directory = directory
@@ -70,11 +71,13 @@ class FileRecorder(MemoryRecorder):
         self.provenance = provenance
         self.fields = fields
         self.keep_checkpoints = keep_checkpoints
-        self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance)
+        files.on_root(grid.comm, lambda: directory.mkdir(parents=True, exist_ok=True))
+        self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance, precision)
         if resume is None:
             files.on_root(grid.comm, lambda: files.clear(directory))
         else:
-            self.snapshots.resume(resume[1])
+            for problem in self.snapshots.resume(resume[1]):
+                console.message(f"left out of the series: {problem}")
         self._show_row = False  # the log's lines are shown for the steps that end at a snapshot
         self.log = LogTable(directory / "log.csv", resume_step=resume and resume[0], comm=grid.comm)
 
