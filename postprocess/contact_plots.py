@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from postprocess import metrics
 from postprocess.reader import ResultsError, Run
+from solver.output.stored import printable
 
 Array = np.ndarray
 
@@ -56,8 +57,8 @@ def headline(run: Run) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that is not ours, for matplotlib: a dollar begins no formula, what cannot be drawn is a question mark."""
-    return "".join(c if c.isprintable() else "?" for c in text).replace("$", r"\$")
+    """Text that is not ours, for matplotlib: a dollar begins no formula."""
+    return printable(text).replace("$", r"\$")
 
 
 def when(run: Run, index: int) -> str:

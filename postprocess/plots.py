@@ -66,6 +66,19 @@ def plot_run(directory: str | Path) -> Path:
     return path
 
 
+def not_drawn(run: Run) -> str:
+    """Why the picture has no contact: its fields are not in the output, or damaged; "" when nothing is missing."""
+    if not len(run.times):
+        return ""
+    if len(run.axes) == 1:
+        return "" if set(PROFILES) & set(run.fields) else "no picture of the contact: its fields are not in the output"
+    try:
+        Contact.read(run, shown(run))
+    except ResultsError as error:
+        return str(error)
+    return ""
+
+
 # -- curves ------------------------------------------------------------------------------------------------
 
 

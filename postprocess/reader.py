@@ -51,7 +51,8 @@ class _Curves(dict[str, Array]):
     path: Path
 
     def __missing__(self, name: str) -> Array:
-        raise ResultsError(f"{self.path}: no column {name!r}; there are {', '.join(self) or 'none'}")
+        there = ", ".join(map(stored.printable, self)) or "none"
+        raise ResultsError(f"{self.path}: no column {name!r}; there are {there}")
 
 
 class Run:
@@ -205,11 +206,11 @@ def read_summary(path: Path) -> dict[str, Any]:
     """
     content = stored.json_object(path)
     for name in TABLES:
-        if not isinstance(content.setdefault(name, {}), dict):
+        if not isinstance(content.get(name, {}), dict):
             raise ResultsError(f"{path}: {name}: {content[name]!r:.60}; there should be a table of names and values")
     if not isinstance(content.get("stop_reason", ""), str):
         raise ResultsError(f"{path}: stop_reason: {content['stop_reason']!r:.60}; there should be text")
-    for name, value in content["results"].items():
+    for name, value in content.get("results", {}).items():
         if not isinstance(value, str | int | float | None):
             raise ResultsError(f"{path}: results.{name}: {value!r:.60}; there should be a number or text")
     return content

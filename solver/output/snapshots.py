@@ -99,12 +99,13 @@ class SnapshotWriter:
     def resume(self, time: float) -> list[str]:
         """Go on with what is in the directory: keep the snapshots up to `time` (s), delete the later ones.
 
-        Only a file that says of itself that it is later is deleted. Those that cannot be read are left alone; returns a
-        sentence for each of them, the same on all ranks.
+        Only a file that says of itself that it is later is deleted. Those that cannot be read are left alone. Returns
+        sentences about them, and about those that are gone, the same on all ranks.
         """
 
         def look() -> tuple[list[_Entry], list[str]]:
             there, problems = stored.find(self.directory)
+            problems += stored.gaps(self.directory)
             entries = []
             for snapshot in there:
                 if snapshot.time > time:

@@ -103,6 +103,17 @@ def numbered(directory: str | Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in matches if match)
 
 
+def gaps(directory: str | Path) -> list[str]:
+    """A sentence about snapshots that are gone, as their numbers show; [] when none is. Raises ResultsError."""
+    there = {number for number, _ in numbered(directory)}
+    if not there or len(there) == (last := max(there)) + 1:
+        return []
+    first = next(number for number in range(last) if number not in there)
+    gone = last + 1 - len(there)
+    more = f", and {gone - 1} more" if gone > 1 else ""
+    return [f"{Path(directory) / FOLDER / f'fields_{first:06d}.vtkhdf'}: no such file{more}"]
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """The file of a snapshot for reading. Whatever is wrong with it in the `with` block is raised as ResultsError."""
@@ -229,6 +240,7 @@ def json_object(path: Path) -> dict[str, Any]:
     """The content of a JSON file that holds a table of names and values. Raises ResultsError."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
+        json.dumps(content, ensure_ascii=False).encode()  # half characters can be written in JSON, but not be shown
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -236,6 +248,11 @@ def json_object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ResultsError(f"{path}: a {type(content).__name__} where there should be a table of names and values")
     return content
+
+
+def printable(text: str) -> str:
+    """The text for a terminal or a picture: what is no character, or would command the terminal, is a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def text_of(path: Path, sha256: str) -> str | None:
