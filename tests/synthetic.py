@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from solver.grid import Grid, lateral_faces, normal_faces
-from solver.output import checkpoint, log, summary
+from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.state import FIELDS
 
@@ -53,11 +54,13 @@ def matrix(stress: np.ndarray) -> np.ndarray:
 
 
 def write_output(directory: str, dim: int, graded: bool, precision: str = "double") -> dict[str, Any]:
-    """Two snapshots and a checkpoint, which is read back; run on any number of ranks."""
+    """Two snapshots and a checkpoint, which is read back; run on any number of ranks. Compressed, although small."""
     g = grid(dim, graded)
     writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE, precision)
-    writer.write(0.0, 0, fields(g))
-    writer.write(1 / 3, 1, fields(g, 2.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hdf5, "SMALLEST_COMPRESSED", 1)
+        writer.write(0.0, 0, fields(g))
+        writer.write(1 / 3, 1, fields(g, 2.0))
     path = checkpoint.write(directory, g, 1, fields(g), {"time": 1 / 3}, PROVENANCE)
     read, scalars = checkpoint.read(path, g)
     same = all(np.array_equal(read[name], values) for name, values in fields(g).items())
