@@ -240,7 +240,8 @@ def _summary(directory: Path) -> list[tuple[str, str]]:
 def _results(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Names and values of the results in a summary."""
     results, units = summary.get("results", {}), summary.get("units", {})
-    return [(name, _shown(value, units.get(name, "1"))) for name, value in results.items() if value is not None]
+    shown = {name: value for name, value in results.items() if isinstance(value, str | int | float)}
+    return [(name, _shown(value, units.get(name, "1"))) for name, value in shown.items()]
 
 
 def _shown(value: str | float, unit: str) -> str:

@@ -71,6 +71,11 @@ def link(path: Path) -> None:
     path.symlink_to("elsewhere")
 
 
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def soft(file: h5py.File) -> None:
     del file["snapshot"]
     file["snapshot"] = h5py.SoftLink("/grid")
@@ -86,7 +91,7 @@ LOST = {
     "empty": (lambda p: p.write_bytes(b""), "damaged, or not a snapshot"),
     "truncated": (lambda p: os.truncate(p, p.stat().st_size // 2), "damaged, or not a snapshot"),
     "folder": (lambda p: (p.unlink(), p.mkdir()), "a link or no file at all"),
-    "fifo": (lambda p: (p.unlink(), os.mkfifo(p)), "a link or no file at all"),
+    "fifo": (fifo, "a link or no file at all"),
     "link": (link, "a link or no file at all"),
     "no stamp": (edit(lambda f: f.__delitem__("snapshot")), "no snapshot in it"),
     "soft link": (edit(soft), "snapshot is a link to somewhere else"),
