@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from postprocess import metrics
@@ -22,6 +24,7 @@ MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 SEPARATOR = "   |   "  # of the parts of a headline
 NEEDED = ("electrolyte", "lithium", "current_density")  # fields in the picture of the contact
 GREY = "#666666"
+DPI = 130
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 NAMES = ("electrolyte", "Li", "void")
 HEAT = "turbo"
@@ -59,6 +62,14 @@ def headline(run: Run) -> str:
 def plain(text: str) -> str:
     """Text that is not ours, for matplotlib: a dollar begins no formula."""
     return printable(text).replace("$", r"\$")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture in one piece; a link of its name is replaced, not followed."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    figure.savefig(part, dpi=DPI, format="png")
+    part.replace(path)
 
 
 def when(run: Run, index: int) -> str:

@@ -21,6 +21,7 @@ from postprocess.contact_plots import (
     headline,
     material_map,
     plain,
+    save,
     shown,
     time_unit,
     when,
@@ -62,7 +63,7 @@ def plot_run(directory: str | Path) -> Path:
         _contact(right, run)
     figure.suptitle(headline(run), fontsize=11)
     path = run.directory / NAME
-    figure.savefig(path, dpi=130)
+    save(figure, path)
     return path
 
 

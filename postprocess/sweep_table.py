@@ -65,6 +65,8 @@ def write_table(points: Sequence[PointResult], directory: str | Path) -> Path:
     """Write results.csv into the folder of the sweep; returns its path."""
     path = Path(directory) / NAME
     values, results = _headings(points)
+    if path.is_symlink():  # replaced, not followed
+        path.unlink()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "state", "reason", *values, *results])

@@ -130,6 +130,17 @@ def test_a_case_of_another_shape_is_no_matter(run):
         _ = Run(run).info
 
 
+def test_links_in_the_place_of_pictures_and_tables_are_not_followed(run, tmp_path):
+    (tmp_path / "points.csv").write_text(POINTS)
+    for name in (run / "curves.png", run / "curves.png.part", tmp_path / "results.csv"):
+        kept = tmp_path / f"of the user {name.name}"
+        kept.write_text("kept")
+        name.symlink_to(kept)
+    assert refused("plot", run, code=0) == "" and refused("table", tmp_path, code=0) == ""
+    assert all(kept.read_text() == "kept" for kept in tmp_path.glob("of the user*"))
+    assert not (run / "curves.png").is_symlink() and not (tmp_path / "results.csv").is_symlink()
+
+
 def test_info_and_plot_go_on_with_the_other_snapshots_and_say_so(run):
     path = run / "fields/fields_000002.vtkhdf"
     path.write_bytes(path.read_bytes()[:3000])
