@@ -13,7 +13,18 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from postprocess import metrics
-from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, plain, save, shown, when
+from postprocess.contact_plots import (
+    UM,
+    Contact,
+    current_strip,
+    frame,
+    li_surface,
+    material_map,
+    plain,
+    save,
+    shown,
+    when,
+)
 from postprocess.penetration_plots import (
     deepest,
     defect_lines,
