@@ -1,4 +1,7 @@
-"""Reading, measuring, plotting and exporting the results of a run. Reads files only, needs no solver."""
+"""Reading, measuring, plotting and exporting the results of a run.
+
+Reads files only, and needs of the solver only `solver.output.stored`, which says what is in them.
+"""
 
 from postprocess.reader import ResultsError, Run
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from postprocess import metrics
 from postprocess.reader import ResultsError, Run
+from solver.output.stored import printable
 
 Array = np.ndarray
 
@@ -19,7 +22,9 @@ UM = 1e6  # m -> um
 MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 
 SEPARATOR = "   |   "  # of the parts of a headline
+NEEDED = ("electrolyte", "lithium", "current_density")  # fields in the picture of the contact
 GREY = "#666666"
+DPI = 130
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 NAMES = ("electrolyte", "Li", "void")
 HEAT = "turbo"
@@ -48,12 +53,23 @@ def shown(run: Run) -> int:
 
 def headline(run: Run) -> str:
     """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found."""
-    case = run.info.get("resolved_case", {}) if len(run.times) else {}
-    title = case.get("title", "") if isinstance(case, dict) else ""
+    title = plain(str(run.case.get("title", ""))) or plain(run.directory.resolve().name)
     critical = metrics.critical_current_density(run.summary.get("results", {})) * MA_CM2
     found = f"CCD {critical:.4g} mA/cm$^2$" if np.isfinite(critical) else ""
-    reason = run.summary.get("stop_reason", "")
-    return SEPARATOR.join(filter(None, [title or run.directory.resolve().name, reason, found]))
+    return SEPARATOR.join(filter(None, [title, plain(run.summary.get("stop_reason", "")), found]))
+
+
+def plain(text: str) -> str:
+    """Text that is not ours, for matplotlib: a dollar begins no formula."""
+    return printable(text).replace("$", r"\$")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture in one piece; a link of its name is replaced, not followed."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    figure.savefig(part, dpi=DPI, format="png")
+    part.replace(path)
 
 
 def when(run: Run, index: int) -> str:
@@ -92,7 +108,7 @@ class Contact:
         """
         if len(run.axes) == 1:
             raise ResultsError(f"{run.directory}: a 1-D run has no map of the contact")
-        if absent := sorted({"electrolyte", "lithium", "current_density"} - set(run.fields)):
+        if absent := sorted(set(NEEDED) - set(run.fields)):
             raise ResultsError(f"no picture of the contact: {', '.join(absent)} not in the output")
         current = metrics.interface_average(run, run.field("current_density", index), index) * MA_CM2
         caption = when(run, index)

@@ -13,7 +13,18 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from postprocess import metrics
-from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, shown, when
+from postprocess.contact_plots import (
+    UM,
+    Contact,
+    current_strip,
+    frame,
+    li_surface,
+    material_map,
+    plain,
+    save,
+    shown,
+    when,
+)
 from postprocess.penetration_plots import (
     deepest,
     defect_lines,
@@ -75,7 +86,7 @@ def plot_field(directory: str | Path, name: str, index: int | None = None) -> Pa
             field_map(axes, contact, contact.section(values), label)
         figure.suptitle(contact.caption, fontsize=10)
     path = run.directory / f"field_{name}.png"
-    figure.savefig(path, dpi=130)
+    save(figure, path)
     return path
 
 
@@ -108,7 +119,7 @@ def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
         upper.set_xlabel("")
     figure.suptitle(f"contact at {contact.caption}", fontsize=11)
     path = run.directory / PANEL
-    figure.savefig(path, dpi=130)
+    save(figure, path)
     return path
 
 
@@ -122,10 +133,10 @@ def quantity(run: Run, name: str, index: int) -> tuple[Array, str]:
         raise ResultsError(f"cannot draw {name!r}: give {allowed}")
     if component:
         values = values[..., about.components.index(component)]
-    factor, unit = UNITS.get(about.unit, (1.0, about.unit))
+    factor, unit = UNITS.get(about.unit, (1.0, plain(about.unit)))
     if "/" in unit:
         unit = f"({unit})"
-    return values * factor, about.long_name + f" ({component})" * bool(component) + f" / {unit}" * bool(unit)
+    return values * factor, plain(about.long_name) + f" ({component})" * bool(component) + f" / {unit}" * bool(unit)
 
 
 def field_map(axes: Axes, contact: Contact, values: Array, label: str) -> None:

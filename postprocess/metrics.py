@@ -165,8 +165,8 @@ def number_of_filaments(run: Run, depth: float, index: int = -1) -> int:
 
 
 def _is_periodic(run: Run) -> bool:
-    case = run.info.get("resolved_case", {})
-    return isinstance(case, dict) and case.get("domain", {}).get("lateral") == "periodic"
+    domain = run.case.get("domain")
+    return isinstance(domain, dict) and domain.get("lateral") == "periodic"
 
 
 def _last_crossing(z: Array, values: Array, start: Array | None) -> Array:

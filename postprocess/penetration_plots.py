@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from postprocess import metrics
-from postprocess.contact_plots import SEPARATOR, UM, Contact, frame, headline, occupied, paint
+from postprocess.contact_plots import SEPARATOR, UM, Contact, frame, headline, occupied, paint, save
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -70,7 +70,7 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
     axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
     path = run.directory / PICTURE
-    figure.savefig(path, dpi=130)
+    save(figure, path)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +20,8 @@ from postprocess.contact_plots import (
     current_strip,
     headline,
     material_map,
+    plain,
+    save,
     shown,
     time_unit,
     when,
@@ -34,6 +37,7 @@ MV = 1e3  # V -> mV
 MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 
 BLUE, RED, GREEN, VIOLET = "#1f5fa8", "#c0392b", "#2e8b57", "#6c3483"
+LINE = 70  # letters in a line of the text that stands where a picture cannot be drawn
 SHORT_CIRCUIT = "short circuit"  # begins the reason why a run has stopped
 # colour, factor to the unit shown, range of psi in which the field means something
 PROFILES = {
@@ -59,8 +63,21 @@ def plot_run(directory: str | Path) -> Path:
         _contact(right, run)
     figure.suptitle(headline(run), fontsize=11)
     path = run.directory / NAME
-    figure.savefig(path, dpi=130)
+    save(figure, path)
     return path
+
+
+def not_drawn(run: Run) -> str:
+    """Why the picture has no contact: its fields are not in the output, or damaged; "" when nothing is missing."""
+    if not len(run.times):
+        return ""
+    if len(run.axes) == 1:
+        return "" if set(PROFILES) & set(run.fields) else "no picture of the contact: its fields are not in the output"
+    try:
+        Contact.read(run, shown(run))
+    except ResultsError as error:
+        return str(error)
+    return ""
 
 
 # -- curves ------------------------------------------------------------------------------------------------
@@ -115,7 +132,7 @@ def _mark_failure(run: Run, panels: Sequence[Axes], factor: float) -> None:
     for axes in panels:
         axes.axvline(time * factor, color=RED, lw=1.2, ls=":")
     panels[0].annotate(
-        mode,
+        plain(str(mode)),
         (time * factor, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(-4, -4),
@@ -168,7 +185,7 @@ def _contact(figure: Figure, run: Run) -> None:
     try:
         contact = Contact.read(run, index)
     except ResultsError as error:
-        figure.text(0.5, 0.5, str(error), ha="center")
+        figure.text(0.5, 0.5, fill(plain(str(error)), LINE), ha="center")
         return
     strip, map_axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 2.6))
     current_strip(strip, contact)

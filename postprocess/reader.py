@@ -1,4 +1,4 @@
-"""A finished or running run, read from its directory.
+"""A finished or running run, read from its directory, which may be damaged: see `solver.output.stored`.
 
 run = Run("results/strip")
 run.curves["voltage"], run.units["voltage"]       # log.csv, one value per step
@@ -16,17 +16,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
+
+from solver.output import stored
+from solver.output.stored import CELLS, DIRECTIONS, ResultsError, Stored
+
+__all__ = ["DIRECTIONS", "TENSOR", "FieldDescription", "ResultsError", "Run"]
 
 Array = np.ndarray
 
-DIRECTIONS = ("x", "y", "z")
 TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
-
-
-class ResultsError(RuntimeError):
-    """Results that are missing, incomplete or not what was asked for; the message says which and where."""
+TEXTS = ("segment",)  # columns of log.csv that are no numbers
+UNITS = ("1", "s", "m", "m/s", "A/m^2", "C/m^2", "V", "Pa")  # of its other columns
+TABLES = ("results", "units", "seconds", "provenance")  # of summary.json
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,32 @@ class FieldDescription:
     components: tuple[str, ...] = ()
 
 
+class _Curves(dict[str, Array]):
+    """Columns by name; one that is not there is missing results."""
+
+    path: Path
+
+    def __missing__(self, name: str) -> Array:
+        there = ", ".join(map(stored.printable, self)) or "none"
+        raise ResultsError(f"{self.path}: no column {name!r}; there are {there}")
+
+
 class Run:
-    """The results in a run directory. Snapshots are read when asked for; index -1 is the last."""
+    """The results in a run directory. Snapshots are read when asked for; index -1 is the last.
+
+    All properties and methods raise ResultsError for what is missing or damaged.
+    """
 
     def __init__(self, directory: str | Path):
         self.directory = Path(directory)
         if not self.directory.is_dir():
             raise ResultsError(f"{self.directory}: no such directory")
-        if not any((self.directory / name).exists() for name in ("log.csv", "fields.vtkhdf.series")):
-            raise ResultsError(
-                f"{self.directory}: not a run directory: neither log.csv nor fields.vtkhdf.series"
-            )
-
-    # -- the log --------------------------------------------------------------------------------------
+        if not (self.directory / "log.csv").exists() and not (self.directory / stored.FOLDER).exists():
+            raise ResultsError(f"{self.directory}: not a run directory: neither log.csv nor {stored.FOLDER}")
 
     @cached_property
     def _table(self) -> tuple[dict[str, Array], dict[str, str]]:
-        path = self.directory / "log.csv"
-        if not path.exists():
-            raise ResultsError(f"{path}: no such file")
-        complete = path.read_text(encoding="utf-8").rpartition("\n")[0]  # a running solver may be in mid-row
-        header, *rows = list(csv.reader(complete.splitlines())) or [[]]
-        if bad := [n for n, row in enumerate(rows, 2) if len(row) != len(header)]:
-            raise ResultsError(
-                f"{path}: line {bad[0]} does not have the {len(header)} columns of the heading"
-            )
-        columns = zip(*rows, strict=True) if rows else [()] * len(header)
-        names = [heading.partition(" [") for heading in header]
-        curves = {name: _numbers(values) for (name, _, _), values in zip(names, columns, strict=True)}
-        return curves, {name: unit.rstrip("]") or "1" for name, _, unit in names}
+        return _read_table(self.directory / "log.csv")
 
     @property
     def curves(self) -> dict[str, Array]:
@@ -86,36 +85,42 @@ class Run:
     # -- snapshots ------------------------------------------------------------------------------------
 
     @cached_property
-    def _series(self) -> list[tuple[Path, float]]:
-        path = self.directory / "fields.vtkhdf.series"
-        if not path.exists():
-            return []
-        entries = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return [(self.directory / entry["name"], float(entry["time"])) for entry in entries]
+    def _listing(self) -> tuple[list[Stored], list[str]]:
+        """The snapshots, and what is to be said of others. The last one gives grid and fields."""
+        found, problems = stored.find(self.directory)
+        while found:
+            try:
+                with stored.opened(found[-1].path) as file:
+                    stored.datasets(file)
+                break
+            except ResultsError as error:
+                problems.append(str(error))
+                found.pop()
+        return found, problems
 
     @property
     def times(self) -> Array:
         """Times of the snapshots, s."""
-        return np.array([time for _, time in self._series])
+        return np.array([snapshot.time for snapshot in self._listing[0]])
 
-    def _open(self, index: int) -> h5py.File:
-        number = len(self._series)
+    @property
+    def problems(self) -> list[str]:
+        """A sentence for each snapshot that is there and cannot be read."""
+        return self._listing[1]
+
+    def _path(self, index: int) -> Path:
+        number = len(self._listing[0])
         if number == 0:
-            raise ResultsError(f"{self.directory}: no snapshots yet")
+            raise ResultsError(self.problems[0] if self.problems else f"{self.directory}: no snapshots yet")
         if not -number <= index < number:
             raise ResultsError(f"{self.directory}: no snapshot {index}; there are {number}")
-        path = self._series[index][0]
-        try:
-            return h5py.File(path, "r")
-        except OSError as exc:
-            raise ResultsError(f"{path}: missing or damaged ({exc})") from exc
+        return self._listing[0][index].path
 
     @cached_property
     def faces(self) -> dict[str, Array]:
         """Face coordinates of the cells per axis, m, in the order of the array axes (z last)."""
-        with self._open(-1) as file:
-            axes = bytes(file["grid"].attrs["axes"]).decode()
-            return {axis: file[f"grid/{axis}"][...] for axis in axes}
+        with stored.opened(self._path(-1)) as file:
+            return stored.faces(file)
 
     @cached_property
     def axes(self) -> dict[str, Array]:
@@ -138,62 +143,111 @@ class Run:
     @cached_property
     def fields(self) -> dict[str, FieldDescription]:
         """The fields in the last snapshot with units and meanings."""
-        with self._open(-1) as file:
-            return {name: self._describe(data) for name, data in file["VTKHDF/CellData"].items()}
+        with stored.opened(self._path(-1)) as file:
+            about = stored.datasets(file)
+        components = ((), tuple(self.axes), TENSOR)
+        return {n: FieldDescription(a.unit, a.long_name, a.symbol, components[a.rank]) for n, a in about.items()}
 
     def field(self, name: str, index: int = -1) -> Array:
-        """A field in snapshot `index` with the axes of `axes`, and one more for `components` if it has them."""
-        with self._open(index) as file:
-            cells = file["VTKHDF/CellData"]
-            if name not in cells:
-                raise ResultsError(
-                    f"{file.filename}: no field {name!r}; there are {', '.join(sorted(cells))}"
-                )
-            components, values = self._describe(cells[name]).components, cells[name][...]
-        missing = [n for n, axis in enumerate(DIRECTIONS) if axis not in self.axes]
-        shape = tuple(1 if n in missing else len(self.axes[axis]) for n, axis in enumerate(DIRECTIONS))
-        # in the file z is the first axis and x runs fastest; graded grids are stored flat
-        entries = values.shape[-1:] if components else ()
-        values = values.reshape(shape[::-1] + entries).swapaxes(0, 2)
-        values = values.squeeze(tuple(missing))
-        if components:  # "z" is entry 2 of 3, "yz" entry 5 of 9
-            values = values[..., [int("".join(str(DIRECTIONS.index(c)) for c in name), 3) for name in components]]
-        return np.ascontiguousarray(values)
+        """A field in snapshot `index` with the axes of `axes`, and one more for `components` if it has them.
 
-    def _describe(self, data: h5py.Dataset) -> FieldDescription:
-        unit, long_name, symbol = (bytes(data.attrs[key]).decode() for key in ("unit", "long_name", "symbol"))
-        entries = data.shape[-1] if data.ndim in (2, 4) else 1  # graded grids are stored flat
-        components = {1: (), 3: tuple(self.axes), 9: TENSOR}[entries]
-        return FieldDescription(unit, long_name, symbol, components)
+        In double precision, whatever the precision in the file.
+        """
+        with stored.opened(self._path(index)) as file:
+            there = stored.datasets(file)
+            if name not in there:
+                raise ResultsError(f"no field {name!r}; there are {', '.join(sorted(there)) or 'none'}")
+            cells = tuple(len(self.axes[axis]) if axis in self.axes else 1 for axis in DIRECTIONS)
+            if stored.frame(file).cells != cells:
+                raise ResultsError("its grid is not that of the last snapshot")
+            values = stored.numbers(file, f"{CELLS}/{name}")
+        missing = tuple(n for n, axis in enumerate(DIRECTIONS) if axis not in self.axes)
+        # in the file z is the first axis and x runs fastest; graded grids are stored flat
+        entries = (stored.COMPONENTS[there[name].rank],) if there[name].rank else ()
+        values = values.reshape(cells[::-1] + entries).swapaxes(0, 2).squeeze(missing)
+        if entries:  # "z" is entry 2 of 3, "yz" entry 5 of 9
+            components = ((), tuple(self.axes), TENSOR)[there[name].rank]
+            values = values[..., [int("".join(str(DIRECTIONS.index(c)) for c in n), 3) for n in components]]
+        return np.ascontiguousarray(values)
 
     # -- what it is --------------------------------------------------------------------------------------
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """Provenance of the last snapshot: case, resolved_case, versions, ranks, seeds, started."""
-        with self._open(-1) as file:
-            texts = {key: bytes(item[()]).decode() for key, item in file.get("provenance", {}).items()}
+        """Provenance of the last snapshot: case, resolved_case, versions, ranks, seeds, started.
+
+        Long texts and tables are taken from the files of the directory when these are still the ones of that snapshot.
+        """
+        with stored.opened(self._path(-1)) as file:
+            keys = stored.names(file, "provenance")
+            texts = {key: stored.text(stored.dataset(file, f"provenance/{key}")[()]) for key in keys}
+        for key, name in (("case", stored.CASE_FILE), ("resolved_case", stored.RESOLVED_FILE)):
+            if f"{key}_sha256" in texts:
+                texts[key] = stored.text_of(self.directory / name, texts[f"{key}_sha256"]) or texts.get(key, "")
         return {key: text if key == "case" else _json_or_text(text) for key, text in texts.items()}
+
+    @property
+    def case(self) -> dict[str, Any]:
+        """The resolved case of the last snapshot; {} when it has none."""
+        case = self.info.get("resolved_case") if len(self.times) else None
+        return case if isinstance(case, dict) else {}
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Content of summary.json; empty while the run goes on."""
         path = self.directory / "summary.json"
-        if not path.exists():
-            return {}
-        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return summary
+        return read_summary(path) if path.exists() else {}
 
 
-def _numbers(values: tuple[str, ...]) -> Array:
+def read_summary(path: Path) -> dict[str, Any]:
+    """The content of summary.json, done.json or ccd.json: its tables are tables, why it stopped is text.
+
+    Raises ResultsError.
+    """
+    content = stored.json_object(path)
+    for name in TABLES:
+        if not isinstance(content.get(name, {}), dict):
+            raise ResultsError(f"{path}: {name}: {content[name]!r:.60}; there should be a table of names and values")
+    if not isinstance(content.get("stop_reason", ""), str):
+        raise ResultsError(f"{path}: stop_reason: {content['stop_reason']!r:.60}; there should be text")
+    return content
+
+
+def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Columns and units of log.csv. Raises ResultsError."""
     try:
-        return np.array([float(v) for v in values])
-    except ValueError:
-        return np.array(values)
+        complete = path.read_text(encoding="utf-8").rpartition("\n")[0]  # a running solver may be in mid-row
+        header, *rows = list(csv.reader(complete.split("\n"))) or [[]]
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: no such file") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise ResultsError(f"{path}: damaged, or not a table ({error})") from None
+    if bad := [n for n, row in enumerate(rows, 2) if len(row) != len(header)]:
+        raise ResultsError(f"{path}: line {bad[0]} does not have the {len(header)} columns of the heading")
+    curves, units = _Curves(), {}
+    curves.path = path
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    for heading, values in zip(header, columns, strict=True):
+        name, _, unit = heading.partition(" [")
+        units[name] = unit.rstrip("]") or "1"
+        if units[name] not in UNITS or name in curves:
+            raise ResultsError(f"{path}: heading {heading!r}: there twice, or not in one of {', '.join(UNITS)}")
+        curves[name] = np.array(values) if name in TEXTS else _numbers(values, f"{path}: column {name}")
+    return curves, units
+
+
+def _numbers(values: tuple[str, ...], where: str) -> Array:
+    found = np.empty(len(values))
+    for n, text in enumerate(values):
+        try:
+            found[n] = float(text)
+        except ValueError:
+            raise ResultsError(f"{where}, line {n + 2}: {text!r:.60} is no number") from None
+    return found
 
 
 def _json_or_text(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text

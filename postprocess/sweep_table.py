@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from postprocess.metrics import minimum_contact_fraction
-from postprocess.reader import ResultsError, Run
+from postprocess.reader import ResultsError, Run, read_summary
 
 NAME = "results.csv"
 NOT_VALUES = ("id", "ranks", "case_digest")  # columns of points.csv
@@ -47,10 +46,18 @@ def read_points(directory: str | Path) -> list[PointResult]:
     path = Path(directory) / "points.csv"
     if not path.is_file():
         raise ResultsError(f"{path}: no such file; 'lifront expand' and 'lifront sweep' write it")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if any(set(NOT_VALUES) - row.keys() for row in rows):
-        raise ResultsError(f"{path}: not the points of a sweep: needs the columns {', '.join(NOT_VALUES)}")
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise ResultsError(f"{path}: damaged, or not a table ({error})") from None
+    for number, row in enumerate(rows, 2):
+        if set(NOT_VALUES) - row.keys():
+            raise ResultsError(f"{path}: not the points of a sweep: needs the columns {', '.join(NOT_VALUES)}")
+        if None in row or None in row.values():
+            raise ResultsError(f"{path}: line {number} does not have the columns of the heading")
+        if Path(row["id"]).name != row["id"] or "\0" in row["id"]:
+            raise ResultsError(f"{path}: line {number}: id {row['id']!r}; there should be the name of a folder")
     return [_point(Path(directory) / row["id"], row) for row in rows]
 
 
@@ -58,6 +65,8 @@ def write_table(points: Sequence[PointResult], directory: str | Path) -> Path:
     """Write results.csv into the folder of the sweep; returns its path."""
     path = Path(directory) / NAME
     values, results = _headings(points)
+    if path.is_symlink():  # replaced, not followed
+        path.unlink()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "state", "reason", *values, *results])
@@ -99,17 +108,19 @@ def _short(value: Scalar) -> str:
 
 def _point(folder: Path, row: Mapping[str, str]) -> PointResult:
     values = {key: value for key, value in row.items() if key not in NOT_VALUES}
-    done, summary = _json(folder / "done.json"), _json(folder / "summary.json")
+    (done, damage), (summary, more) = _json(folder / "done.json"), _json(folder / "summary.json")
     digest = _text(folder / "case.digest")
     if (done or digest) and done.get("case_digest", digest) != row["case_digest"]:
         return PointResult(row["id"], values, "changed", "the case has changed since it was run")
     state, reason = _state(folder, done or summary, bool(done))
-    return PointResult(row["id"], values, state, reason, _results(folder, done or summary))
+    results, lost = _results(folder, done or summary)
+    said = "; ".join(filter(None, [reason, damage, more, lost]))
+    return PointResult(row["id"], values, state, said, results)
 
 
 def _state(folder: Path, summary: Mapping[str, Any], done: bool) -> tuple[str, str]:
     """How far a point has come, and why it ended."""
-    reason = str(summary.get("stop_reason", ""))
+    reason: str = summary.get("stop_reason", "")
     if done:
         return "done", reason
     if reason.startswith("failed: "):
@@ -129,7 +140,7 @@ def _complaint(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     code = lines.pop() if lines else ""
     number = code.removeprefix("exit code ")
-    if not code.startswith("exit code ") or not number.isdigit():
+    if not code.startswith("exit code ") or not (number.isascii() and number.isdigit() and len(number) < 4):
         return ""
     if int(number) == 0:  # of an mpirun that has run nothing
         return f"{code} without done.json"
@@ -151,30 +162,34 @@ def _voices(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     return voices
 
 
-def _results(folder: Path, summary: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Results in SI: of the log as far as it goes, and every scalar that the summary has under `results`."""
+def _results(folder: Path, summary: Mapping[str, Any]) -> tuple[dict[str, Scalar], str]:
+    """Results in SI: of the log as far as it goes, and every scalar that the summary has under `results`.
+
+    Also says what is wrong with a log that is there.
+    """
     found: dict[str, Scalar] = {}
+    lost = ""
     try:
         curves = Run(folder).curves
         if len(curves["time"]):
             found = {TIME: float(curves["time"][-1]), CAPACITY: float(curves["capacity"][-1])}
             found |= {VOLTAGE: float(curves["voltage"][-1]), CONTACT: minimum_contact_fraction(curves)}
-    except (ResultsError, KeyError):
-        pass  # not run yet, or killed while it set up
+    except ResultsError as error:  # without a log it was not run yet, or killed while it set up
+        lost = str(error) if (folder / "log.csv").exists() else ""
     more, units = summary.get("results", {}), summary.get("units", {})
     for name, value in more.items():
         if isinstance(value, Scalar):
             found[f"{name} [{units[name]}]" if name in units else name] = value
-    return found
+    return found, lost
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> tuple[dict[str, Any], str]:
+    """What is in the file, {} when there is none or it cannot be used; and then why."""
     try:
-        content = json.loads(_text(path))
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return (read_summary(path), "") if path.exists() else ({}, "")
+    except ResultsError as error:
+        return {}, str(error)

@@ -74,10 +74,12 @@ def _run(comm: MPI.Comm, job: Job) -> int:
     result = solver.run(job.case, job.directory, job.restart, job.wall, progress=True, leave=jobs.leave)
     if comm.rank == 0:
         try:
-            curves, *others = _draw_run(job.directory)
+            (curves, *others), remarks = _draw_run(job.directory)
             _complain(f"curves and contact: {curves}")
             for path in others:
                 _complain(f"filaments: {path}")
+            for remark in remarks:
+                _complain(remark)
         except BadInput as error:  # for example stopped before the first step: nothing to draw
             _complain(f"no picture: {error}")
     return int(result.exit_code)
@@ -140,8 +142,10 @@ def schema(
 @app.command()
 def info(directory: DirectoryArgument) -> None:
     """Print a summary of the results in a directory."""
+    from solver.output.stored import printable
+
     for name, value in _or_exit(lambda: _summary(directory)):
-        print(f"{name:28s}{value}")
+        print(f"{printable(name):28s}{printable(value)}")
 
 
 @app.command()
@@ -154,60 +158,80 @@ def plot(
     stresses: Annotated[bool, typer.Option("--stresses", help="draw the stresses at the contact too")] = False,
 ) -> None:
     """Draw the curves and the contact of a run into its directory, and the filaments where there are defects."""
-    for path in _or_exit(partial(_draw_run, directory)):
+    pictures, remarks = _or_exit(partial(_draw_run, directory))
+    for path in pictures:
         print(path)
+    for remark in remarks:
+        _complain(remark)
     for name in field or []:
-        print(_or_exit(partial(_draw, directory, name)))
+        print(_or_exit(partial(_draw_field, directory, name)))
     if stresses:
-        print(_or_exit(partial(_draw, directory)))
+        print(_or_exit(partial(_draw_field, directory)))
 
 
-def _draw_run(directory: Path) -> list[Path]:
-    """Draw the curves of a run and, with defects, its filaments. Raises BadInput when there is nothing to draw."""
+def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
+    """Draw the curves of a run and, with defects, its filaments; also says what could not be read or drawn.
+
+    Raises BadInput when there is nothing to draw.
+    """
     from postprocess.penetration_plots import plot_penetration, shows_filaments
-    from postprocess.plots import plot_run
-    from postprocess.reader import ResultsError, Run
+    from postprocess.plots import not_drawn, plot_run
+    from postprocess.reader import Run
 
-    try:
-        drawn = [plot_run(directory)]
-        return [*drawn, plot_penetration(directory)] if shows_filaments(Run(directory)) else drawn
-    except ResultsError as error:
-        raise BadInput(str(error)) from None
+    drawn = [_drawn(directory, partial(plot_run, directory))]
+    run = Run(directory)
+    remarks = list(filter(None, [*run.problems, not_drawn(run)]))
+    if shows_filaments(run):
+        try:
+            drawn.append(_drawn(directory, partial(plot_penetration, directory)))
+        except BadInput as error:
+            remarks.append(f"no picture of filaments: {error}")
+    return drawn, remarks
 
 
-def _draw(directory: Path, field: str | None = None) -> Path:
+def _draw_field(directory: Path, field: str | None = None) -> Path:
     """Draw a field of a run, or its stresses. Raises BadInput when there is nothing to draw."""
     from postprocess.field_plots import plot_field, plot_stresses
+
+    return _drawn(directory, partial(plot_field, directory, field) if field else partial(plot_stresses, directory))
+
+
+def _drawn(directory: Path, draw: Callable[[], Path]) -> Path:
+    """The picture that `draw` makes. Raises BadInput when it cannot: what is in a directory may be anything."""
     from postprocess.reader import ResultsError
 
     try:
-        return plot_stresses(directory) if field is None else plot_field(directory, field)
+        return draw()
     except ResultsError as error:
         raise BadInput(str(error)) from None
+    except Exception as error:  # of matplotlib and NumPy, for numbers and text that no run has written
+        said = str(error).strip().partition("\n")[0]
+        raise BadInput(f"{directory}: cannot be drawn ({type(error).__name__}: {said})") from None
 
 
 def _summary(directory: Path) -> list[tuple[str, str]]:
     """Names and values of what a run, or a search, has come to."""
+    from postprocess.reader import ResultsError, Run, read_summary
     from solver.critical_current import RESULT
 
-    if (directory / RESULT).is_file():
-        return _results(json.loads((directory / RESULT).read_text(encoding="utf-8")))
-    from postprocess.reader import ResultsError, Run
-
     try:
+        if (directory / RESULT).is_file():
+            return _results(read_summary(directory / RESULT))
         results = Run(directory)
         curves, units, summary = results.curves, results.units, results.summary
-        lines = [("stopped", str(summary.get("stop_reason", "still running, or killed")))]
-        lines.append(("snapshots", str(len(results.times))))
-        lines.extend(_results(summary))
+        number, problems = len(results.times), results.problems
     except (ResultsError, OSError) as error:
         raise BadInput(str(error)) from None
+    for problem in problems:
+        _complain(problem)
+    lines = [("stopped", summary.get("stop_reason", "still running, or killed")), ("snapshots", str(number))]
+    lines.extend(_results(summary))
     for name, values in curves.items():
         if len(values):
             lines.append((name, _shown(values[-1], units[name])))
-    for name, value in (summary.get("seconds") or {}).items():
+    for name, value in summary.get("seconds", {}).items():
         lines.append((f"seconds, {name}", str(value)))
-    for name, value in (summary.get("provenance") or {}).items():
+    for name, value in summary.get("provenance", {}).items():
         if not isinstance(value, dict | list):
             lines.append((name, str(value)))
     return lines
@@ -215,8 +239,9 @@ def _summary(directory: Path) -> list[tuple[str, str]]:
 
 def _results(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Names and values of the results in a summary."""
-    results, units = summary.get("results") or {}, summary.get("units") or {}
-    return [(name, _shown(value, units.get(name, "1"))) for name, value in results.items() if value is not None]
+    results, units = summary.get("results", {}), summary.get("units", {})
+    shown = {name: value for name, value in results.items() if isinstance(value, str | int | float)}
+    return [(name, _shown(value, units.get(name, "1"))) for name, value in shown.items()]
 
 
 def _shown(value: str | float, unit: str) -> str:

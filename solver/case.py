@@ -247,6 +247,7 @@ class Output(Section):
 
     interval: Time = key("60 s", "time between snapshots")
     fields: tuple[FieldName, ...] = key(ALL_FIELDS, "fields in the snapshots")
+    precision: Literal["single", "double"] = key("single", "of the fields in the snapshots; checkpoints have double")
     checkpoint_interval: Time = key("10 min", "wall-clock time between checkpoints")
     keep_checkpoints: Count = key(2, "number of checkpoints that are kept")
 

@@ -23,7 +23,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from mpi4py import MPI
 
 from solver.case import Case
 from solver.case_ramp import Ramp
-from solver.output import checkpoint, files, summary
+from solver.output import checkpoint, files, stored, summary
 from solver.output.log import LogTable, Value, column_name
 from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
@@ -50,6 +50,7 @@ COLUMNS = (
     "wall [s]",
 )
 FAILURE = ("failure_mode", "failure_direction", "failure_time", "failure_capacity")  # of a trial; None when it passed
+_HEADINGS = ",".join(COLUMNS).encode()
 PASSED = "-"  # in the table, for None
 TOLERANCE = 0.5  # A/m^2
 
@@ -128,12 +129,14 @@ def find_ccd(
 def check_search(case: Case, directory: Path, replace: bool = False) -> None:
     """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective).
 
-    Also when it holds files of these names that are of no search. replace: trials are to be replaced.
+    Also when it holds files of these names that are of no search, or damaged. replace: trials are to be replaced.
     """
     _ramp(case)
     if _case_in(directory) not in (None, case_key(case)) and not replace:
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
+    if not replace:
+        _read(directory / TABLE)
 
 
 def _case_in(directory: Path) -> str | None:
@@ -142,10 +145,10 @@ def _case_in(directory: Path) -> str | None:
     key, foreign = None, None
     if result.exists():
         try:
-            key = str(json.loads(result.read_text(encoding="utf-8"))["case"])
-        except (ValueError, KeyError, TypeError):
+            key = str(stored.json_object(result)["case"])
+        except (stored.ResultsError, KeyError):
             foreign = result
-    if table.exists() and (key is None or not table.read_bytes().startswith(",".join(COLUMNS).encode())):
+    if table.exists() and (key is None or not table.is_file() or not table.read_bytes().startswith(_HEADINGS)):
         foreign = table
     if foreign is not None:
         raise SearchRefused(f"{foreign} is not of a search and would be replaced; choose another one with --output")
@@ -277,9 +280,7 @@ class _Search:
             return _read(directory / TABLE)
 
         rows = files.on_root(self.comm, prepare)
-        for row in rows:
-            name = _name(float(row["current_density"]))
-            self.trials[name] = {key: _value(key, str(row[key])) for key in FAILURE}
+        self.trials = dict(map(_trial, rows))
         self.table = LogTable(directory / TABLE, COLUMNS, rows, self.comm)
 
     def _close(self, results: Trial) -> CriticalCurrent:
@@ -304,21 +305,31 @@ def _with_checkpoints(*directories: Path | None) -> Path | None:
 
 
 def _stop_reason(directory: Path) -> str:
-    """Of a run, "" when there is none."""
-    path = directory / summary.NAME
-    return str(json.loads(path.read_text(encoding="utf-8"))["stop_reason"]) if path.exists() else ""
+    """Of a run; "" when there is none, or it does not say: then the run goes on from its checkpoint, to its end."""
+    try:
+        return str(stored.json_object(directory / summary.NAME).get("stop_reason", ""))
+    except stored.ResultsError:
+        return ""
 
 
 def _read(path: Path) -> list[dict[str, Value]]:
-    """The rows of a table of trials."""
-    rows: list[dict[str, Value]] = []
-    if path.exists():
-        with path.open(encoding="utf-8", newline="") as stream:
-            names = [column_name(heading) for heading in COLUMNS]
-            for cells in list(csv.reader(stream))[1:]:
-                if len(cells) == len(COLUMNS):  # not a row that was cut off by a kill
-                    rows.append(dict(zip(names, cells, strict=True)))
-    return rows
+    """The rows of a table of trials. Raises SearchRefused for a table that no search has written."""
+    names = [column_name(heading) for heading in COLUMNS]
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8").split("\n"))) if path.exists() else []
+        # not a row that was cut off by a kill
+        found: list[dict[str, Value]] = [dict(zip(names, c, strict=True)) for c in rows[1:] if len(c) == len(COLUMNS)]
+        for row in found:
+            _trial(row)
+    except (OSError, ValueError, csv.Error) as error:
+        remedy = "mend it, or replace the trials with --force"
+        raise SearchRefused(f"{path}: damaged ({error}); {remedy}") from None
+    return found
+
+
+def _trial(row: Mapping[str, Value]) -> tuple[str, Trial]:
+    """Name and outcome of a trial from its row in the table."""
+    return _name(float(row["current_density"])), {key: _value(key, str(row[key])) for key in FAILURE}
 
 
 def _value(name: str, text: str) -> Scalar:

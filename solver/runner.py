@@ -170,7 +170,9 @@ def _recorder(case: Case, directory: str | Path | None, grid: Grid, console: Con
     about = provenance.collect(case.source.text, _resolved(case), grid.comm, _seeds(case), case.source.overrides)
     copies = files.on_root(grid.comm, lambda: present.copies(case, Path(directory)))
     output = case.output
-    return FileRecorder(Path(directory), grid, console, about, copies, output.fields, output.keep_checkpoints)
+    return FileRecorder(
+        Path(directory), grid, console, about, copies, output.fields, output.keep_checkpoints, output.precision
+    )
 
 
 def _seeds(case: Case) -> dict[str, int]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from solver.grid import Grid, lateral_faces, normal_faces
-from solver.output import checkpoint, log, summary
-from solver.output.snapshots import SnapshotWriter
+from solver.output import checkpoint, hdf5, log, summary
+from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.state import FIELDS
 
 PROVENANCE: dict[str, Any] = {
@@ -34,9 +35,10 @@ def fields(g: Grid, factor: float = 1.0) -> dict[str, np.ndarray]:
     return _fields(g.global_ids().astype(float) + 0.1, g.dim, factor)
 
 
-def global_fields(g: Grid, factor: float = 1.0) -> dict[str, np.ndarray]:
-    """What `fields` gives, for the whole grid."""
-    return _fields(np.arange(np.prod(g.shape)).reshape(g.shape) + 0.1, g.dim, factor)
+def global_fields(g: Grid, factor: float = 1.0, precision: str = "double") -> dict[str, np.ndarray]:
+    """What `fields` gives, for the whole grid, rounded as in snapshots of this precision."""
+    exact = _fields(np.arange(np.prod(g.shape)).reshape(g.shape) + 0.1, g.dim, factor)
+    return {name: values.astype(PRECISIONS[precision]).astype(float) for name, values in exact.items()}
 
 
 def _fields(cell: np.ndarray, dim: int, factor: float) -> dict[str, np.ndarray]:
@@ -51,12 +53,14 @@ def matrix(stress: np.ndarray) -> np.ndarray:
     return np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], axis=-1)
 
 
-def write_output(directory: str, dim: int, graded: bool) -> dict[str, Any]:
-    """Two snapshots and a checkpoint, which is read back; run on any number of ranks."""
+def write_output(directory: str, dim: int, graded: bool, precision: str = "double") -> dict[str, Any]:
+    """Two snapshots and a checkpoint, which is read back; run on any number of ranks. Compressed, although small."""
     g = grid(dim, graded)
-    writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
-    writer.write(0.0, 0, fields(g))
-    writer.write(1 / 3, 1, fields(g, 2.0))
+    writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE, precision)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hdf5, "SMALLEST_COMPRESSED", 1)
+        writer.write(0.0, 0, fields(g))
+        writer.write(1 / 3, 1, fields(g, 2.0))
     path = checkpoint.write(directory, g, 1, fields(g), {"time": 1 / 3}, PROVENANCE)
     saved = checkpoint.read(path, g)
     read, scalars = saved.fields, saved.scalars

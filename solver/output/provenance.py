@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,10 @@ from mpi4py import MPI
 
 from solver import environment
 from solver.output import files
+from solver.output.stored import CASE_FILE, RESOLVED_FILE, digest
+
+LONGEST_TEXT = 16384  # bytes of a case that every snapshot repeats
+LONGEST_TABLE = 32  # entries of a list in the resolved case that every snapshot repeats
 
 
 def collect(
@@ -37,3 +42,26 @@ def collect(
         }
 
     return files.on_root(comm, on_rank_0)
+
+
+def in_snapshots(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What each snapshot carries of it: all, but for long texts and tables, which the directory has once.
+
+    In their place stands where they are; case_sha256 and resolved_case_sha256 are then the hashes of the whole texts.
+    """
+    kept = dict(values)
+    case, resolved = str(values.get("case", "")), str(values.get("resolved_case", ""))
+    if len(case.encode()) > LONGEST_TEXT:
+        kept |= {"case": f"{len(case.encode())} bytes, in {CASE_FILE}", "case_sha256": digest(case)}
+    if resolved and (short := _without_tables(json.loads(resolved))) != json.loads(resolved):
+        kept |= {"resolved_case": json.dumps(short, indent=2), "resolved_case_sha256": digest(resolved)}
+    return kept
+
+
+def _without_tables(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_tables(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        tables = len(value) > LONGEST_TABLE
+        return f"{len(value)} entries, in {RESOLVED_FILE}" if tables else [_without_tables(entry) for entry in value]
+    return value

@@ -61,7 +61,7 @@ class FileRecorder(MemoryRecorder):
     """Writes log, snapshots and checkpoints into a run directory (all methods collective, raise FileError).
 
     copies: names and contents of the files that say of which case the run is. fields: names of the fields in the
-    snapshots. seconds: wall time spent on output.
+    snapshots, precision: of their values. seconds: wall time spent on output.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class FileRecorder(MemoryRecorder):
         copies: Mapping[str, bytes],
         fields: tuple[str, ...],
         keep_checkpoints: int,
+        precision: str = "double",
     ):
         super().__init__(grid.comm, console)
         self.directory = directory
@@ -81,11 +82,12 @@ class FileRecorder(MemoryRecorder):
         self.copies = dict(copies)
         self.fields = fields
         self.keep_checkpoints = keep_checkpoints
-        self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance)
+        self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance, precision)
         self._show_row = False  # the log's lines are shown for the steps that end at a snapshot
 
     def begin(self) -> None:
         """A new run begins: what an earlier one has left is deleted."""
+        files.on_root(self.comm, lambda: self.directory.mkdir(parents=True, exist_ok=True))
         files.on_root(self.comm, lambda: files.clear(self.directory))
         self._open_log()
         self._copy_case()
@@ -97,7 +99,8 @@ class FileRecorder(MemoryRecorder):
         files.on_root(self.comm, lambda: summary.retract(self.directory))  # first: the results are not complete
         self._open_log()
         self._copy_case()
-        self.snapshots.resume(time)
+        for problem in self.snapshots.resume(time):
+            self.console.message(f"left out of the series: {problem}")
         files.on_root(self.comm, lambda: checkpoint.discard_later(self.directory, step))
 
     def _open_log(self) -> None:

@@ -1,4 +1,4 @@
-"""How a grid looks to VTK: VTKHDF geometry and the XDMF text that points at the same datasets.
+"""How a grid looks to VTK: the geometry in VTKHDF files. XDMF points at the same datasets, see `xdmf`.
 
 VTK stores cells with x running fastest, so arrays have the axes (z, y, x). A 1-D or 2-D grid is a slab
 one cell thick in the missing directions, as thick as its smallest spacing (zero thickness crashes
@@ -10,36 +10,23 @@ readers); a 2-D run lies in the x-z plane.
 
 Vectors have 3 components, tensors all 9, row by row. Six would not do: for XDMF's Tensor6 the two readers of
 ParaView 5.11 disagree on the order (Xdmf3 takes that of VTK, xx yy zz xy yz xz; Xdmf2 xx xy xz yy yz zz).
+
+Connectivity and offsets are 64-bit integers, as VTK reads them: compressed they take no more room than small ones.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 from solver.grid import Grid
 from solver.output.hdf5 import Writer
+from solver.output.stored import DIRECTIONS, Frame
 from solver.state import TENSOR
 
 Array = np.ndarray
 
 VTK_VOXEL = 11
-DIRECTIONS = ("x", "y", "z")
 ROWS = [TENSOR.index(min(a + b, b + a)) for a in DIRECTIONS for b in DIRECTIONS]  # of 9 components, which of the 6
-KINDS = ("Scalar", "Vector", "Tensor")  # of XDMF, by rank
-COMPONENTS = (1, 3, 9)  # in files, by rank
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What XDMF needs to know about one field of one snapshot; rank as in `FieldInfo`."""
-
-    rank: int
-    unit: str
-    long_name: str
 
 
 class VtkLayout:
@@ -56,6 +43,11 @@ class VtkLayout:
         starts = dict(zip(grid.axes, grid.start, strict=True))
         self.start = tuple(starts.get(axis, 0) for axis in reversed(DIRECTIONS))
         self.shape = self.cells[::-1]
+        nx, ny, nz = self.cells
+        self.frame = Frame((nx, ny, nz))
+        if self.uniform:
+            origin, spacing = (tuple(map(float, v)) for v in ([f[0] for f in self.faces], self.spacing))
+            self.frame = Frame((nx, ny, nz), origin, spacing)
 
     def to_vtk(self, block: Array, rank: int) -> Array:
         """An owned block (axes of the grid, then components as in `FieldInfo`) with the axes (z, y, x[, 3 or 9])."""
@@ -71,8 +63,6 @@ class VtkLayout:
             vectors[..., [DIRECTIONS.index(axis) for axis in self.grid.axes]] = values
             values = vectors
         return values.swapaxes(0, 2)
-
-    # -- VTKHDF -------------------------------------------------------------------------------------
 
     def write_geometry(self, file: Writer) -> None:
         """The group /VTKHDF with everything except the fields."""
@@ -99,13 +89,14 @@ class VtkLayout:
         for name, number in (("Points", points), ("Cells", cells), ("ConnectivityIds", 8 * cells)):
             file.common(f"VTKHDF/NumberOf{name}", np.array([number], dtype=np.int64))
         first, last = self._share(points)
-        file.block("VTKHDF/Points", self.points(first, last), (points,), (first,))
+        file.block("VTKHDF/Points", self.points(first, last), (points,), (first,), compressed=True)
         first, last = self._share(cells)
-        corners = self.connectivity(first, last).ravel()
-        file.block("VTKHDF/Connectivity", corners, (8 * cells,), (8 * first,))
-        file.block("VTKHDF/Types", np.full(last - first, VTK_VOXEL, dtype=np.uint8), (cells,), (first,))
+        corners, types = self.connectivity(first, last).ravel(), np.full(last - first, VTK_VOXEL, dtype=np.uint8)
+        file.block("VTKHDF/Connectivity", corners, (8 * cells,), (8 * first,), compressed=True)
+        file.block("VTKHDF/Types", types, (cells,), (first,), compressed=True)
         first, last = self._share(cells + 1)
-        file.block("VTKHDF/Offsets", 8 * np.arange(first, last, dtype=np.int64), (cells + 1,), (first,))
+        offsets = 8 * np.arange(first, last, dtype=np.int64)
+        file.block("VTKHDF/Offsets", offsets, (cells + 1,), (first,), compressed=True)
 
     def _share(self, number: int) -> tuple[int, int]:
         comm = self.grid.comm
@@ -123,60 +114,3 @@ class VtkLayout:
         lowest = (k * ny + j) * nx + i
         corner = [(dz * ny + dy) * nx + dx for dz in (0, 1) for dy in (0, 1) for dx in (0, 1)]
         return (lowest[:, None] + np.array(corner)).astype(np.int64)
-
-    # -- XDMF -----------------------------------------------------------------------------------------
-
-    def xdmf_grid(self, path: str, time: float, fields: Mapping[str, Dataset]) -> str:
-        """The XDMF text of one snapshot, `path` relative to the XDMF file."""
-        geometry = self._xdmf_image() if self.uniform else self._xdmf_points(path)
-        dimensions = _words(self.shape)
-        lines = [f'<Grid Name="lifront" GridType="Uniform"><Time Value="{time!r}"/>', *geometry]
-        for name, field in fields.items():
-            size = f"{dimensions} {COMPONENTS[field.rank]}" if field.rank else dimensions
-            lines += [
-                f'<Attribute Name={quoteattr(name)} AttributeType="{KINDS[field.rank]}" Center="Cell">',
-                f'<Information Name="unit" Value={quoteattr(field.unit)}/>',
-                f'<Information Name="long_name" Value={quoteattr(field.long_name)}/>',
-                _item(size, f"{path}:/VTKHDF/CellData/{name}"),
-                "</Attribute>",
-            ]
-        return "\n".join([*lines, "</Grid>"])
-
-    def _xdmf_image(self) -> list[str]:
-        # XDMF wants z y x here as well.
-        return [
-            f'<Topology TopologyType="3DCoRectMesh" Dimensions="{_words(n + 1 for n in self.shape)}"/>',
-            '<Geometry GeometryType="ORIGIN_DXDYDZ">',
-            _item("3", _words(float(f[0]) for f in self.faces[::-1])),
-            _item("3", _words(float(h) for h in self.spacing[::-1])),
-            "</Geometry>",
-        ]
-
-    def _xdmf_points(self, path: str) -> list[str]:
-        points = int(np.prod([n + 1 for n in self.shape]))
-        return [
-            f'<Topology TopologyType="3DSMesh" Dimensions="{_words(n + 1 for n in self.shape)}"/>',
-            '<Geometry GeometryType="XYZ">',
-            _item(f"{points} 3", f"{path}:/VTKHDF/Points"),
-            "</Geometry>",
-        ]
-
-
-def xdmf_document(grids: list[str]) -> str:
-    """A complete XDMF file: the snapshots as one time series."""
-    series = "\n".join(grids)
-    return (
-        '<?xml version="1.0"?>\n<Xdmf Version="2.2"><Domain>\n'
-        '<Grid Name="series" GridType="Collection" CollectionType="Temporal">\n'
-        f"{series}\n</Grid>\n</Domain></Xdmf>\n"
-    )
-
-
-def _words(values: Iterable[int | float]) -> str:
-    return " ".join(map(repr, values))
-
-
-def _item(dimensions: str, content: str) -> str:
-    kind = "HDF" if ":/" in content else "XML"
-    numbers = f'NumberType="Float" Precision="8" Format="{kind}"'
-    return f'<DataItem Dimensions="{dimensions}" {numbers}>{content}</DataItem>'

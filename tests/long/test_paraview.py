@@ -65,11 +65,12 @@ def pvbatch(*arguments: Path | str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
+@pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("graded", [False, True])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 @pytest.mark.parametrize("reader", ["Xdmf3", "Xdmf2"])
-def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded, reader):
-    synthetic.write_output(str(tmp_path), dim, graded)
+def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded, precision, reader):
+    synthetic.write_output(str(tmp_path), dim, graded, precision)
     script, out = tmp_path / "read.py", tmp_path / "out.json"
     script.write_text(SCRIPT)
     pvbatch(script, tmp_path / "fields.xdmf", out, reader)
@@ -82,7 +83,7 @@ def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded, read
         # ParaView's cells run x fastest, ours z fastest
         numbers = np.arange(np.prod(grid.shape)).reshape(grid.shape)
         order = np.expand_dims(numbers, missing).transpose(2, 1, 0).ravel()
-        expected = synthetic.global_fields(grid, factor)
+        expected = synthetic.global_fields(grid, factor, precision)
         np.testing.assert_array_equal(np.ravel(step["values"]["lithium"]), expected["lithium"].ravel()[order])
         velocity = np.zeros((len(order), 3))
         own = ["xyz".index(axis) for axis in grid.axes]

@@ -15,8 +15,6 @@ from solver.output.checkpoint import CheckpointError
 from tests import synthetic
 from tests.mpi import rank_results
 
-WRITERS = ["parallel", "gathered"]
-
 
 def datasets(path: Path) -> dict[str, tuple[Any, ...]]:
     """Shape, type, bytes and attributes of every dataset of a file."""
@@ -55,8 +53,7 @@ def serial(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize(("ranks", "writer"), [(2, "parallel"), (2, "gathered"), (3, "gathered"), (4, "parallel")])
 def test_ranks_write_the_same_bytes(tmp_path, serial, ranks, writer):
     checks = rank_results(ranks, write_all, str(tmp_path), writer)
     assert checks.pop("ranks") == ranks
@@ -68,6 +65,29 @@ def test_ranks_write_the_same_bytes(tmp_path, serial, ranks, writer):
             assert datasets(tmp_path / path) == datasets(serial / path), path
         else:
             assert (tmp_path / path).read_bytes() == (serial / path).read_bytes(), path
+
+
+def write_shares(path: str, major: int) -> dict[str, Any]:
+    """Compressed datasets of which ranks have much, little or nothing; major: HDF5 that can compress from several."""
+    comm, length = MPI.COMM_WORLD, 3 * hdf5.CHUNK
+    hdf5.FILTERS_IN_PARALLEL = (major, 10, 2)
+    shares = {"first": (0, *[length] * 4), "last": (0, 0, 0, 0, length), "uneven": (0, 5, 5, length // 2, length)}
+    with hdf5.create(Path(path), comm) as file:
+        for name, ends in shares.items():
+            numbers = np.arange(ends[comm.rank], ends[comm.rank + 1], dtype=float)
+            values, start = np.stack([numbers, -numbers], axis=1), (ends[comm.rank],)
+            file.block(name, values, (length,), start, compressed=True)
+    with h5py.File(path) as file:
+        same = all(np.array_equal(data[...], np.outer(np.arange(length), [1.0, -1.0])) for data in file.values())
+        stored = file.id.get_filesize() / sum(data.nbytes for data in file.values())
+    return {"same": comm.allreduce(same, MPI.LAND), "stored": stored, "ranks": comm.size}
+
+
+def test_ranks_without_a_share_and_an_hdf5_that_cannot_compress_from_several(tmp_path):
+    result = rank_results(4, write_shares, str(tmp_path / "new.h5"), 1)
+    assert (result["same"], result["ranks"]) == (True, 4) and result["stored"] < 0.3
+    result = rank_results(4, write_shares, str(tmp_path / "old.h5"), 99)
+    assert result["same"] and result["stored"] == pytest.approx(1.0, abs=0.01)
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from solver.build import make_grid, make_simulation
 from solver.case import ALL_FIELDS
 from solver.case_io import case_from_dict
 from solver.output.log import Console
+from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT
 from solver.output.recorder import FileRecorder
-from solver.output.snapshots import SnapshotWriter
+from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.state import FIELDS, TENSOR
 from tests import synthetic
 
 GRIDS = pytest.mark.parametrize(("dim", "graded"), [(d, g) for d in (1, 2, 3) for g in (False, True)])
+PRECISE = pytest.mark.parametrize("precision", ["single", "double"])
 
 
 def cells_by_centre(dataset) -> dict[tuple[float, float, float], int]:
@@ -33,9 +35,9 @@ def cells_by_centre(dataset) -> dict[tuple[float, float, float], int]:
     return {tuple(np.round(c, 12) + 0.0): n for n, c in enumerate(centres)}
 
 
-def check_values(dataset, grid, factor: float) -> None:
+def check_values(dataset, grid, factor: float, precision: str = "double") -> None:
     """Every cell of the grid is found at its place with its values, bit for bit."""
-    expected = synthetic.global_fields(grid, factor)
+    expected = synthetic.global_fields(grid, factor, precision)
     numbers = cells_by_centre(dataset)
     assert len(numbers) == np.prod(grid.shape)
     lithium, velocity, stress = (dataset.cell_data[name] for name in ("lithium", "velocity", "stress"))
@@ -67,22 +69,25 @@ def read_xdmf(path: Path, time: float):
 
 
 @GRIDS
-def test_vtkhdf_opens_in_vtk_with_exact_values(tmp_path, dim, graded):
-    synthetic.write_output(str(tmp_path), dim, graded)
+@PRECISE
+def test_vtkhdf_opens_in_vtk_with_exact_values(tmp_path, dim, graded, precision):
+    synthetic.write_output(str(tmp_path), dim, graded, precision)
     dataset = pyvista.read(tmp_path / "fields/fields_000001.vtkhdf")
     kind = pyvista.UnstructuredGrid if graded else pyvista.ImageData
     assert isinstance(dataset, kind)
     assert dataset.field_data["TimeValue"][0] == 1 / 3
-    check_values(dataset, synthetic.grid(dim, graded), 2.0)
+    assert dataset.cell_data["stress"].dtype == PRECISIONS[precision]
+    check_values(dataset, synthetic.grid(dim, graded), 2.0, precision)
 
 
 @GRIDS
-def test_xdmf_opens_in_vtk_with_exact_values_and_times(tmp_path, dim, graded):
-    synthetic.write_output(str(tmp_path), dim, graded)
+@PRECISE
+def test_xdmf_opens_in_vtk_with_exact_values_and_times(tmp_path, dim, graded, precision):
+    synthetic.write_output(str(tmp_path), dim, graded, precision)
     for time, factor in ((0.0, 1.0), (1 / 3, 2.0)):
         dataset, times = read_xdmf(tmp_path / "fields.xdmf", time)
         assert times == [0.0, 1 / 3]
-        check_values(dataset, synthetic.grid(dim, graded), factor)
+        check_values(dataset, synthetic.grid(dim, graded), factor, precision)
 
 
 def test_series_opens_in_pyvista(tmp_path):
@@ -94,15 +99,17 @@ def test_series_opens_in_pyvista(tmp_path):
 
 
 @GRIDS
-def test_reader_gives_back_the_fields(tmp_path, dim, graded):
-    synthetic.write_output(str(tmp_path), dim, graded)
+@PRECISE
+def test_reader_gives_back_the_fields(tmp_path, dim, graded, precision):
+    synthetic.write_output(str(tmp_path), dim, graded, precision)
     run, grid = Run(tmp_path), synthetic.grid(dim, graded)
     assert list(run.times) == [0.0, 1 / 3]
     assert tuple(run.axes) == grid.axes
     for axis, centres in zip(grid.axes, grid.centres, strict=True):
         np.testing.assert_array_equal(run.axes[axis], centres)
     for index, factor in ((0, 1.0), (-1, 2.0)):
-        for name, values in synthetic.global_fields(grid, factor).items():
+        for name, values in synthetic.global_fields(grid, factor, precision).items():
+            assert run.field(name, index).dtype == float
             np.testing.assert_array_equal(run.field(name, index), values)
     np.testing.assert_allclose(run.volumes, grid.volume, rtol=1e-14)
 
@@ -221,3 +228,97 @@ def test_half_written_snapshot_leaves_the_series_as_it_was(tmp_path, monkeypatch
         writer.write(1.0, 1, synthetic.fields(synthetic.grid(2, False)))
     assert list(Run(tmp_path).times) == [0.0]
     assert Run(tmp_path).field("lithium")[0, 0] == 0.1
+
+
+def test_nothing_is_written_before_the_first_snapshot(tmp_path):
+    SnapshotWriter(tmp_path, synthetic.grid(1, False), FIELDS, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_going_on_with_other_fields_and_precision_describes_each_snapshot_by_what_is_in_it(tmp_path):
+    grid = synthetic.grid(2, True)
+    first = SnapshotWriter(tmp_path, grid, FIELDS, {}, "double")
+    first.write(0.0, 0, synthetic.fields(grid))
+    first.write(1.0, 1, synthetic.fields(grid, 2.0))
+    second = SnapshotWriter(tmp_path, grid, FIELDS, {}, "single")
+    assert second.resume(1.0) == []
+    second.write(2.0, 2, {"lithium": synthetic.fields(grid, 3.0)["lithium"]})
+    for time, factor in ((0.0, 1.0), (1.0, 2.0)):
+        dataset, times = read_xdmf(tmp_path / "fields.xdmf", time)
+        assert times == [0.0, 1.0, 2.0]
+        check_values(dataset, grid, factor)
+    dataset, _ = read_xdmf(tmp_path / "fields.xdmf", 2.0)
+    assert dataset.cell_data.keys() == ["lithium"] and dataset.cell_data["lithium"].dtype == np.float32
+    run = Run(tmp_path)
+    assert set(run.fields) == {"lithium"} and run.field("velocity", 0).shape == (*grid.shape, 2)
+    for name in ("fields.xdmf", "fields.vtkhdf.series"):  # made again from the snapshots, to the same text
+        before = (tmp_path / name).read_text()
+        (tmp_path / name).write_text("edited")
+        SnapshotWriter(tmp_path, grid, FIELDS, {}).resume(2.0)
+        assert (tmp_path / name).read_text() == before
+
+
+def test_a_snapshot_at_the_time_of_the_checkpoint_is_kept_and_one_that_is_gone_is_said(tmp_path):
+    writer_with(tmp_path, [0.0, 0.1 + 0.2, 0.7, 0.9, 1.1])
+    for number in (1, 3):
+        (tmp_path / f"fields/fields_00000{number}.vtkhdf").unlink()
+    grid = synthetic.grid(2, False)
+    writer = SnapshotWriter(tmp_path, grid, FIELDS, {})
+    assert writer.resume(0.7) == [f"{tmp_path}/fields/fields_000001.vtkhdf: no such file, and 1 more"]
+    assert series_times(tmp_path) == [0.0, 0.7] and writer.last_time == 0.7
+    assert writer.write(0.7, 5, synthetic.fields(grid)).name == "fields_000002.vtkhdf"  # the same time again
+    assert writer.write(0.8, 6, synthetic.fields(grid)).name == "fields_000003.vtkhdf"
+    assert series_times(tmp_path) == [0.0, 0.7, 0.8]
+
+
+def test_a_snapshot_that_vanishes_while_the_run_goes_on_leaves_the_series(tmp_path):
+    writer = writer_with(tmp_path, [0.0, 1.0])
+    (tmp_path / "fields/fields_000000.vtkhdf").unlink()
+    writer.write(2.0, 2, synthetic.fields(synthetic.grid(2, False)))
+    assert series_times(tmp_path) == [1.0, 2.0]
+    assert read_xdmf(tmp_path / "fields.xdmf", 2.0)[1] == [1.0, 2.0]
+
+
+def test_no_series_where_no_snapshot_is_left(tmp_path):
+    writer_with(tmp_path, [1.0, 2.0])
+    SnapshotWriter(tmp_path, synthetic.grid(2, False), FIELDS, {}).resume(0.5)
+    assert not list(tmp_path.glob("fields.*")) and not list((tmp_path / "fields").iterdir())
+
+
+def test_without_fields_there_is_still_a_grid(tmp_path):
+    grid = synthetic.grid(2, True)
+    SnapshotWriter(tmp_path, grid, FIELDS, {}).write(0.0, 0, {})
+    assert pyvista.read(tmp_path / "fields/fields_000000.vtkhdf").n_cells == np.prod(grid.shape)
+    assert Run(tmp_path).fields == {} and list(Run(tmp_path).axes) == ["x", "z"]
+
+
+def test_snapshots_are_small(tmp_path):
+    """Smooth fields on a graded grid take less than half of their bytes, geometry next to nothing."""
+    run = Run(synthetic.strip_run(tmp_path))
+    with h5py.File(tmp_path / "fields/fields_000003.vtkhdf") as file:
+        geometry = [file[f"VTKHDF/{name}"] for name in ("Points", "Connectivity", "Offsets", "Types")]
+        assert sum(d.id.get_storage_size() for d in geometry) < 0.03 * sum(d.nbytes for d in geometry)
+        assert all(d.chunks is not None for d in (*geometry, *file["VTKHDF/CellData"].values()))
+        size = (tmp_path / "fields/fields_000003.vtkhdf").stat().st_size
+        assert size < 0.5 * sum(d.nbytes for d in file["VTKHDF/CellData"].values())
+    assert len(run.times) == 4
+
+
+def test_long_texts_and_tables_are_in_the_directory_once(tmp_path):
+    """Each snapshot says where they are; the reader finds them there as long as they are those of the snapshot."""
+    table = {"time": [0.5 * n for n in range(LONGEST_TABLE + 1)]}
+    resolved = {"title": "long", "domain": {"lateral": "periodic"}, "protocol": [{"kind": "profile", "table": table}]}
+    text, case = json.dumps(resolved, indent=2), "# a comment \u00b5\n" * LONGEST_TEXT
+    grid = synthetic.grid(1, False)
+    about = synthetic.PROVENANCE | {"case": case, "resolved_case": text}
+    path = SnapshotWriter(tmp_path, grid, FIELDS, about).write(0.0, 0, synthetic.fields(grid))
+    assert path.stat().st_size < 60000 < len(case)
+    short = Run(tmp_path)
+    assert short.info["case"] == f"{len(case.encode())} bytes, in case.toml"
+    assert short.case["title"] == "long" and short.case["domain"] == {"lateral": "periodic"}
+    assert short.case["protocol"][0]["table"]["time"] == f"{LONGEST_TABLE + 1} entries, in resolved.json"
+    (tmp_path / "case.toml").write_text(case)
+    (tmp_path / "resolved.json").write_text(text + "\n")
+    assert Run(tmp_path).info["case"] == case and Run(tmp_path).case == resolved
+    (tmp_path / "resolved.json").write_text(text.replace("0.5", "0.6"))
+    assert Run(tmp_path).case == short.case

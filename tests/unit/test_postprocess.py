@@ -53,10 +53,14 @@ def test_missing_things_are_named(tmp_path, strip):
         plot_run(tmp_path)
 
 
-def test_a_damaged_snapshot_is_named(tmp_path):
+def test_a_damaged_snapshot_is_named_and_left_out(tmp_path):
     synthetic.write_output(str(tmp_path), 1, False)
     (tmp_path / "fields/fields_000001.vtkhdf").write_bytes(b"nothing")
-    with pytest.raises(ResultsError, match=r"fields_000001\.vtkhdf: missing or damaged"):
+    run = Run(tmp_path)
+    assert list(run.times) == [0.0] and run.field("lithium")[0] == 0.1
+    assert len(run.problems) == 1 and "fields_000001.vtkhdf: damaged, or not a snapshot" in run.problems[0]
+    (tmp_path / "fields/fields_000000.vtkhdf").unlink()
+    with pytest.raises(ResultsError, match=r"fields_000001\.vtkhdf: damaged"):
         Run(tmp_path).field("lithium")
 
 
