@@ -87,7 +87,6 @@ class FileRecorder(MemoryRecorder):
 
     def begin(self) -> None:
         """A new run begins: what an earlier one has left is deleted."""
-        files.on_root(self.comm, lambda: self.directory.mkdir(parents=True, exist_ok=True))
         files.on_root(self.comm, lambda: files.clear(self.directory))
         self._open_log()
         self._copy_case()
@@ -104,6 +103,7 @@ class FileRecorder(MemoryRecorder):
         files.on_root(self.comm, lambda: checkpoint.discard_later(self.directory, step))
 
     def _open_log(self) -> None:
+        files.on_root(self.comm, lambda: self.directory.mkdir(parents=True, exist_ok=True))
         self.log = LogTable(self.directory / "log.csv", rows=self.rows, comm=self.comm)
         self.rows = self.log.rows
 
