@@ -15,6 +15,7 @@ from solver.case_io import CaseError, load_case
 from solver.case_mesh import MeshPart
 from solver.defects import make_network
 from solver.defects.box import Box
+from solver.defects.cavities import make_cavities
 from solver.defects.families import make_family
 from solver.defects.mesh import Facets, MeshChanged, Solids, distance_to_simplex
 from solver.defects.shapes import Cloud
@@ -63,8 +64,9 @@ def test_painted_elements_are_a_pore(dim):
     corners = np.concatenate([corners, corners.mean(axis=0, keepdims=True)])
     part = MeshPart(corners, Delaunay(corners).simplices)
     box = Box(((0.0, 8e-6),) * (dim - 1), (True,) * (dim - 1), (6e-6,), LAMBDA, HALF_WIDTH)
-    pore = Solids(part.points, part.elements, box)
-    assert part.is_solid and pore.opening == pytest.approx(2e-6 / dim, rel=1e-12)
+    cavities = make_cavities(part.points, part.elements, box)
+    pore = Solids.of(cavities, 0, len(part.elements), LAMBDA)
+    assert part.is_solid and cavities.opening == pytest.approx([2e-6 / dim], rel=1e-12)
     points = box.place(np.random.default_rng(2).uniform(size=(4000, dim)), 0.0, 6e-6)
     trace = pore.trace(Cloud(points))
     beyond = np.abs(points - 3e-6) - 1e-6
@@ -96,7 +98,7 @@ def test_the_example_mesh():
 def test_a_mesh_outside_the_box_gives_a_warning_and_one_that_vanished_an_error(tmp_path):
     path = tmp_path / "copy.msh"
     path.write_bytes((ROOT / "cases/mesh_defects/defects.msh").read_bytes())
-    case = load_case(MESH_CASE, [f"geometry.mesh={path}", "geometry.unit=2 um"])
+    case = load_case(MESH_CASE, [f"geometry.mesh={path}", "geometry.unit=1.5 um"])
     (warning, *_) = [w for w in find_warnings(case) if w.startswith("geometry")]
     assert "elements of 'boundaries' are outside the electrolyte" in warning
     assert case.geometry.mesh == str(path)
