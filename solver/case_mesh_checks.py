@@ -31,12 +31,16 @@ def place_problems(case: Case, parts: list[MeshPart]) -> Iterator[Problem]:
     for number, (group, part) in enumerate(zip(case.geometry.groups, parts, strict=True)):
         lower, upper = part.corners.min(axis=1), part.corners.max(axis=1)
         if not ((upper >= box[:, 0] - width) & (lower <= box[:, 1] + width)).all(axis=1).any():
-            ends = zip("xyz" if len(box) == 3 else "xz", lower.min(axis=0), upper.max(axis=0), strict=True)
-            spans = [f"{axis} = {in_um(a)} to {in_um(b)}" for axis, a, b in ends]
-            wrong = f"nothing of '{group.name}' is in the electrolyte: it is at {', '.join(spans)}"
-            allowed = ", ".join(f"0 to {in_um(end)}" for end in box[:, 1])
-            hint = f"; is geometry.unit {unit}?" if unit else "; are geometry.unit and the origin right?"
-            yield Problem(f"geometry.groups.{number}.name", wrong, allowed + hint)
+            there = _spans(np.stack([lower.min(axis=0), upper.max(axis=0)], axis=-1))
+            hint = f"is geometry.unit {unit}?" if unit else "are geometry.unit and the origin right?"
+            wrong = f"nothing of '{group.name}' is in the electrolyte: it is at {there}"
+            yield Problem(f"geometry.groups.{number}.name", wrong, f"{_spans(box)}; {hint}")
+
+
+def _spans(ends: np.ndarray) -> str:
+    """Ends along each axis (axes, 2), m, in messages."""
+    axes = zip("xyz" if len(ends) == 3 else "xz", ends, strict=True)
+    return ", ".join(f"{axis} = {a * 1e6:.6g} to {in_um(b)}" for axis, (a, b) in axes)
 
 
 def mesh_warnings(case: Case) -> Iterator[str]:
