@@ -12,6 +12,7 @@ from math import pi, sqrt
 
 import numpy as np
 from mpi4py import MPI
+from scipy.spatial import cKDTree
 
 from solver.case_defects import Geometry
 from solver.case_mesh import MeshPart, read_parts
@@ -144,7 +145,13 @@ class Solids:
         """Indicator, the normal of the nearest facet of the surface, and the pore."""
         trace = Trace.nothing(cloud)
         distance = np.full(len(cloud.points), np.inf)
-        for number, vertices, at in _near(cloud, self.surface, EDGE_REACH * self.width / 2):
+        middle = self.surface.mean(axis=1)
+        radius = np.linalg.norm(self.surface - middle[:, None], axis=2).max(axis=1)
+        # no facet is nearest that begins beyond the nearest middle of one
+        most = cKDTree(middle).query(cloud.points)[0] * (1 + _ROUNDING) if len(middle) else distance
+        for number, vertices, near in _near(cloud, self.surface, EDGE_REACH * self.width / 2):
+            away = np.linalg.norm(cloud.points[near] - middle[number], axis=1)
+            at = near[away - radius[number] <= most[near]]
             found = distance_to_simplex(cloud.points[at], vertices)
             closer = found < distance[at]
             distance[at[closer]] = found[closer]
