@@ -8,6 +8,7 @@ overlap have none within. What is left of a facet that is covered in part is cut
 Elements that touch along a facet or a part of one, or overlap, are one pore. Filling a pore gains p V and costs S
 times the change of the energy of its walls, so that each pore has an opening of its own, w = 2 V/S: a small one beside
 a large one is as narrow as it would be alone. The volume of the union is V = int z n_z dS (n_z = 0 on lateral sides).
+A pore at a mirror is drawn up to it: of one drawn across, what its own image covers may count twice in w, not in b.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from solver.case_mesh import SAME, longest_edges, measure
 from solver.defects.box import Box
 from solver.grid import Array
 
-_CHUNK = 20_000  # facets that are compared at once
+_CHUNK = 2000  # facets that are compared at once
 
 
 @dataclass(frozen=True)
@@ -53,37 +54,31 @@ def make_cavities(points: Array, elements: Array, box: Box) -> Cavities:
     source = np.tile(np.arange(len(elements)), copies)
     facets, owner, touching = _open_facets(points, elements)
     near = SAME * np.ptp(images.points, axis=0).max()
-    corners = points[facets[:, :-1]]
-    opposite = points[facets[:, -1]]
-    pieces, piece_of, covered_by = [corners], [np.arange(len(corners))], touching
-    cuts = list(_covered(corners, opposite, owner, all_elements, source, near))
-    if cuts:
-        cut = {f for f, _, _ in cuts}
-        whole = np.array([f not in cut for f in range(len(corners))])
-        pieces, piece_of = [corners[whole]], [np.flatnonzero(whole)]
-        for f, left, by in cuts:
-            pieces.append(left)
-            piece_of.append(np.full(len(left), f))
-            covered_by = np.concatenate([covered_by, np.stack([np.full(len(by), owner[f]), by], axis=-1)])
-    surface, piece_of = np.concatenate(pieces), np.concatenate(piece_of)
-    joined = coo_matrix((np.ones(len(covered_by)), covered_by.T), shape=(len(elements),) * 2)
-    count, pore = connected_components(joined, directed=False)
-    piece_pore = pore[owner[piece_of]]
-    areas = measure(surface)
-    outward = _outward(corners, opposite)[piece_of]
-    middle = surface[:, :, -1].mean(axis=1) - points[:, -1].mean()
-    volume = np.bincount(piece_pore, areas * middle * outward[:, -1], minlength=count)
-    area = np.bincount(piece_pore, areas, minlength=count)
-    opening = np.divide(2 * volume, area, out=np.ones(count), where=area > 0)
-    beyond = box.images(surface.reshape(-1, box.dim))
-    return Cavities(
-        all_elements,
-        pore[source],
-        source,
-        beyond.points.reshape(-1, *surface.shape[1:]),
-        np.tile(piece_pore, copies),
-        opening,
+    corners, opposite = points[facets[:, :-1]], points[facets[:, -1]]
+    lowest, highest = points.min(axis=0) - near, points.max(axis=0) + near
+    beside = ((all_elements.min(axis=1) <= highest) & (all_elements.max(axis=1) >= lowest)).all(axis=1)
+    cuts = list(_covered(corners, opposite, owner, all_elements[beside], source[beside], near))
+    whole = np.setdiff1d(np.arange(len(corners)), [f for f, _, _ in cuts])
+    surface = np.concatenate([corners[whole], *(left for _, left, _ in cuts)])
+    facet = np.concatenate([whole, *(np.full(len(left), f) for f, left, _ in cuts)])
+    pairs = [touching, *(np.stack([np.full(len(by), owner[f]), by], axis=-1) for f, _, by in cuts)]
+    joined = np.concatenate(pairs).T
+    count, pore = connected_components(
+        coo_matrix((np.ones(joined.shape[1]), joined), shape=(len(elements),) * 2), directed=False
     )
+    surface_pore, upward = pore[owner[facet]], _outward(corners, opposite)[facet, -1]
+    opening = _openings(surface, surface_pore, upward, count)
+    beyond = box.images(surface.reshape(-1, box.dim)).points.reshape(-1, *surface.shape[1:])
+    return Cavities(all_elements, pore[source], source, beyond, np.tile(surface_pore, copies), opening)
+
+
+def _openings(surface: Array, pore: Array, upward: Array, count: int) -> Array:
+    """2 V/S of each pore by its surface, whose normals have the component `upward` along z; 1 without a surface."""
+    areas, height = measure(surface), surface[:, :, -1].mean(axis=1)
+    from_middle = height - height.mean() if len(height) else height
+    volume = np.bincount(pore, areas * from_middle * upward, minlength=count)
+    area = np.bincount(pore, areas, minlength=count)
+    return np.divide(2 * volume, area, out=np.ones(count), where=area > 0)
 
 
 def _open_facets(points: Array, elements: Array) -> tuple[Array, Array, Array]:
@@ -139,8 +134,9 @@ def _covered(
     inner = [np.delete(elements, k, axis=1) for k in range(elements.shape[1])]
     planes = np.stack([_outward(facet, elements[:, k]) for k, facet in enumerate(inner)], axis=1)
     offsets = np.stack([np.einsum("ea,ea->e", planes[:, k], facet[:, 0]) for k, facet in enumerate(inner)], axis=1)
+    classes = _Classes.of(elements, near)
     for begin in range(0, len(facets), _CHUNK):
-        f, e = _near_pairs(facets[begin : begin + _CHUNK], elements, near)
+        f, e = classes.pairs(facets[begin : begin + _CHUNK])
         f += begin
         heights = np.einsum("pca,pa->pc", elements[e] - facets[f][:, :1], outward[f])
         beyond = (heights > near).any(axis=1)
@@ -166,22 +162,38 @@ def _covered(
                 yield int(facet), left[~within], np.array(by)
 
 
-def _near_pairs(facets: Array, elements: Array, near: float) -> tuple[Array, Array]:
-    """Numbers of facets and elements whose bounding boxes meet; elements are sought by classes of their size."""
-    spans = [(x.min(axis=1) - near, x.max(axis=1) + near) for x in (facets, elements)]
-    middle, half = zip(*((0.5 * (a + b), 0.5 * np.linalg.norm(b - a, axis=1)) for a, b in spans), strict=True)
-    sizes = np.ceil(np.log2(half[1]))
-    first, second = [], []
-    for size in np.unique(sizes):
-        some = np.flatnonzero(sizes == size)
-        found = cKDTree(middle[1][some]).query_ball_point(middle[0], half[0] + 2.0**size)
-        counts = np.fromiter(map(len, found), int, len(found))
-        first.append(np.repeat(np.arange(len(facets)), counts))
-        second.append(some[np.concatenate(found).astype(int)])
-    f, e = np.concatenate(first), np.concatenate(second)
-    (lower, upper), (bottom, top) = spans
-    meets = ((lower[f] <= top[e]) & (bottom[e] <= upper[f])).all(axis=1)
-    return f[meets], e[meets]
+@dataclass(frozen=True)
+class _Classes:
+    """Elements by classes of their size, so that small ones are sought nearby only.
+
+    lower, upper: ends of their bounding boxes; classes: largest size, numbers, and tree of the middles.
+    """
+
+    lower: Array
+    upper: Array
+    classes: list[tuple[float, Array, cKDTree]]
+
+    @staticmethod
+    def of(elements: Array, near: float) -> _Classes:
+        """The classes; boxes are larger by `near`."""
+        lower, upper = elements.min(axis=1) - near, elements.max(axis=1) + near
+        sizes = np.exp2(np.ceil(np.log2(0.5 * np.linalg.norm(upper - lower, axis=1))))
+        some = {size: np.flatnonzero(sizes == size) for size in np.unique(sizes)}
+        trees = [(size, these, cKDTree(0.5 * (lower + upper)[these])) for size, these in some.items()]
+        return _Classes(lower, upper, trees)
+
+    def pairs(self, facets: Array) -> tuple[Array, Array]:
+        """Numbers of facets and elements whose bounding boxes meet."""
+        bottom, top = facets.min(axis=1), facets.max(axis=1)
+        middle, half = 0.5 * (bottom + top), 0.5 * np.linalg.norm(top - bottom, axis=1)
+        first, second = [], []
+        for size, these, tree in self.classes:
+            found = tree.query_ball_point(middle, half + size)
+            first.append(np.repeat(np.arange(len(facets)), list(map(len, found))))
+            second.append(these[np.concatenate(found).astype(int)])
+        f, e = np.concatenate(first), np.concatenate(second)
+        meets = ((bottom[f] <= self.upper[e]) & (self.lower[e] <= top[f])).all(axis=1)
+        return f[meets], e[meets]
 
 
 def _cut(pieces: list[Array], normals: Array, offsets: Array, least: float) -> tuple[list[Array], bool]:
