@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from solver import case_defects as defects
 from solver.case_mesh import read_parts
+from solver.case_mesh_checks import mesh_warnings, place_problems
 from solver.case_types import Problem, in_um
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def find_defect_problems(case: Case) -> Iterator[Problem]:
         problems: list[Problem] = []
         parts = read_parts(case.geometry, dim, problems)
         yield from problems
+        if not problems:
+            yield from place_problems(case, parts)
         for number, (group, part) in enumerate(zip(case.geometry.groups, parts, strict=False)):
             if not part.is_solid:
                 yield from _opening_fits(case, f"geometry.groups.{number}.opening", group.opening)
@@ -237,7 +238,7 @@ _CHECKS: dict[type, Callable[[Case, str, Any], _Checked]] = {
 
 
 def find_defect_warnings(case: Case) -> Iterator[str]:
-    """What the grid does not resolve, and facets of a mesh outside the electrolyte."""
+    """What the grid does not resolve, and what is doubtful about a mesh."""
     fine, lam, thickness = case.fine_depths[1], case.interface.width, case.electrolyte_thickness
     coarse = fine < thickness * (1 - _ROUNDING)
     for number, defect in enumerate(case.defects):
@@ -256,24 +257,10 @@ def find_defect_warnings(case: Case) -> Iterator[str]:
                 advised = f"at least {in_um(WIDTHS_PER_RADIUS_ADVISED * lam)} is advised"
                 yield f"{where}: a radius of {in_um(radius)} is not resolved by interface.width; {advised}"
                 break
-    yield from _mesh_warnings(case)
+    yield from mesh_warnings(case)
 
 
 def _radii(defect: defects.AnyDefect) -> list[float]:
     if isinstance(defect, defects.Pores):
         return [pore.radius for pore in defect.pores]
     return [defect.median_radius] if isinstance(defect, defects.RandomPores) else []
-
-
-def _mesh_warnings(case: Case) -> Iterator[str]:
-    ends = np.array([*((0.0, extent) for extent in case.domain.lateral_extents), (0.0, case.electrolyte_thickness)])
-    slack = _ROUNDING * ends[:, 1]
-    parts = read_parts(case.geometry, case.domain.dimension, [])
-    for number, (group, part) in enumerate(zip(case.geometry.groups, parts, strict=False)):
-        beyond = (part.points < ends[:, 0] - slack) | (part.points > ends[:, 1] + slack)
-        outside = beyond.any(axis=1)[part.elements].any(axis=1).sum()
-        if outside:
-            yield (
-                f"geometry.groups.{number}: {outside} of {len(part.elements)} elements of '{group.name}' are "
-                "outside the electrolyte, at least in part; are geometry.unit and the origin right?"
-            )

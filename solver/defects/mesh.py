@@ -1,27 +1,28 @@
 """Shapes from a mesh: walls about facets, pores that fill elements.
 
 The distance of a point to a facet is exact: to its foot where that lies on the facet, else to the nearest edge or
-corner. Facets on a lateral side of the box do not end a pore, which goes on in its image there.
+corner. Pores are those of `cavities`, of all groups of the case together: groups that touch have no wall between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import factorial, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 from mpi4py import MPI
+from scipy.spatial import cKDTree
 
 from solver.case_defects import Geometry
 from solver.case_mesh import MeshPart, read_parts
 from solver.case_types import Problem
 from solver.defects.box import Box
+from solver.defects.cavities import Cavities, make_cavities
 from solver.defects.families import UNIT, Family
 from solver.defects.shapes import EDGE_REACH, REACH, Cloud, Trace, channel, inside, upright
 from solver.grid import Array
 
-_ON_SIDE = 1e-6  # of the box: vertices this near to a side are on it
 _ROUNDING = 1e-9  # of an element: points this near to it are in it, so that none is lost between two
 
 
@@ -41,19 +42,21 @@ def mesh_families(geometry: Geometry, box: Box, comm: MPI.Comm) -> list[Family]:
     if problems:
         raise MeshChanged("; ".join(f"{p.key}: {p.wrong}" for p in problems))
     families = []
+    solid = [part for part in parts if part.is_solid]
+    if solid:
+        cavities = make_cavities(solid[0].points, np.concatenate([part.elements for part in solid]), box)
+        ends = np.cumsum([0, *(len(part.elements) for part in solid)])
     for group, part in zip(geometry.groups, parts, strict=True):
-        images = box.images(part.points)
-        count = len(images.source) // len(part.points)
-        shifts = len(part.points) * np.arange(count)[:, None, None]
-        elements = (part.elements + shifts).reshape(-1, part.elements.shape[1])
         if part.is_solid:
-            pores = Solids(images.points, elements, box)
-            opening = pores.opening * UNIT
+            number = next(k for k, one in enumerate(solid) if one is part)
+            pores = Solids.of(cavities, ends[number], ends[number + 1], box.width)
+            opening = cavities.opening * UNIT
             families.append(Family(pores, opening, opening, open=True, bears_load=False))
             continue
+        images = box.images(part.corners.reshape(-1, box.dim))
         families.append(
             Family(
-                Facets(images.points[elements], box.half_width),
+                Facets(images.points.reshape(-1, *part.corners.shape[1:]), box.half_width),
                 group.opening * UNIT,
                 sqrt(pi) * box.half_width * UNIT,
                 separation_energy=0.0 if group.open else group.separation_energy,
@@ -62,21 +65,6 @@ def mesh_families(geometry: Geometry, box: Box, comm: MPI.Comm) -> list[Family]:
             )
         )
     return families
-
-
-def _measure(vertices: Array) -> Array:
-    """Length, area or volume of simplices (simplices, corners, axes)."""
-    edges = vertices[:, 1:] - vertices[:, :1]
-    gram = edges @ np.swapaxes(edges, 1, 2)
-    return np.sqrt(np.maximum(np.linalg.det(gram), 0.0)) / factorial(edges.shape[1])
-
-
-def _outer_facets(elements: Array) -> Array:
-    """Facets (facets, corners) that belong to one element only."""
-    corners = elements.shape[1]
-    facets = np.concatenate([np.delete(elements, k, axis=1) for k in range(corners)])
-    unique, counts = np.unique(np.sort(facets, axis=1), axis=0, return_counts=True)
-    return unique[counts == 1]
 
 
 def distance_to_simplex(points: Array, vertices: Array) -> Array:
@@ -100,12 +88,14 @@ def _normal(vertices: Array) -> Array:
     return upright(np.linalg.svd(edges)[2][-1][:, None])
 
 
-def _near(cloud: Cloud, simplices: Array, reach: float) -> Iterator[tuple[Array, Array]]:
-    """Each simplex (corners, axes) with the points that are within `reach` of the box about it, if there are any."""
-    for vertices in simplices:
-        at = cloud.within(vertices.min(axis=0) - reach, vertices.max(axis=0) + reach)
+def _near(cloud: Cloud, simplices: Array, reach: float) -> Iterator[tuple[int, Array, Array]]:
+    """Number and corners of each simplex, with the points within `reach` of the box about it, if there are any."""
+    lower, upper = simplices.min(axis=1) - reach, simplices.max(axis=1) + reach
+    first, last = cloud.points.min(axis=0, initial=np.inf), cloud.points.max(axis=0, initial=-np.inf)
+    for number in np.flatnonzero(((lower <= last) & (upper >= first)).all(axis=1)):
+        at = cloud.within(lower[number], upper[number])
         if len(at):
-            yield vertices, at
+            yield number, simplices[number], at
 
 
 @dataclass(frozen=True)
@@ -118,7 +108,7 @@ class Facets:
     def trace(self, cloud: Cloud) -> Trace:
         """Indicator and normal at the points."""
         trace = Trace.nothing(cloud)
-        for vertices, at in _near(cloud, self.vertices, REACH * self.half_width):
+        for _, vertices, at in _near(cloud, self.vertices, REACH * self.half_width):
             distance = distance_to_simplex(cloud.points[at], vertices)
             trace.raise_to(at, channel(distance, self.half_width), _normal(vertices), 0)
         return trace
@@ -126,44 +116,57 @@ class Facets:
 
 @dataclass(frozen=True)
 class Solids:
-    """Pores that fill elements: triangles in 2-D, tetrahedra in 3-D; their numbers refer to points (points, axes)."""
+    """Pores that fill elements (elements, corners, axes): triangles in 2-D, tetrahedra in 3-D.
 
-    points: Array
+    surface (facets, corners, axes) of these pores, also where they fill elements of other groups; element_pore,
+    surface_pore: numbers of the pores; width: lambda.
+    """
+
     elements: Array
-    box: Box
+    element_pore: Array
+    surface: Array
+    surface_pore: Array
+    width: float
+
+    @staticmethod
+    def of(cavities: Cavities, begin: int, end: int, width: float) -> Solids:
+        """The pores that elements begin to end (without it) are part of."""
+        own = (begin <= cavities.source) & (cavities.source < end)
+        walls = np.isin(cavities.surface_pore, cavities.element_pore[own])
+        return Solids(
+            cavities.elements[own],
+            cavities.element_pore[own],
+            cavities.surface[walls],
+            cavities.surface_pore[walls],
+            width,
+        )
 
     def trace(self, cloud: Cloud) -> Trace:
-        """Indicator, and the normal of the nearest facet of the surface."""
+        """Indicator, the normal of the nearest facet of the surface, and the pore."""
         trace = Trace.nothing(cloud)
-        width = self.box.width / 2
         distance = np.full(len(cloud.points), np.inf)
-        for vertices, at in _near(cloud, self._surface(), EDGE_REACH * width):
+        middle = self.surface.mean(axis=1)
+        radius = np.linalg.norm(self.surface - middle[:, None], axis=2).max(axis=1)
+        # no facet is nearest that begins beyond the nearest middle of one
+        most = cKDTree(middle).query(cloud.points)[0] * (1 + _ROUNDING) if len(middle) else distance
+        for number, vertices, near in _near(cloud, self.surface, EDGE_REACH * self.width / 2):
+            away = np.linalg.norm(cloud.points[near] - middle[number], axis=1)
+            at = near[away - radius[number] <= most[near]]
             found = distance_to_simplex(cloud.points[at], vertices)
             closer = found < distance[at]
             distance[at[closer]] = found[closer]
             trace.normal[:, at[closer]] = _normal(vertices)
-        trace.indicator[:] = inside(np.where(self._holds(cloud), -distance, distance), width)
+            trace.member[at[closer]] = self.surface_pore[number]
+        held = self._hold(cloud, trace)
+        trace.indicator[:] = inside(np.where(held, -distance, distance), self.width / 2)
         return trace
 
-    @property
-    def opening(self) -> float:
-        """2 V/S of their volume and surface; 1 where they have none in the box."""
-        surface = _measure(self._surface()).sum()
-        return float(2 * _measure(self.points[self.elements]).sum() / surface) if surface else 1.0
-
-    def _surface(self) -> Array:
-        """Facets of the surface (facets, corners, axes) that are not on a side of the box."""
-        vertices = self.points[_outer_facets(self.elements)]
-        on_side = np.zeros(len(vertices), dtype=bool)
-        for axis, (a, b) in enumerate(self.box.sides):
-            for side in (a, b):
-                on_side |= (np.abs(vertices[:, :, axis] - side) < _ON_SIDE * (b - a)).all(axis=1)
-        return vertices[~on_side]
-
-    def _holds(self, cloud: Cloud) -> Array:
-        """Whether each point is in one of the elements."""
+    def _hold(self, cloud: Cloud, trace: Trace) -> Array:
+        """Whether each point is in one of the elements, whose pore it then has."""
         held = np.zeros(len(cloud.points), dtype=bool)
-        for vertices, at in _near(cloud, self.points[self.elements], 0.0):
+        for number, vertices, at in _near(cloud, self.elements, 0.0):
             weights = (cloud.points[at] - vertices[0]) @ np.linalg.pinv(vertices[1:] - vertices[0])
-            held[at] |= (weights >= -_ROUNDING).all(axis=1) & (weights.sum(axis=1) <= 1 + _ROUNDING)
+            within = at[(weights >= -_ROUNDING).all(axis=1) & (weights.sum(axis=1) <= 1 + _ROUNDING)]
+            held[within] = True
+            trace.member[within] = self.element_pore[number]
         return held

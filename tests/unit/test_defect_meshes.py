@@ -15,6 +15,7 @@ from solver.case_io import CaseError, load_case
 from solver.case_mesh import MeshPart
 from solver.defects import make_network
 from solver.defects.box import Box
+from solver.defects.cavities import make_cavities
 from solver.defects.families import make_family
 from solver.defects.mesh import Facets, MeshChanged, Solids, distance_to_simplex
 from solver.defects.shapes import Cloud
@@ -63,8 +64,9 @@ def test_painted_elements_are_a_pore(dim):
     corners = np.concatenate([corners, corners.mean(axis=0, keepdims=True)])
     part = MeshPart(corners, Delaunay(corners).simplices)
     box = Box(((0.0, 8e-6),) * (dim - 1), (True,) * (dim - 1), (6e-6,), LAMBDA, HALF_WIDTH)
-    pore = Solids(part.points, part.elements, box)
-    assert part.is_solid and pore.opening == pytest.approx(2e-6 / dim, rel=1e-12)
+    cavities = make_cavities(part.points, part.elements, box)
+    pore = Solids.of(cavities, 0, len(part.elements), LAMBDA)
+    assert part.is_solid and cavities.opening == pytest.approx([2e-6 / dim], rel=1e-12)
     points = box.place(np.random.default_rng(2).uniform(size=(4000, dim)), 0.0, 6e-6)
     trace = pore.trace(Cloud(points))
     beyond = np.abs(points - 3e-6) - 1e-6
@@ -96,13 +98,67 @@ def test_the_example_mesh():
 def test_a_mesh_outside_the_box_gives_a_warning_and_one_that_vanished_an_error(tmp_path):
     path = tmp_path / "copy.msh"
     path.write_bytes((ROOT / "cases/mesh_defects/defects.msh").read_bytes())
-    case = load_case(MESH_CASE, [f"geometry.mesh={path}", "geometry.unit=2 um"])
+    case = load_case(MESH_CASE, [f"geometry.mesh={path}", "geometry.unit=1.5 um"])
     (warning, *_) = [w for w in find_warnings(case) if w.startswith("geometry")]
     assert "elements of 'boundaries' are outside the electrolyte" in warning
     assert case.geometry.mesh == str(path)
     path.unlink()
     with pytest.raises(MeshChanged, match="no such file"):
         network(box_grid(cells=16), geometry=case.geometry)
+
+
+def mesh_case(tmp_path, points, elements, *overrides):
+    """MINIMAL (20 um wide, 10 um of electrolyte) with a group 'wall' of lines or triangles; points in um."""
+    numbered = "".join(f"{k} {x!r} {z!r} 0\n" for k, (x, z) in enumerate(points, 1))
+    kind = {2: 1, 3: 2}[len(elements[0])]
+    lines = "".join(f"{k} {kind} 2 1 1 {' '.join(map(str, e))}\n" for k, e in enumerate(elements, 1))
+    path = tmp_path / "wall.msh"
+    path.write_text(
+        f'$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$PhysicalNames\n1\n{kind} 1 "wall"\n$EndPhysicalNames\n'
+        f"$Nodes\n{len(points)}\n{numbered}$EndNodes\n$Elements\n{len(elements)}\n{lines}$EndElements\n"
+    )
+    return load_case(MINIMAL, [f"geometry.mesh={path}", "geometry.groups=[{name='wall'}]", *overrides])
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit", "expected"),
+    [
+        (1e-6, "1 um", "geometry.unit: value '1 um': the groups of the mesh are 3e-06 um across, less than a cell"),
+        (1e-3, "1 nm", "less than a cell; allowed: a mesh of at least grid.spacing"),
+        (1.0, "1 nm", "less than a cell"),
+        (1.0, "1 m", "nothing of 'wall' is in the electrolyte: it is at x = 2e+06 to 2.5e+06 um, z = 1e+06"),
+    ],
+)
+def test_a_mesh_in_another_unit_is_refused_in_both_directions(scale, unit, expected, tmp_path):
+    points = scale * np.array([(2, 1), (2, 2.5), (2.5, 4)])
+    with pytest.raises(CaseError) as caught:
+        mesh_case(tmp_path, points.tolist(), [(1, 2), (2, 3)], f"geometry.unit={unit}")
+    (line,) = caught.value.lines
+    assert expected in line
+    right = {1e-6: "1 m", 1e-3: "1 mm", 1.0: "1 um"}[scale]
+    assert f"did you mean '{right}'?" in line or f"is geometry.unit {right}?" in line
+
+
+def test_a_group_beside_the_box_is_refused_although_the_mesh_has_the_right_size(tmp_path):
+    with pytest.raises(CaseError, match=r"nothing of 'wall' is in the .* are geometry.unit and the origin right"):
+        mesh_case(tmp_path, [(2, -1), (4, -5)], [(1, 2)])
+    beside = mesh_case(tmp_path, [(-2, 1), (-2, 3)], [(1, 2)])  # its image is in the box
+    (warning,) = find_warnings(beside)
+    assert "1 of 1 elements of 'wall' are outside the electrolyte" in warning
+
+
+def test_doubtful_meshes_give_warnings(tmp_path):
+    """Small and large ones, elements smaller than a cell, elements without size."""
+    wide = ["domain.width=100 um"]
+    (small,) = find_warnings(mesh_case(tmp_path, [(2, 1), (2, 1.6)], [(1, 2)], *wide))
+    assert small.startswith("geometry.unit: the groups of the mesh are 0.6 um across, in a box of 100 um; is it right?")
+    found = find_warnings(mesh_case(tmp_path, [(2, 1), (2, 2000)], [(1, 2)]))
+    assert any("1999 um across" in w for w in found)
+    ticks = np.linspace(1, 3, 101)
+    (fine,) = find_warnings(mesh_case(tmp_path, [(2, z) for z in ticks.tolist()], [(k, k + 1) for k in range(1, 101)]))
+    assert "most of the 100 elements of 'wall' are smaller than a cell, 0.02 um at grid.spacing" in fine
+    (empty,) = find_warnings(mesh_case(tmp_path, [(2, 1), (2, 2), (2, 2)], [(1, 2), (2, 3)]))
+    assert "1 of 2 elements of 'wall' have no length, area or volume and are left out" in empty
 
 
 MSH_4 = """$MeshFormat
