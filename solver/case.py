@@ -380,7 +380,11 @@ class Case(Section):
         if geometry.mesh is None:
             return geometry
         directory = Path((info.context or {}).get("directory", "."))
-        return geometry.model_copy(update={"mesh": str((directory / geometry.mesh).resolve())})
+        try:
+            mesh = str((directory / geometry.mesh).resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL character
+            raise problem_error([Problem("geometry.mesh", "no file can have this name", "a Gmsh file")]) from None
+        return geometry.model_copy(update={"mesh": mesh})
 
     @field_validator("protocol", mode="after")
     @classmethod

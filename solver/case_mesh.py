@@ -14,6 +14,7 @@ import numpy as np
 
 from solver.case_defects import Geometry
 from solver.case_types import Problem
+from solver.text import LONGEST_LINE, is_file, neighbours, printable
 from solver.units import nearest
 
 _SIMPLICES = {1: "line", 2: "triangle", 3: "tetra"}  # by their dimension, as meshio calls them
@@ -64,9 +65,10 @@ def read_parts(geometry: Geometry, dim: int, problems: list[Problem]) -> list[Me
 def _read(path: Path, problems: list[Problem]) -> Any:
     import meshio
 
-    if not path.is_file():
-        found = nearest(path.name, [p.name for p in path.parent.glob("*.msh")])
-        problems.append(Problem("geometry.mesh", f"no such file: {path}", "a Gmsh file", found))
+    if not is_file(path):
+        found = nearest(path.name, neighbours(path, "*.msh"))
+        name = printable(str(path))[:LONGEST_LINE]
+        problems.append(Problem("geometry.mesh", f"no such file: {name}", "a Gmsh file", found))
         return None
     try:
         return meshio.gmsh.read(path)

@@ -18,13 +18,31 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import pint
 from pydantic_core import PydanticCustomError, core_schema
 
-_NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # no digits of other scripts
+_NUMBER_AND_UNIT = re.compile(rf"({_NUMBER})\s*(.*)")
+LONGEST_VALUE = 200  # characters of a number and its unit
+LARGEST_EXPONENT = 400  # of ten; floating-point numbers reach from -324 to 308
+
+# What a unit is made of, for pint reads more than units: a # and what follows it, for example, is nothing to pint.
+_UNIT_TOKEN = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_µμΩΩÅÅ°%]+)|(?P<power>(?:\^|\*\*)\s*[+-]?[0-9]{1,2}(?:\.[0-9]{1,3})?|⁻?[⁰¹²³⁴-⁹]{1,2})"
+    r"|(?P<one>1(?=\s*/))|(?P<sign>[*/()]))\s*"
+)
+# Canonical names of pint, with any prefix: neither constants of nature nor differences of temperature.
+_UNIT_NAMES = {
+    "meter", "angstrom", "micron", "inch", "foot", "second", "minute", "hour", "day", "week", "month", "year",
+    "hertz", "kelvin", "degree_Celsius", "pascal", "bar", "atmosphere", "standard_atmosphere", "torr", "meter_Hg",
+    "pound_force_per_square_inch", "newton", "dyne", "kilogram", "gram", "tonne", "metric_ton", "pound", "mole",
+    "molar", "volt", "ampere", "coulomb", "ampere_hour", "ohm", "farad", "siemens", "watt", "watt_hour", "joule",
+    "erg", "calorie", "electron_volt", "liter", "poise", "radian", "degree", "percent", "dimensionless",
+}
+_OFFSET = "degree_Celsius"  # its zero is not that of K, so that it cannot be part of another unit
 
 # Units offered in messages, by SI unit; the first one is used in the example.
 _COMMON: dict[str, tuple[str, ...]] = {
@@ -62,12 +80,32 @@ def registry() -> pint.UnitRegistry[Decimal]:
     return pint.UnitRegistry(non_int_type=Decimal, autoconvert_offset_to_baseunit=True)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def _unit(text: str) -> Any:
+    """The unit that pint makes of `text`, all of which must be a unit; ValueError or an error of pint otherwise."""
+    names, end, before = [], 0, ""
+    while end < len(text):
+        token = _UNIT_TOKEN.match(text, end)
+        kind = token.lastgroup if token else None
+        if token is None or (kind == "power" and before not in ("name", ")")):
+            raise ValueError(f"not a unit: {text}")
+        names.extend([_canonical(token["name"])] if kind == "name" else [])
+        end, before = token.end(), token["sign"] or str(kind)
+    if _OFFSET in names and registry().parse_unit_name(text.strip())[:1] != (("", _OFFSET, ""),):
+        raise ValueError(f"not a unit: {text}")
     return registry().parse_units(text)
 
 
 @functools.cache
+def _canonical(name: str) -> str:
+    """The name of pint for a unit without its prefix; ValueError when it is not one of those that cells need."""
+    for _, unit, _ in registry().parse_unit_name(name.replace("°C", "degC").replace("°", "deg")):
+        if unit in _UNIT_NAMES:
+            return str(unit)
+    raise ValueError(f"not a unit: {name}")
+
+
+@functools.lru_cache(maxsize=4096)
 def _scale(unit: str, target: str) -> Decimal | None:
     """Factor from `unit` to `target`, or None when the units have different zeros (degC)."""
     zero = registry().Quantity(Decimal(0), _unit(unit)).to(_unit(target)).magnitude
@@ -194,10 +232,13 @@ class Quantity(_Spec):
                 suggestion = f"{value} {self.shown_unit}"
                 raise ValueRefused("a number without a unit", self._form(), suggestion)
             raise ValueRefused("not a value with a unit", self._form())
-        match = _NUMBER_AND_UNIT.fullmatch(value)
+        match = _NUMBER_AND_UNIT.fullmatch(value.strip()) if len(value) <= LONGEST_VALUE else None
         if not match:
             raise ValueRefused("not a number followed by a unit", self._form())
-        number, unit = Decimal(match[1]), match[2]
+        try:
+            number, unit = parse_number(match[1]), match[2]
+        except ValueRefused as error:
+            raise ValueRefused(error.wrong, self.allowed()) from None
         if not unit:
             raise ValueRefused("the unit is missing", self._form(), f"{match[1]} {self.shown_unit}")
         try:
@@ -212,8 +253,8 @@ class Quantity(_Spec):
         try:
             shown = convert(number, unit, self.shown_unit)
             si = float(convert(number, unit, self.unit))
-        except (InvalidOperation, OverflowError):
-            raise ValueRefused("not a finite number", self.allowed()) from None
+        except (ArithmeticError, OverflowError):
+            raise ValueRefused("too large or too small for a floating-point number", self.allowed()) from None
         if not math.isfinite(si) or (si == 0.0 and shown != 0):
             raise ValueRefused("too large or too small for a floating-point number", self.allowed())
         if not self.inside(shown):
@@ -266,12 +307,16 @@ class Number(_Spec):
             suggestion = ""
             if (
                 isinstance(value, str)
-                and _NUMBER_AND_UNIT.fullmatch(value)
-                and not value.strip()[-1].isalpha()
+                and len(value) <= LONGEST_VALUE
+                and re.fullmatch(_NUMBER, value.strip())
             ):
                 suggestion = f"{value.strip()} without quotes"
             raise ValueRefused("not a number", self.allowed(), suggestion)
-        if not math.isfinite(value):
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            finite = False
+        if not finite:
             raise ValueRefused("not a finite number", self.allowed())
         if not self.inside(Decimal(repr(value))):
             raise ValueRefused("out of range", self.allowed())
@@ -307,6 +352,22 @@ class Integer(Number):
     def json_schema(self) -> dict[str, Any]:
         """The value in a JSON schema."""
         return {**super().json_schema(), "type": "integer"}
+
+
+def parse_number(text: str) -> Decimal:
+    """A number in decimal digits, such as a cell of a table; raises ValueRefused."""
+    text = text.strip()
+    if len(text) > LONGEST_VALUE or not re.fullmatch(_NUMBER, text):
+        raise ValueRefused("not a number", "a number")
+    try:
+        number = Decimal(text)
+    except ArithmeticError:  # an exponent of more digits than Decimal has
+        number = Decimal("Infinity")
+    if number == 0:
+        return Decimal(0)
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise ValueRefused("too large or too small for a floating-point number", "a number")
+    return number
 
 
 def parse_quantity(text: str, unit: str, what: str = "value") -> float:
