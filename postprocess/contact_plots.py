@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from postprocess import metrics
 from postprocess.reader import ResultsError, Run
+from solver.text import one_line
 
 Array = np.ndarray
 
@@ -19,6 +23,9 @@ UM = 1e6  # m -> um
 MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 
 SEPARATOR = "   |   "  # of the parts of a headline
+LONGEST_TITLE = 120  # characters
+AS_IT_IS = {"parse_math": False}  # for text of the user: matplotlib takes text between two $ for a formula
+DOTS_PER_INCH = 130
 GREY = "#666666"
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 NAMES = ("electrolyte", "Li", "void")
@@ -47,13 +54,25 @@ def shown(run: Run) -> int:
 
 
 def headline(run: Run) -> str:
-    """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found."""
+    """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found.
+
+    It has text of the user, so that it is drawn with `AS_IT_IS`.
+    """
     case = run.info.get("resolved_case", {}) if len(run.times) else {}
     title = case.get("title", "") if isinstance(case, dict) else ""
     critical = metrics.critical_current_density(run.summary.get("results", {})) * MA_CM2
-    found = f"CCD {critical:.4g} mA/cm$^2$" if np.isfinite(critical) else ""
+    found = f"CCD {critical:.4g} mA/cm²" if np.isfinite(critical) else ""
     reason = run.summary.get("stop_reason", "")
-    return SEPARATOR.join(filter(None, [title or run.directory.resolve().name, reason, found]))
+    name = one_line(str(title) or run.directory.resolve().name, LONGEST_TITLE)
+    return SEPARATOR.join(filter(None, [name, one_line(str(reason), LONGEST_TITLE), found]))
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture, in which a character that the fonts do not have is a box and no warning; returns its path."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"(?s)Glyph .* missing from")
+        figure.savefig(path, dpi=DOTS_PER_INCH)
+    return path
 
 
 def when(run: Run, index: int) -> str:

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from postprocess import metrics
-from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, shown, when
+from postprocess.contact_plots import UM, Contact, current_strip, frame, li_surface, material_map, save, shown, when
 from postprocess.penetration_plots import (
     deepest,
     defect_lines,
@@ -74,9 +74,7 @@ def plot_field(directory: str | Path, name: str, index: int | None = None) -> Pa
                 frame(axes, contact)
             field_map(axes, contact, contact.section(values), label)
         figure.suptitle(contact.caption, fontsize=10)
-    path = run.directory / f"field_{name}.png"
-    figure.savefig(path, dpi=130)
-    return path
+    return save(figure, run.directory / f"field_{name}.png")
 
 
 def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
@@ -107,9 +105,7 @@ def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
     for upper in (materials, pressures):
         upper.set_xlabel("")
     figure.suptitle(f"contact at {contact.caption}", fontsize=11)
-    path = run.directory / PANEL
-    figure.savefig(path, dpi=130)
-    return path
+    return save(figure, run.directory / PANEL)
 
 
 def quantity(run: Run, name: str, index: int) -> tuple[Array, str]:

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from postprocess.contact_plots import (
+    AS_IT_IS,
     GREY,
     MA_CM2,
     UM,
@@ -19,11 +20,13 @@ from postprocess.contact_plots import (
     current_strip,
     headline,
     material_map,
+    save,
     shown,
     time_unit,
     when,
 )
 from postprocess.reader import ResultsError, Run
+from solver.text import one_line
 
 Array = np.ndarray
 Curve = tuple[Array, str, str, str]  # values, label of the axis, colour, name
@@ -57,10 +60,8 @@ def plot_run(directory: str | Path) -> Path:
     _curves(left, run)
     if len(run.times):
         _contact(right, run)
-    figure.suptitle(headline(run), fontsize=11)
-    path = run.directory / NAME
-    figure.savefig(path, dpi=130)
-    return path
+    figure.suptitle(headline(run), fontsize=11, wrap=True, **AS_IT_IS)
+    return save(figure, run.directory / NAME)
 
 
 # -- curves ------------------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def _contact(figure: Figure, run: Run) -> None:
     try:
         contact = Contact.read(run, index)
     except ResultsError as error:
-        figure.text(0.5, 0.5, str(error), ha="center")
+        figure.text(0.5, 0.5, one_line(str(error)), ha="center", wrap=True, **AS_IT_IS)
         return
     strip, map_axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 2.6))
     current_strip(strip, contact)

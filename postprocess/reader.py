@@ -19,6 +19,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from solver.text import is_directory
+
 Array = np.ndarray
 
 DIRECTIONS = ("x", "y", "z")
@@ -48,7 +50,7 @@ class Run:
 
     def __init__(self, directory: str | Path):
         self.directory = Path(directory)
-        if not self.directory.is_dir():
+        if not is_directory(self.directory):
             raise ResultsError(f"{self.directory}: no such directory")
         if not any((self.directory / name).exists() for name in ("log.csv", "fields.vtkhdf.series")):
             raise ResultsError(

@@ -8,6 +8,7 @@ Exit codes: 0 done; 1 an error of the program; 2 bad input; 3 the solve failed (
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -140,8 +141,10 @@ def schema(
 @app.command()
 def info(directory: DirectoryArgument) -> None:
     """Print a summary of the results in a directory."""
+    from solver.text import one_line
+
     for name, value in _or_exit(lambda: _summary(directory)):
-        print(f"{name:28s}{value}")
+        print(f"{name:28s}{one_line(value)}")
 
 
 @app.command()
@@ -189,8 +192,9 @@ def _draw(directory: Path, field: str | None = None) -> Path:
 def _summary(directory: Path) -> list[tuple[str, str]]:
     """Names and values of what a run, or a search, has come to."""
     from solver.critical_current import RESULT
+    from solver.text import is_file
 
-    if (directory / RESULT).is_file():
+    if is_file(directory / RESULT):
         return _results(json.loads((directory / RESULT).read_text(encoding="utf-8")))
     from postprocess.reader import ResultsError, Run
 
@@ -237,6 +241,9 @@ def _or_exit(action: Callable[[], Any]) -> Any:
 
 def main() -> None:
     """Entry point of `lifront` and of `python -m solver`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names and titles that the terminal cannot show
     arguments = sys.argv[1:]
     if "--" in arguments:
         split = arguments.index("--")

@@ -28,6 +28,8 @@ def prepare_search(
 
     case = load(path, overrides)
     directory = Path("results") / f"{path.stem}_ccd" if output is None else output
+    _refuse_unusable(directory)
+    _refuse_too_large(path, case)
     step = _quantity("--tolerance", tolerance, Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0))
     seconds = _seconds(wall)
     if has_results(directory):
@@ -47,10 +49,13 @@ def prepare_run(
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case_checks import find_warnings
+    from solver.case_cost import machine_warnings
     from solver.output.present import foreign
 
     case = load(path, overrides)
     directory = Path("results") / path.stem if output is None else output
+    _refuse_unusable(directory)
+    _refuse_too_large(path, case)
     seconds = _seconds(wall)
     if restart is not None and force:
         raise BadInput("--force and --restart contradict each other: replace or continue")
@@ -63,7 +68,34 @@ def prepare_run(
         _claim(directory, force)
     else:
         _check_restart(directory, restart)
-    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done)
+    warnings = (*find_warnings(case), *machine_warnings(case, directory))
+    return Job(case, directory, seconds, restart, warnings, done)
+
+
+def _refuse_unusable(directory: Path) -> None:
+    """Raise BadInput when no directory can have this name."""
+    from solver.text import printable, short
+
+    try:
+        directory.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BadInput(f"--output: {printable(short(str(directory)))} cannot be used: {error.strerror}") from None
+
+
+def _refuse_too_large(path: Path, case: Case) -> None:
+    """Raise BadInput when this machine, or PETSc, cannot hold the case."""
+    import numpy as np
+    from mpi4py import MPI
+    from petsc4py import PETSc
+
+    from solver.case_cost import problems_here, ranks_here
+
+    ranks = MPI.COMM_WORLD.size
+    problems = problems_here(case, ranks_here(ranks), ranks, int(np.iinfo(PETSc.IntType).max))
+    if problems:
+        raise BadInput("\n".join(f"{path}: {line}" for line in problems))
 
 
 def _what_is_left(directory: Path, case: Case) -> tuple[str | None, bool]:
@@ -120,12 +152,14 @@ def _lock(directory: Path) -> None:
 def _check_restart(directory: Path, restart: str) -> None:
     from solver.output import checkpoint
     from solver.output.present import has_results
+    from solver.text import LONGEST_LINE, is_file, printable
 
     if restart == "latest":
         if checkpoint.latest(directory) is None:
             raise BadInput(f"--restart latest: no checkpoint in {directory}")
-    elif not Path(restart).is_file():
-        raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")
+    elif not is_file(restart):
+        name = printable(restart)[:LONGEST_LINE]
+        raise BadInput(f"--restart: no such file: {name}; give a checkpoint, 'latest' or 'auto'")
     elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
         raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
     if directory.is_dir():

@@ -23,6 +23,7 @@ import copy
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,11 +44,13 @@ from solver.case_io import (
 )
 from solver.case_io import digest as digest_of
 from solver.case_report import rows
+from solver.text import is_file, one_line, printable, short
 from solver.units import nearest
 
 RANKS = "ranks"
 PARTS = ("grid", "zip", "list")
 LONGEST_PREFIX = 48  # characters of an identity that are for people
+LARGEST_SWEEP = 10_000  # points, each of which is a folder with a run
 HASH = 8  # and those that tell points apart
 SHOWN_POINTS = 1  # of those that a message is about
 
@@ -118,7 +121,7 @@ def expand(path: Path, overrides: Sequence[str] = ()) -> tuple[Point, ...]:
 
 def describe(values: Mapping[str, Any]) -> str:
     """The values of a point in one line."""
-    return ", ".join(f"{key} = {plain(value)}" for key, value in values.items() if key != RANKS)
+    return ", ".join(f"{printable(key)} = {one_line(plain(value))}" for key, value in values.items() if key != RANKS)
 
 
 def _some(wheres: Sequence[str]) -> str:
@@ -128,7 +131,10 @@ def _some(wheres: Sequence[str]) -> str:
 
 def plain(value: Any) -> str:
     """A value as in a case file, text without quotes."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    try:
+        return value if isinstance(value, str) else json.dumps(value, default=str)
+    except ValueError:  # a number of more digits than Python writes
+        return short(value)
 
 
 # -- the table -----------------------------------------------------------------------------------------
@@ -150,12 +156,16 @@ def _combinations(file: str, table: Any) -> tuple[list[Values], dict[str, str]]:
     for part, keys in (("grid", grid), ("zip", zipped), ("list", dict.fromkeys(k for row in listed for k in row))):
         for key in keys:
             if key in origins:
-                lines.append(f"{file}: sweep.{part}: {key}: given in {origins[key]} too; allowed: one of them")
+                where = f"{file}: sweep.{part}: {printable(key)}"
+                lines.append(f"{where}: given in {origins[key]} too; allowed: one of them")
             origins[key] = f"sweep.{part}"
     if not lines and not origins:
         lines.append(f"{file}: sweep: empty; allowed: at least one of {', '.join(PARTS)}")
     if lines:
         raise CaseError(lines)
+    number = math.prod(len(values) for values in grid.values()) * max(1, *lengths.values(), 1) * max(1, len(listed))
+    if number > LARGEST_SWEEP:
+        raise CaseError([f"{file}: sweep: {number:.4g} points; allowed: at most {LARGEST_SWEEP}"])
     products = [dict(zip(grid, row, strict=True)) for row in itertools.product(*grid.values())]
     rows_ = [dict(zip(zipped, row, strict=True)) for row in zip(*zipped.values(), strict=True)] or [{}]
     default = {RANKS: table[RANKS]} if RANKS in table else {}
@@ -168,7 +178,7 @@ def _unknown(file: str, key: str) -> str:
     hint = f"; did you mean '{found}'?" if found else ""
     if not found and "." in key:
         hint = f"; did you mean [sweep.grid] with \"{key}\"?"
-    return f"{file}: sweep.{key}: unknown key; allowed: {', '.join(allowed)}{hint}"
+    return f"{file}: sweep.{printable(key)}: unknown key; allowed: {', '.join(allowed)}{hint}"
 
 
 def _columns(file: str, part: str, table: Any, lines: list[str]) -> dict[str, list[Any]]:
@@ -179,8 +189,9 @@ def _columns(file: str, part: str, table: Any, lines: list[str]) -> dict[str, li
     columns = dict(_flat(table))
     for key, values in columns.items():
         if not isinstance(values, list) or not values:
-            shown = "" if isinstance(values, list) else f" value {values!r}:"
-            lines.append(f"{file}: sweep.{part}: {key}:{shown} not a list of values; allowed: at least one in [ ]")
+            shown = "" if isinstance(values, list) else f" value {short(values)}:"
+            where = f"{file}: sweep.{part}: {printable(key)}"
+            lines.append(f"{where}:{shown} not a list of values; allowed: at least one in [ ]")
     return {key: values for key, values in columns.items() if isinstance(values, list)}
 
 
@@ -215,7 +226,7 @@ def _point(base: Mapping[str, Any], row: Mapping[str, Any], path: Path, origins:
     case = validate_table(data, file, path.parent, Source(""), origins)
     ranks = row.get(RANKS, 1)
     if type(ranks) is not int or ranks < 1:
-        raise CaseError([f"{file}: sweep.ranks: value {ranks!r}: allowed: a whole number >= 1"])
+        raise CaseError([f"{file}: sweep.ranks: value {short(ranks)}: allowed: a whole number >= 1"])
     data = given(data)
     files = _beside(data, path.parent)
     digest = digest_of(data, lambda name: files.get(name, path.parent / name))
@@ -227,7 +238,7 @@ def _beside(data: Values, directory: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for table, key in named_files(data):
         source = directory / table[key]
-        if not source.is_file():  # not needed where a profile has its table
+        if not is_file(source):  # not needed where a profile has its table
             continue
         name = "input_" + re.sub(r"[^\w.-]+", "_", table[key])  # no result has such a name
         while files.get(name, source) != source:

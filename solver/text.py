@@ -14,6 +14,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 LARGEST_CASE = 10_000_000  # bytes; the longest case by hand has some ten thousand
 LARGEST_TABLE = 200_000_000  # bytes, of a measured profile: a year at one row a second is half as much
 DEEPEST = 50  # tables and lists inside each other; the schema needs less than ten but for loops in loops
@@ -57,6 +59,8 @@ def read_text(path: Path, largest: int = LARGEST_CASE) -> str:
 
     Raises NoSuchFile, and Unreadable with the reason: no regular file, too large, no permission, no text.
     """
+    if "\0" in str(path):
+        raise NoSuchFile("no such file")
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # else a FIFO waits for its writer
         with open(handle, "rb") as stream:
@@ -71,8 +75,6 @@ def read_text(path: Path, largest: int = LARGEST_CASE) -> str:
     except OSError as error:
         reason = error.strerror or "unknown error"
         raise Unreadable(_REASONS.get(reason, reason)) from None
-    except ValueError:  # a name with a NUL character
-        raise NoSuchFile("no such file") from None
     if size > largest or len(raw) > largest:
         raise Unreadable(f"larger than {largest / 1e6:g} MB; is it the right file?")
     return _decoded(raw)
@@ -180,3 +182,9 @@ def short(value: Any) -> str:
     except ValueError:  # Python does not write whole numbers of more than some thousand digits
         return _NUMBER_TOO_LONG
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def plain_console(width: int) -> Console:
+    """A console that takes text for what it is: no markup; `width` columns where the output is not a terminal."""
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(markup=False, emoji=False, width=width)
