@@ -18,6 +18,7 @@ from solver.case_defect_checks import (
 from solver.case_materials import missing
 from solver.case_ramp import Ramp, ramp_problems
 from solver.case_types import Problem, in_um
+from solver.case_usual import usual_warnings
 from solver.physics.constants import FARADAY
 from solver.text import printable
 
@@ -277,6 +278,7 @@ def find_warnings(case: Case) -> list[str]:
         *_permeance_warnings(case),
         *find_defect_warnings(case),
         *cost_warnings(case),
+        *usual_warnings(case),
     ]
     return [printable(warning) for warning in found]  # they have names of the user in them
 

@@ -33,8 +33,9 @@ from solver.case_types import (
     required,
     resolved,
 )
+from solver.conversion import NumberError, decimal_of
 from solver.text import LARGEST_TABLE, LONGEST_LINE, NoSuchFile, Unreadable, neighbours, printable, read_text, short
-from solver.units import Quantity, ValueRefused, nearest, parse_number
+from solver.units import Quantity, ValueRefused, nearest
 
 Direction = Literal["strip", "plate"]
 
@@ -168,8 +169,8 @@ def read_profile(path: Path) -> ProfileTable:
             )
         for (name, unit), cell in zip(columns, row, strict=True):
             try:
-                values[name].append(_COLUMNS[name].from_number(parse_number(cell), unit))
-            except ValueRefused:
+                values[name].append(_COLUMNS[name].from_number(decimal_of(cell), unit))
+            except (NumberError, ValueRefused):
                 allowed = _COLUMNS[name].allowed()
                 raise ProfileRefused(
                     f"{path}, line {number}: {name} is {short(cell.strip())}; allowed: {allowed}"

@@ -21,28 +21,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import pint
 from pydantic_core import PydanticCustomError, core_schema
 
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # no digits of other scripts
-_NUMBER_AND_UNIT = re.compile(rf"({_NUMBER})\s*(.*)")
-LONGEST_VALUE = 200  # characters of a number and its unit
-LARGEST_EXPONENT = 400  # of ten; floating-point numbers reach from -324 to 308
+from solver.conversion import LONGEST_VALUE, NUMBER, NumberError, convert, decimal_of, unit_of
 
-# What a unit is made of, for pint reads more than units: a # and what follows it, for example, is nothing to pint.
-_UNIT_TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-z_µμΩΩÅÅ°%]+)|(?P<power>(?:\^|\*\*)\s*[+-]?[0-9]{1,2}(?:\.[0-9]{1,3})?|⁻?[⁰¹²³⁴-⁹]{1,2})"
-    r"|(?P<one>1(?=\s*/))|(?P<sign>[*/()]))\s*"
-)
-# Canonical names of pint, with any prefix: neither constants of nature nor differences of temperature.
-_UNIT_NAMES = {
-    "meter", "angstrom", "micron", "inch", "foot", "second", "minute", "hour", "day", "week", "month", "year",
-    "hertz", "kelvin", "degree_Celsius", "pascal", "bar", "atmosphere", "standard_atmosphere", "torr", "meter_Hg",
-    "pound_force_per_square_inch", "newton", "dyne", "kilogram", "gram", "tonne", "metric_ton", "pound", "mole",
-    "molar", "volt", "ampere", "coulomb", "ampere_hour", "ohm", "farad", "siemens", "watt", "watt_hour", "joule",
-    "erg", "calorie", "electron_volt", "liter", "poise", "radian", "degree", "percent", "dimensionless",
-}
-_OFFSET = "degree_Celsius"  # its zero is not that of K, so that it cannot be part of another unit
+_NUMBER_AND_UNIT = re.compile(rf"({NUMBER})\s*(.*)")
+_ROUNDING = 1e-9  # relative, of the ends of a usual range
 
 # Units offered in messages, by SI unit; the first one is used in the example.
 _COMMON: dict[str, tuple[str, ...]] = {
@@ -74,54 +58,6 @@ _COMMON: dict[str, tuple[str, ...]] = {
 _MEANT = {("s", "m"): "min", ("K", "C"): "degC", ("K", "°C"): "degC"}
 
 
-@functools.cache
-def registry() -> pint.UnitRegistry[Decimal]:
-    """The one unit registry of the program (decimal arithmetic; degC may be converted)."""
-    return pint.UnitRegistry(non_int_type=Decimal, autoconvert_offset_to_baseunit=True)
-
-
-@functools.lru_cache(maxsize=4096)
-def _unit(text: str) -> Any:
-    """The unit that pint makes of `text`, all of which must be a unit; ValueError or an error of pint otherwise."""
-    names, end, before = [], 0, ""
-    while end < len(text):
-        token = _UNIT_TOKEN.match(text, end)
-        kind = token.lastgroup if token else None
-        if token is None or (kind == "power" and before not in ("name", ")")):
-            raise ValueError(f"not a unit: {text}")
-        names.extend([_canonical(token["name"])] if kind == "name" else [])
-        end, before = token.end(), token["sign"] or str(kind)
-    if _OFFSET in names and registry().parse_unit_name(text.strip())[:1] != (("", _OFFSET, ""),):
-        raise ValueError(f"not a unit: {text}")
-    return registry().parse_units(text)
-
-
-@functools.cache
-def _canonical(name: str) -> str:
-    """The name of pint for a unit without its prefix; ValueError when it is not one of those that cells need."""
-    for _, unit, _ in registry().parse_unit_name(name.replace("°C", "degC").replace("°", "deg")):
-        if unit in _UNIT_NAMES:
-            return str(unit)
-    raise ValueError(f"not a unit: {name}")
-
-
-@functools.lru_cache(maxsize=4096)
-def _scale(unit: str, target: str) -> Decimal | None:
-    """Factor from `unit` to `target`, or None when the units have different zeros (degC)."""
-    zero = registry().Quantity(Decimal(0), _unit(unit)).to(_unit(target)).magnitude
-    if zero != 0:
-        return None
-    return Decimal(registry().Quantity(Decimal(1), _unit(unit)).to(_unit(target)).magnitude)
-
-
-def convert(value: Decimal, unit: str, target: str) -> Decimal:
-    """`value` in `unit` expressed in `target`."""
-    scale = _scale(unit, target)
-    if scale is not None:
-        return value * scale
-    return Decimal(registry().Quantity(value, _unit(unit)).to(_unit(target)).magnitude)
-
-
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     """The entry of `words` closest to `word` regardless of case, or "" when none is near."""
     by_lower = {w.lower(): w for w in reversed(list(words))}
@@ -142,10 +78,28 @@ class ValueRefused(ValueError):
         return PydanticCustomError("value_refused", "{wrong}; allowed: {allowed}", context)
 
 
+@dataclass(frozen=True)
+class Usual:
+    """The magnitudes that materials and cells have, as in a case file, and why: outside of them a case gives a warning.
+
+    Zero, where it is allowed, turns something off and is always usual.
+    """
+
+    low: str | float
+    high: str | float
+    reason: str
+
+    def text(self) -> str:
+        """The range in words."""
+        low, high = (f"{bound:g}" if isinstance(bound, int | float) else bound for bound in (self.low, self.high))
+        return f"{low} to {high}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Spec(ABC):
-    """Bounds shared by all kinds of values, and the connection to pydantic."""
+    """Bounds shared by all kinds of values, what is usual within them, and the connection to pydantic."""
 
+    usual: Usual | None = None
     gt: float | None = None
     ge: float | None = None
     lt: float | None = None
@@ -164,6 +118,23 @@ class _Spec(ABC):
             and (self.lt is None or value < Decimal(repr(self.lt)))
             and (self.le is None or value <= Decimal(repr(self.le)))
         )
+
+    def unusual(self, value: float) -> str:
+        """Why no cell has this value (SI), "" when some has."""
+        if self.usual is None or value == 0:
+            return ""
+        low, high = (self.usual_bound(bound) for bound in (self.usual.low, self.usual.high))
+        if low * (1 - _ROUNDING) <= abs(value) <= high * (1 + _ROUNDING):
+            return ""
+        return f"{self.text(value)} is not usual; usual: {self.usual.text()}: {self.usual.reason}"
+
+    def usual_bound(self, bound: str | float) -> float:
+        """An end of the usual range in SI."""
+        return float(bound)
+
+    def usual_schema(self) -> dict[str, Any]:
+        """The usual range in a JSON schema."""
+        return {"x-usual": self.usual.text(), "x-reason": self.usual.reason} if self.usual else {}
 
     @abstractmethod
     def allowed(self) -> str:
@@ -200,7 +171,7 @@ class _Spec(ABC):
         )
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        return self.json_schema()
+        return {**self.json_schema(), **self.usual_schema()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,9 +207,9 @@ class Quantity(_Spec):
         if not match:
             raise ValueRefused("not a number followed by a unit", self._form())
         try:
-            number, unit = parse_number(match[1]), match[2]
-        except ValueRefused as error:
-            raise ValueRefused(error.wrong, self.allowed()) from None
+            number, unit = decimal_of(match[1]), match[2]
+        except NumberError as error:
+            raise ValueRefused(str(error), self.allowed()) from None
         if not unit:
             raise ValueRefused("the unit is missing", self._form(), f"{match[1]} {self.shown_unit}")
         try:
@@ -267,17 +238,21 @@ class Quantity(_Spec):
         begun = (right for right in common if right.startswith((f"{unit}*", f"{unit}/")))  # "ohm": "ohm*cm^2"
         suggestion = _MEANT.get((self.unit, unit)) or next(begun, "") or nearest(unit, common, cutoff=0.4)
         try:
-            parsed = _unit(unit)
+            parsed = unit_of(unit)
         except Exception:  # pint raises its own errors, and those of the tokenizer
             raise ValueRefused(f"unknown unit '{unit}'", self._form(), suggestion) from None
         # An angle has no dimension, and neither has a percentage.
         angle_mismatch = self.unit == "rad" and unit not in {"deg", "degree", "degrees", "rad", "radian", "°"}
-        if angle_mismatch or parsed.dimensionality != _unit(self.unit).dimensionality:
+        if angle_mismatch or parsed.dimensionality != unit_of(self.unit).dimensionality:
             raise ValueRefused(f"'{unit}' is not a unit of {self.what}", self._form(), suggestion)
 
     def text(self, value: float) -> str:
         """A short text for people."""
         return f"{float(convert(Decimal(repr(value)), self.unit, self.shown_unit)):.6g} {self.shown_unit}"
+
+    def usual_bound(self, bound: str | float) -> float:
+        """An end of the usual range in SI."""
+        return parse_quantity(str(bound), self.unit)
 
     def si_text(self, values: Sequence[float], more: str = "") -> str:
         """Values in SI for people; more: what stands between the last one and the unit."""
@@ -308,7 +283,7 @@ class Number(_Spec):
             if (
                 isinstance(value, str)
                 and len(value) <= LONGEST_VALUE
-                and re.fullmatch(_NUMBER, value.strip())
+                and re.fullmatch(NUMBER, value.strip())
             ):
                 suggestion = f"{value.strip()} without quotes"
             raise ValueRefused("not a number", self.allowed(), suggestion)
@@ -354,22 +329,7 @@ class Integer(Number):
         return {**super().json_schema(), "type": "integer"}
 
 
-def parse_number(text: str) -> Decimal:
-    """A number in decimal digits, such as a cell of a table; raises ValueRefused."""
-    text = text.strip()
-    if len(text) > LONGEST_VALUE or not re.fullmatch(_NUMBER, text):
-        raise ValueRefused("not a number", "a number")
-    try:
-        number = Decimal(text)
-    except ArithmeticError:  # an exponent of more digits than Decimal has
-        number = Decimal("Infinity")
-    if number == 0:
-        return Decimal(0)
-    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
-        raise ValueRefused("too large or too small for a floating-point number", "a number")
-    return number
-
-
+@functools.lru_cache(maxsize=4096)
 def parse_quantity(text: str, unit: str, what: str = "value") -> float:
     """`text` in the SI unit `unit`, for values that are no keys of a case (--wall); raises ValueRefused."""
     return Quantity(unit, what=what).parse(text)
