@@ -10,13 +10,14 @@ import math
 import os
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver.case_protocol import AnySegment, Loop
 from solver.case_types import Problem
-from solver.protocol import Segment, expand, expected_duration
+from solver.protocol import Segment, expected_duration, unroll
 
 if TYPE_CHECKING:
     from solver.case import Case
@@ -82,16 +83,29 @@ class Cost:
 
 def cost(case: Case) -> Cost:
     """Cells, time covered, steps and snapshots of a run."""
-    segments = expand(case)
-    shape, duration = shape_of(case), sum(expected_duration(segment) for segment in segments)
+    shape = shape_of(case)
+    duration, steps = _totals(case, case.protocol)
     fields = sum(COMPONENTS.get(name, 1) for name in case.output.fields)
     return Cost(
         shape=shape,
         duration=duration,
-        steps=sum(_steps(case, segment) for segment in segments),
+        steps=steps,
         snapshots=duration / case.output.interval + 1,
         bytes_per_snapshot=8.0 * fields * math.prod(shape),
     )
+
+
+def _totals(case: Case, items: Sequence[AnySegment]) -> tuple[float, float]:
+    """Time (s) and steps of segments; of a loop without unrolling it."""
+    duration = steps = 0.0
+    for item in items:
+        if isinstance(item, Loop):
+            inner = _totals(case, item.segments)
+            duration, steps = duration + item.repeat * inner[0], steps + item.repeat * inner[1]
+            continue
+        for segment in unroll((item,)):
+            duration, steps = duration + expected_duration(segment), steps + _steps(case, segment)
+    return duration, steps
 
 
 def _steps(case: Case, segment: Segment) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +23,7 @@ from solver.units import Quantity
 
 PLAIN_WIDTH = 150  # columns when the output is not a terminal
 SHOWN_SEGMENTS = 20
+SHOWN_TABLES = 40  # of a list of tables, such as layers or voids
 SHOWN_ENTRIES = 4  # of a list
 
 
@@ -36,21 +38,23 @@ class Row:
     meaning: str
 
 
-def rows(case: Case) -> list[Row]:
-    """Every key of the resolved case."""
-    return list(_section_rows(case, "", case.source.keys))
+def rows(case: Case, most: int | None = None) -> list[Row]:
+    """Every key of the resolved case; of a list of tables the first `most` ones, and how many there are."""
+    return list(_section_rows(case, "", case.source.keys, most))
 
 
-def _section_rows(section: Section, prefix: str, given: frozenset[str]) -> Iterator[Row]:
+def _section_rows(section: Section, prefix: str, given: frozenset[str], most: int | None) -> Iterator[Row]:
     fields = type(section).model_fields
     for name in sorted(fields, key=lambda name: name != "kind"):  # the kind first, the others as they are
         field = fields[name]
         value, key = getattr(section, name), prefix + name
         if isinstance(value, Section):
-            yield from _section_rows(value, f"{key}.", given)
+            yield from _section_rows(value, f"{key}.", given, most)
         elif isinstance(value, tuple) and value and isinstance(value[0], Section):
-            for index, item in enumerate(value):
-                yield from _section_rows(item, f"{key}.{index}.", given)
+            for index, item in enumerate(value[:most]):
+                yield from _section_rows(item, f"{key}.{index}.", given, most)
+            if most is not None and len(value) > most:
+                yield Row(f"{key}. ...", f"{len(value)} in all", "", "", field.description or "")
         elif value is not None:
             spec = spec_of(field)
             text, si = _texts(value, spec)
@@ -86,7 +90,7 @@ def print_report(case: Case) -> None:
     table = Table(title=one_line(case.title) or None, title_justify="left", box=None, pad_edge=False)
     for heading in ("key", "value", "SI", "from", "meaning"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "key")
-    for row in rows(case):
+    for row in rows(case, SHOWN_TABLES):
         style = "bold" if row.origin == "case" else None
         table.add_row(row.key, row.value, row.si, row.origin, row.meaning, style=style)
     console.print(table)
@@ -138,9 +142,12 @@ def _print_expected(console: Console, case: Case) -> None:
     rates, pressure = annihilation_parameters(case), case.drive.stack_pressure
     if pressure == 0.0:
         return
-    console.print(f"critical stripping current {critical_stripping_current(case) / 10:.3g} mA/cm^2 (planar formula)")
-    console.print(f"vacancy layer             {rates.layer_depth(pressure) * 1e6:.3g} um deep")
-    console.print(f"layer fills in            {1 / float(rates.rate(pressure)):.4g} s")
+    with np.errstate(all="ignore"):  # of values that give no number, inf or nan is shown
+        current, depth = critical_stripping_current(case) / 10, rates.layer_depth(pressure) * 1e6
+        seconds = float(np.divide(1.0, rates.rate(pressure)))
+    console.print(f"critical stripping current {current:.3g} mA/cm^2 (planar formula)")
+    console.print(f"vacancy layer             {depth:.3g} um deep")
+    console.print(f"layer fills in            {seconds:.4g} s")
 
 
 def _segments_table(segments: tuple[Segment, ...]) -> Table:

@@ -93,20 +93,21 @@ def has_sweep(path: Path, overrides: Sequence[str] = ()) -> bool:
     return "sweep" in data
 
 
-def expand(path: Path, overrides: Sequence[str] = ()) -> tuple[Point, ...]:
-    """The points of a case file, every one of them checked. `overrides` change the file first, as with --set.
+def count(path: Path, overrides: Sequence[str] = ()) -> int:
+    """How many points a case file has, none of them checked. Raises CaseError."""
+    return len(_read(path, overrides)[1])
 
-    Raises CaseError with all problems, each with the points that have it.
+
+def expand(path: Path, overrides: Sequence[str] = (), most: int = LARGEST_SWEEP) -> tuple[Point, ...]:
+    """The points of a case file, `most` of them at most, every one checked.
+
+    `overrides` change the file first, as with --set. Raises CaseError with all problems, each with the points that
+    have it.
     """
-    _, data = read_table(path)
-    apply_overrides(data, overrides)
-    table = data.pop("sweep", None)
-    if table is None:
-        raise CaseError([f"{path}: sweep: missing; allowed: a table [sweep] with {', '.join(PARTS)}"])
-    combinations, origins = _combinations(str(path), table)
+    data, combinations, origins = _read(path, overrides)
     points: list[Point] = []
     problems: dict[str, list[str]] = {}
-    for number, values in enumerate(combinations, 1):
+    for number, values in enumerate(combinations[:most], 1):
         where = f"point {number} of {len(combinations)}: {describe(values)}"
         try:
             points.append(_point(data, values, path, origins))
@@ -117,6 +118,16 @@ def expand(path: Path, overrides: Sequence[str] = ()) -> tuple[Point, ...]:
         raise CaseError([f"{line} [{_some(wheres)}]" for line, wheres in problems.items()])
     _refuse_repetitions(str(path), points)
     return tuple(points)
+
+
+def _read(path: Path, overrides: Sequence[str]) -> tuple[Values, list[Values], dict[str, str]]:
+    """The case without its table, the values of each point, and where each key comes from. Raises CaseError."""
+    _, data = read_table(path)
+    apply_overrides(data, overrides)
+    table = data.pop("sweep", None)
+    if table is None:
+        raise CaseError([f"{path}: sweep: missing; allowed: a table [sweep] with {', '.join(PARTS)}"])
+    return data, *_combinations(str(path), table)
 
 
 def describe(values: Mapping[str, Any]) -> str:

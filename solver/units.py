@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from solver.conversion import LONGEST_VALUE, NUMBER, NumberError, convert, decimal_of, unit_of
 
 _NUMBER_AND_UNIT = re.compile(rf"({NUMBER})\s*(.*)")
+SMALLEST, LARGEST = 1e-40, 1e40  # in SI, of keys: squares and cubes of them are floating-point numbers too
 _ROUNDING = 1e-9  # relative, of the ends of a usual range
 
 # Units offered in messages, by SI unit; the first one is used in the example.
@@ -159,7 +160,10 @@ class _Spec(ABC):
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         def validate(value: object) -> float:
             try:
-                return self.parse(value)
+                si = self.parse(value)
+                if si and not SMALLEST <= abs(si) <= LARGEST:
+                    raise ValueRefused("no physical value is that large or that small", self.allowed())
+                return si
             except ValueRefused as error:
                 raise error.for_pydantic() from None
 
