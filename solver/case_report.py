@@ -99,7 +99,7 @@ def print_report(case: Case) -> None:
     console.print(f"load                      {_load(case)}")
     _print_expected(console, case)
     for warning in (*find_warnings(case), *problems_here(case), *machine_warnings(case, Path.cwd())):
-        console.print(f"warning: {warning}", style="yellow", highlight=False)
+        console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True)
 
 
 def _print_cost(console: Console, case: Case) -> None:
