@@ -19,7 +19,7 @@ from rich.table import Table
 
 from postprocess.metrics import minimum_contact_fraction
 from postprocess.reader import ResultsError, Run
-from solver.text import is_file, one_line, plain_console, printable
+from solver.text import is_file, is_whole, one_line, plain_console, printable
 
 NAME = "results.csv"
 NOT_VALUES = ("id", "ranks", "case_digest")  # columns of points.csv
@@ -128,7 +128,7 @@ def _complaint(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     code = lines.pop() if lines else ""
     number = code.removeprefix("exit code ")
-    if not code.startswith("exit code ") or not number.isdigit():
+    if not code.startswith("exit code ") or not is_whole(number):
         return ""
     if int(number) == 0:  # of an mpirun that has run nothing
         return f"{code} without done.json"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from solver.case_protocol import AnySegment, Loop
 from solver.case_types import Problem
 from solver.protocol import Segment, expected_duration, unroll
+from solver.text import is_whole
 
 if TYPE_CHECKING:
     from solver.case import Case
@@ -202,7 +203,7 @@ def memory_here() -> float:
             text = Path(path).read_text(encoding="ascii").strip()
         except OSError:
             continue
-        if text.isdigit():
+        if text != "max":
             found.append(float(text))
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     return min([*found, math.inf if limit == resource.RLIM_INFINITY else float(limit)])
@@ -217,7 +218,7 @@ def ranks_here(ranks: int) -> int:
     """How many of all ranks run on this machine, as the MPI library says; all of them where it does not."""
     for name in ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PMI_LOCAL_SIZE"):
         text = os.environ.get(name, "")
-        if text.isdigit() and 0 < int(text) <= ranks:
+        if is_whole(text) and 0 < int(text) <= ranks:
             return int(text)
     return ranks
 

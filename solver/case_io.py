@@ -22,6 +22,7 @@ from solver.text import (
     Unreadable,
     check_data,
     is_file,
+    is_whole,
     lone_surrogate,
     neighbours,
     parse_json,
@@ -212,14 +213,14 @@ def set_value(data: dict[str, Any], path: str, value: Any) -> None:
 
 def _enter(node: Any, part: str, path: str, following: str | None, value: Any = None) -> Any:
     """The entry `part` of a table or list, made if it is missing; at the path's end it is set to `value`."""
-    new = value if following is None else [] if _is_index(following) else {}
+    new = value if following is None else [] if is_whole(following) else {}
     if isinstance(node, dict):
         if following is None:
             node[part] = new
         return node.setdefault(part, new)
     if not isinstance(node, list):
         raise ValueError(f"{path}: there is no table or list above it")
-    if not _is_index(part) or int(part) > len(node):
+    if not is_whole(part) or int(part) > len(node):
         raise ValueError(
             f"{printable(path)}: '{printable(part)}' is not an entry of a list with {len(node)} entries, counted from 0"
         )
@@ -228,11 +229,6 @@ def _enter(node: Any, part: str, path: str, following: str | None, value: Any = 
     elif following is None:
         node[int(part)] = new
     return node[int(part)]
-
-
-def _is_index(part: str) -> bool:
-    """Whether a part of a path counts the entries of a list: no other digits than 0 to 9, and not too many."""
-    return part.isascii() and part.isdigit() and len(part) < 10
 
 
 def _toml_value(text: str) -> Any:
@@ -265,7 +261,7 @@ def look_up(data: Any, key: str, missing: Any = None) -> Any:
     for part in key.split("."):
         if isinstance(data, dict) and part in data:
             data = data[part]
-        elif isinstance(data, list) and _is_index(part) and int(part) < len(data):
+        elif isinstance(data, list) and is_whole(part) and int(part) < len(data):
             data = data[int(part)]
         else:
             return missing

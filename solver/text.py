@@ -49,6 +49,11 @@ def is_directory(path: str | Path) -> bool:
     return os.path.isdir(path)
 
 
+def is_whole(text: str) -> bool:
+    """Whether text is a whole number, such as the index of an entry: only digits from 0 to 9, and not very many."""
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def neighbours(path: Path, pattern: str) -> list[str]:
     """Names of files beside `path`, to offer one instead of it."""
     return [found.name for found in path.parent.glob(pattern)] if is_directory(path.parent) else []
