@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from matplotlib.patches import Patch
 
 from postprocess import metrics
 from postprocess.reader import ResultsError, Run
-from solver.output.stored import printable
+from solver.text import one_line
 
 Array = np.ndarray
 
@@ -23,6 +24,8 @@ MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 
 SEPARATOR = "   |   "  # of the parts of a headline
 NEEDED = ("electrolyte", "lithium", "current_density")  # fields in the picture of the contact
+LONGEST_TITLE = 120  # characters
+AS_IT_IS = {"parse_math": False}  # for text of the user: matplotlib takes text between two $ for a formula
 GREY = "#666666"
 DPI = 130
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
@@ -52,24 +55,34 @@ def shown(run: Run) -> int:
 
 
 def headline(run: Run) -> str:
-    """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found."""
-    title = plain(str(run.case.get("title", ""))) or plain(run.directory.resolve().name)
+    """Title of the case, why the run ended, and the critical current density (CCD) that a ramp has found.
+
+    It has text of the user, so that it is drawn with `AS_IT_IS`.
+    """
     critical = metrics.critical_current_density(run.summary.get("results", {})) * MA_CM2
-    found = f"CCD {critical:.4g} mA/cm$^2$" if np.isfinite(critical) else ""
-    return SEPARATOR.join(filter(None, [title, plain(run.summary.get("stop_reason", "")), found]))
+    found = f"CCD {critical:.4g} mA/cm²" if np.isfinite(critical) else ""
+    name = one_line(str(run.case.get("title", "")) or run.directory.resolve().name, LONGEST_TITLE)
+    reason = one_line(str(run.summary.get("stop_reason", "")), LONGEST_TITLE)
+    return SEPARATOR.join(filter(None, [name, reason, found]))
 
 
 def plain(text: str) -> str:
-    """Text that is not ours, for matplotlib: a dollar begins no formula."""
-    return printable(text).replace("$", r"\$")
+    """Text of a file within a label that may have formulas: a dollar in it begins none."""
+    return one_line(text).replace("$", r"\$")
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a picture in one piece; a link of its name is replaced, not followed."""
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture in one piece, a link of its name is replaced and not followed; returns its path.
+
+    A character that the fonts do not have is a box and no warning.
+    """
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    figure.savefig(part, dpi=DPI, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"(?s)Glyph .* missing from")
+        figure.savefig(part, dpi=DPI, format="png")
     part.replace(path)
+    return path
 
 
 def when(run: Run, index: int) -> str:

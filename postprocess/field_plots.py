@@ -85,9 +85,7 @@ def plot_field(directory: str | Path, name: str, index: int | None = None) -> Pa
                 frame(axes, contact)
             field_map(axes, contact, contact.section(values), label)
         figure.suptitle(contact.caption, fontsize=10)
-    path = run.directory / f"field_{name}.png"
-    save(figure, path)
-    return path
+    return save(figure, run.directory / f"field_{name}.png")
 
 
 def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
@@ -118,9 +116,7 @@ def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
     for upper in (materials, pressures):
         upper.set_xlabel("")
     figure.suptitle(f"contact at {contact.caption}", fontsize=11)
-    path = run.directory / PANEL
-    save(figure, path)
-    return path
+    return save(figure, run.directory / PANEL)
 
 
 def quantity(run: Run, name: str, index: int) -> tuple[Array, str]:

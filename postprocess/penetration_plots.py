@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from postprocess import metrics
-from postprocess.contact_plots import SEPARATOR, UM, Contact, frame, headline, occupied, paint, save
+from postprocess.contact_plots import AS_IT_IS, SEPARATOR, UM, Contact, frame, headline, occupied, paint, save
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -66,12 +66,10 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     depth = metrics.penetration_depth(run, contact.index) * UM
     # a line for each part of the headline: a narrow box has a narrow picture
     titles = (*headline(run).split(SEPARATOR), f"{contact.caption}: Li up to {depth:.3g} µm into the electrolyte")
-    figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10)
+    figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10, **AS_IT_IS)
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
     axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
-    path = run.directory / PICTURE
-    save(figure, path)
-    return path
+    return save(figure, run.directory / PICTURE)
 
 
 def deepest(run: Run) -> int:

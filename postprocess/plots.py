@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from postprocess.contact_plots import (
+    AS_IT_IS,
     GREY,
     MA_CM2,
     UM,
@@ -27,6 +28,7 @@ from postprocess.contact_plots import (
     when,
 )
 from postprocess.reader import ResultsError, Run
+from solver.text import one_line
 
 Array = np.ndarray
 Curve = tuple[Array, str, str, str]  # values, label of the axis, colour, name
@@ -61,10 +63,8 @@ def plot_run(directory: str | Path) -> Path:
     _curves(left, run)
     if len(run.times):
         _contact(right, run)
-    figure.suptitle(headline(run), fontsize=11)
-    path = run.directory / NAME
-    save(figure, path)
-    return path
+    figure.suptitle(headline(run), fontsize=11, wrap=True, **AS_IT_IS)
+    return save(figure, run.directory / NAME)
 
 
 def not_drawn(run: Run) -> str:
@@ -185,7 +185,7 @@ def _contact(figure: Figure, run: Run) -> None:
     try:
         contact = Contact.read(run, index)
     except ResultsError as error:
-        figure.text(0.5, 0.5, fill(plain(str(error)), LINE), ha="center")
+        figure.text(0.5, 0.5, fill(one_line(str(error)), LINE), ha="center", **AS_IT_IS)
         return
     strip, map_axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 2.6))
     current_strip(strip, contact)

@@ -20,6 +20,7 @@ import numpy as np
 
 from solver.output import stored
 from solver.output.stored import CELLS, DIRECTIONS, ResultsError, Stored
+from solver.text import is_directory, printable
 
 __all__ = ["DIRECTIONS", "TENSOR", "FieldDescription", "ResultsError", "Run"]
 
@@ -51,7 +52,7 @@ class _Curves(dict[str, Array]):
     path: Path
 
     def __missing__(self, name: str) -> Array:
-        there = ", ".join(map(stored.printable, self)) or "none"
+        there = ", ".join(map(printable, self)) or "none"
         raise ResultsError(f"{self.path}: no column {name!r}; there are {there}")
 
 
@@ -63,7 +64,7 @@ class Run:
 
     def __init__(self, directory: str | Path):
         self.directory = Path(directory)
-        if not self.directory.is_dir():
+        if not is_directory(self.directory):
             raise ResultsError(f"{self.directory}: no such directory")
         if not (self.directory / "log.csv").exists() and not (self.directory / stored.FOLDER).exists():
             raise ResultsError(f"{self.directory}: not a run directory: neither log.csv nor {stored.FOLDER}")

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from postprocess.metrics import minimum_contact_fraction
 from postprocess.reader import ResultsError, Run, read_summary
+from solver.text import is_file, is_whole, one_line, plain_console, printable
 
 NAME = "results.csv"
 NOT_VALUES = ("id", "ranks", "case_digest")  # columns of points.csv
@@ -44,7 +44,7 @@ class PointResult:
 def read_points(directory: str | Path) -> list[PointResult]:
     """All points of a sweep in its order. Raises ResultsError when the folder is not that of a sweep."""
     path = Path(directory) / "points.csv"
-    if not path.is_file():
+    if not is_file(path):
         raise ResultsError(f"{path}: no such file; 'lifront expand' and 'lifront sweep' write it")
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -78,17 +78,16 @@ def write_table(points: Sequence[PointResult], directory: str | Path) -> Path:
 
 def print_table(points: Sequence[PointResult]) -> None:
     """Print what results.csv has, with fewer digits; the id is left to the file."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = plain_console(PLAIN_WIDTH)
     values, results = _headings(points)
     table = Table(box=None, pad_edge=False)
     for heading in (*values, "state", *results, "reason"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(printable(heading), overflow="fold")
     for point in points:
         outputs = [_short(point.results.get(key, "")) for key in results]
-        table.add_row(*(point.values[key] for key in values), point.state, *outputs, point.reason)
-    console.print(table, markup=False)
+        inputs = [one_line(point.values[key]) for key in values]
+        table.add_row(*inputs, point.state, *outputs, one_line(point.reason))
+    console.print(table)
 
 
 def _headings(points: Sequence[PointResult]) -> tuple[list[str], list[str]]:
@@ -140,7 +139,7 @@ def _complaint(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     code = lines.pop() if lines else ""
     number = code.removeprefix("exit code ")
-    if not code.startswith("exit code ") or not (number.isascii() and number.isdigit() and len(number) < 4):
+    if not code.startswith("exit code ") or not is_whole(number):
         return ""
     if int(number) == 0:  # of an mpirun that has run nothing
         return f"{code} without done.json"

@@ -142,10 +142,10 @@ def schema(
 @app.command()
 def info(directory: DirectoryArgument) -> None:
     """Print a summary of the results in a directory."""
-    from solver.output.stored import printable
+    from solver.text import one_line
 
     for name, value in _or_exit(lambda: _summary(directory)):
-        print(f"{printable(name):28s}{printable(value)}")
+        print(f"{name:28s}{one_line(value)}")
 
 
 @app.command()

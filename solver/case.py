@@ -37,27 +37,32 @@ from solver.case_materials import (
     with_material,
 )
 from solver.case_mechanics import Mechanics
+from solver.case_numerics import SolverOptions, TimeOptions
 from solver.case_protocol import AnySegment, resolve_segments
 from solver.case_types import (
     Angle,
     Capacitance,
-    Count,
+    CellSize,
     CurrentDensity,
-    Fraction,
+    ExchangeCurrentDensity,
+    Extent,
     Growth,
+    InterfaceWidth,
+    Interval,
+    Kept,
     Length,
-    NotNegative,
+    PatchFactor,
     Position,
-    Positive,
     Pressure,
     Problem,
     Resistance,
     Section,
     Seed,
+    Spread,
     Temperature,
-    Time,
-    Tolerance,
+    Transfer,
     Voltage,
+    WideCellSize,
     Width,
     key,
     problem_error,
@@ -106,9 +111,9 @@ class Domain(Section):
     dimension: Annotated[Literal[1, 2, 3], BeforeValidator(_whole_number)] = key(
         2, "number of space dimensions"
     )
-    width: Length | None = resolved("extent along x; default 20 um in 2-D and 3-D, not used in 1-D")
-    depth: Length | None = resolved("extent along y; default the width in 3-D, not used otherwise")
-    lithium_thickness: Length = key("30 um", "extent of the Li below the contact")
+    width: Extent | None = resolved("extent along x; default 20 um in 2-D and 3-D, not used in 1-D")
+    depth: Extent | None = resolved("extent along y; default the width in 3-D, not used otherwise")
+    lithium_thickness: Extent = key("30 um", "extent of the Li below the contact")
     lateral: Literal["periodic", "symmetric"] = key("periodic", "what the lateral sides are")
 
     @property
@@ -130,16 +135,16 @@ class Domain(Section):
 class GridOptions(Section):
     """The grid."""
 
-    spacing: Width = resolved(
+    spacing: CellSize = resolved(
         "size of the cells near the contact and along the contact; default interface.width / 2"
     )
-    fine_depth: Length = key(
+    fine_depth: WideCellSize = key(
         "4 um",
         "distance from the contact, on both sides, over which the cells have this size; "
         "with defects they have it in the electrolyte up to filament.short_depth",
     )
     growth: Growth = key(1.1, "ratio of neighbouring cells further away")
-    max_spacing: Length = key("1 um", "largest size of the cells along the normal")
+    max_spacing: WideCellSize = key("1 um", "largest size of the cells along the normal")
 
 
 class Roughness(Section):
@@ -154,7 +159,7 @@ class RandomHeterogeneity(Section):
     """Log-normal factor on the exchange current density."""
 
     kind: Literal["random"] = required("random field")
-    sigma: Positive = key(0.8, "standard deviation of the logarithm of the exchange current density")
+    sigma: Spread = key(0.8, "standard deviation of the logarithm of the exchange current density")
     correlation_length: Length = key("1.5 um", "correlation length along the contact")
     seed: Seed = key(1, "seed of the random field")
 
@@ -164,7 +169,7 @@ class Patch(Section):
 
     centre: tuple[Position, ...] = required("position on the contact: x in 2-D, x and y in 3-D")
     radius: Length = required("radius of the patch")
-    factor: NotNegative = required("factor on the exchange current density inside the patch")
+    factor: PatchFactor = required("factor on the exchange current density inside the patch")
 
 
 class PatchHeterogeneity(Section):
@@ -179,14 +184,14 @@ class PatchHeterogeneity(Section):
 class Interface(Section):
     """The contact between Li and electrolyte."""
 
-    width: Width = key(
+    width: InterfaceWidth = key(
         "100 nm", "lambda of the diffuse interfaces: the profile is (1 - tanh(x / 2 lambda)) / 2"
     )
     contact_angle: Angle = resolved("contact angle of Li; default that on the material of the film, else 90 deg")
-    exchange_current_density: CurrentDensity = key(
+    exchange_current_density: ExchangeCurrentDensity = key(
         "2.5 mA/cm^2", "mean exchange current density, at the temperature"
     )
-    transfer_coefficient: Fraction = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
+    transfer_coefficient: Transfer = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
     double_layer_capacitance: Capacitance = key("0 F/m^2", "double-layer capacitance")
     film_resistance: Resistance = key(
         "0 ohm*cm^2", "area resistance between Li and electrolyte beside that of interface.film"
@@ -222,34 +227,14 @@ class Drive(Section):
     voltage_limit: Voltage = key("0.2 V", "magnitude of the cell voltage at which the run ends")
 
 
-class TimeOptions(Section):
-    """The time step."""
-
-    max_step: Time = key("5 s", "largest step")
-    min_step: Time = key("10 us", "smallest step; the run fails when it would need a smaller one")
-    first_step: Time = key("0.1 s", "first step of the run and of every segment")
-    tolerance: Positive = key(1.0, "factor on the error tolerances of the step")
-    fixed_step: Time | None = key(None, "constant step, not adapted; for verification")
-
-
-class SolverOptions(Section):
-    """The solvers."""
-
-    tolerance: Tolerance = key(1e-9, "relative tolerance of the linear solvers")
-    newton_tolerance: Tolerance = key(
-        1e-10, "tolerance of the charge balance relative to the applied current"
-    )
-    max_newton: Count = key(12, "largest number of Newton iterations")
-
-
 class Output(Section):
     """What is written."""
 
-    interval: Time = key("60 s", "time between snapshots")
+    interval: Interval = key("60 s", "time between snapshots")
     fields: tuple[FieldName, ...] = key(ALL_FIELDS, "fields in the snapshots")
     precision: Literal["single", "double"] = key("single", "of the fields in the snapshots; checkpoints have double")
-    checkpoint_interval: Time = key("10 min", "wall-clock time between checkpoints")
-    keep_checkpoints: Count = key(2, "number of checkpoints that are kept")
+    checkpoint_interval: Interval = key("10 min", "wall-clock time between checkpoints")
+    keep_checkpoints: Kept = key(2, "number of checkpoints that are kept")
 
 
 @dataclass(frozen=True)
@@ -385,7 +370,11 @@ class Case(Section):
         if geometry.mesh is None:
             return geometry
         directory = Path((info.context or {}).get("directory", "."))
-        return geometry.model_copy(update={"mesh": str((directory / geometry.mesh).resolve())})
+        try:
+            mesh = str((directory / geometry.mesh).resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL character
+            raise problem_error([Problem("geometry.mesh", "no file can have this name", "a Gmsh file")]) from None
+        return geometry.model_copy(update={"mesh": mesh})
 
     @field_validator("protocol", mode="after")
     @classmethod

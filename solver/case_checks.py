@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from solver import case_protocol as protocol
+from solver.case_cost import cost_problems, cost_warnings
 from solver.case_defect_checks import (
     check_between_sides,
     check_place,
@@ -17,7 +18,9 @@ from solver.case_defect_checks import (
 from solver.case_materials import missing
 from solver.case_ramp import Ramp, ramp_problems
 from solver.case_types import Problem, in_um
+from solver.case_usual import usual_warnings
 from solver.physics.constants import FARADAY
+from solver.text import printable
 
 if TYPE_CHECKING:
     from solver.case import Case
@@ -55,6 +58,7 @@ def find_problems(case: Case) -> list[Problem]:
         *_protocol(case),
         *_ramps(case),
         *_time(case),
+        *cost_problems(case),
     ]
 
 
@@ -267,13 +271,16 @@ def _time(case: Case) -> Iterator[Problem]:
 
 def find_warnings(case: Case) -> list[str]:
     """What is allowed but doubtful, one sentence each, beginning with the key."""
-    return [
+    found = [
         *_resolution_warnings(case),
         *_random_warnings(case),
         *_protocol_warnings(case),
         *_permeance_warnings(case),
         *find_defect_warnings(case),
+        *cost_warnings(case),
+        *usual_warnings(case),
     ]
+    return [printable(warning) for warning in found]  # they have names of the user in them
 
 
 def _resolution_warnings(case: Case) -> Iterator[str]:

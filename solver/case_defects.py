@@ -15,18 +15,18 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from solver.case_types import (
     Length,
+    MeshUnit,
     Position,
     Problem,
     Section,
     Seed,
     Switch,
-    Width,
     key,
     problem_error,
     required,
     resolved,
 )
-from solver.units import Integer, Number, Quantity, ValueRefused, nearest
+from solver.units import Integer, Number, Quantity, Usual, ValueRefused, nearest
 
 # of grain boundaries of Li6PS5Cl: both together on two critical current densities, cases/ccd/README.md
 CALIBRATED_OPENING, CALIBRATED_ENERGY = "13.6 nm", "2.70 J/m^2"
@@ -64,9 +64,15 @@ class _Opening(Quantity):
         return "elastic" if value == ELASTIC else super().exact(value)
 
 
-Opening = Annotated[float, _Opening("m", show="nm", what="length", gt=0)]
-SeparationEnergy = Annotated[float, Quantity("J/m^2", what="separation energy", ge=0)]
-Depth = Annotated[float, Quantity("m", show="um", what="depth", ge=0)]
+_NARROW = Usual("0.2 nm", "10 um", "less than the distance of atoms; wider than pores of a pellet")
+_ENERGIES = Usual("0.001 J/m^2", "100 J/m^2", "van der Waals forces have 0.05 J/m^2; tough ceramics break at 50 J/m^2")
+Opening = Annotated[float, _Opening("m", show="nm", what="length", gt=0, usual=_NARROW)]
+Gap = Annotated[float, Quantity("m", show="nm", what="length", gt=0, usual=_NARROW)]
+SeparationEnergy = Annotated[float, Quantity("J/m^2", what="separation energy", ge=0, usual=_ENERGIES)]
+BulkEnergy = Annotated[float, Quantity("J/m^2", what="separation energy", ge=0)]
+Depth = Annotated[
+    float, Quantity("m", show="um", what="depth", ge=0, usual=Usual("0.3 nm", "5 mm", "an atom; a thick pellet"))
+]
 Tilt = Annotated[float, Quantity("rad", show="deg", what="angle", ge=-90, le=90)]
 LargestTilt = Annotated[float, Quantity("rad", show="deg", what="angle", ge=0, le=90)]
 Azimuth = Annotated[float, Quantity("rad", show="deg", what="angle", ge=-360, le=360)]
@@ -87,7 +93,7 @@ class Bulk(Section):
     """All of the electrolyte can be filled; for verification."""
 
     kind: Literal["bulk"] = required("all of the electrolyte can be filled, for verification")
-    separation_energy: SeparationEnergy = key("0 J/m^2", "energy per area to separate it, over an opening of 1 m")
+    separation_energy: BulkEnergy = key("0 J/m^2", "energy per area to separate it, over an opening of 1 m")
     flaw_depth: Depth = key("0 um", "filled with Li down to this depth from the start")
 
 
@@ -99,7 +105,7 @@ class GrainBoundaries(Section):
         "diameter of the circle (2-D) or sphere (3-D) that has the mean area or volume of the grains"
     )
     seed: Seed = key(1, "seed of the tessellation")
-    opening: Width = key(CALIBRATED_OPENING, _OPENING)
+    opening: Gap = key(CALIBRATED_OPENING, _OPENING)
     separation_energy: SeparationEnergy = key(CALIBRATED_ENERGY, _SEPARATION)
     layers: tuple[LayerIndex, ...] | None = key(
         None, "layers of the electrolyte, counted from 0 at the contact, that have them; all without it"
@@ -148,7 +154,7 @@ class Crack(Section):
     )
     angle: Tilt = key("0 deg", "angle between crack and contact normal, positive towards x")
     azimuth: Azimuth = key("0 deg", "direction along the contact, from x to y, into which a 3-D crack is tilted")
-    opening: Width = key("20 nm", "distance of the walls")
+    opening: Gap = key("20 nm", "distance of the walls")
 
 
 class Cracks(Section):
@@ -171,7 +177,7 @@ class RandomCracks(Section):
     largest_angle: LargestTilt = key(
         "30 deg", "angles to the contact normal are uniform up to this one; azimuths are uniform"
     )
-    opening: Width = key("20 nm", "distance of the walls")
+    opening: Gap = key("20 nm", "distance of the walls")
     seed: Seed = key(1, "seed of places, lengths and angles")
 
     def count(self, dim: int, contact_area: float, thickness: float) -> int:
@@ -233,7 +239,7 @@ class MeshGroup(Section):
 
     name: str = required("name of the physical group in the mesh")
     open: Switch = key(False, "open and empty at the start, as cracks are; a group of cells always is")
-    opening: Width = key(CALIBRATED_OPENING, f"{_OPENING}; not used for a group of cells, whose opening is resolved")
+    opening: Gap = key(CALIBRATED_OPENING, f"{_OPENING}; not used for a group of cells, whose opening is resolved")
     separation_energy: SeparationEnergy = key(CALIBRATED_ENERGY, f"{_SEPARATION}; not used where it is open")
 
 
@@ -241,7 +247,7 @@ class Geometry(Section):
     """Defects from a mesh."""
 
     mesh: str | None = key(None, "Gmsh file with defects of the electrolyte, its path relative to the case file")
-    unit: Length = key("1 um", "unit of length of the mesh, whose last coordinate is z")
+    unit: MeshUnit = key("1 um", "unit of length of the mesh, whose last coordinate is z")
     groups: tuple[MeshGroup, ...] = key((), "physical groups of the mesh that are defects")
 
     @model_validator(mode="after")

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from solver.case_types import Angle, Length, Positive, Section, Width, key, resolved
-from solver.units import Quantity
+from solver.case_types import (
+    Angle,
+    AspectFactor,
+    Length,
+    Section,
+    Width,
+    key,
+    resolved,
+)
+from solver.units import Quantity, Usual
 
-LargestDrive = Annotated[float, Quantity("Pa", show="MPa", what="pressure", gt=0)]
+_DRIVES = Usual("0.1 MPa", "10 GPa", "driving pressures of filaments are some MPa; 1 V makes 7 GPa of Li")
+LargestDrive = Annotated[float, Quantity("Pa", show="MPa", what="pressure", gt=0, usual=_DRIVES)]
 WIDTHS_PER_CHANNEL = 1.5  # default channel_half_width over interface.width
 
 
 class Filament(Section):
     """Li that penetrates the defects of the electrolyte."""
 
-    aspect_factor: Positive = key(
+    aspect_factor: AspectFactor = key(
         100.0, "speed of a tip over that of a flat front: Li deposited along the flanks is squeezed to the tip"
     )
     contact_angle: Angle = key("90 deg", "contact angle of Li on the walls of opened defects")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from solver.text import is_file
+
 FILE_KEYS = ("file", "mesh")  # their value is a file, its path relative to the case file
 COPY = "input_"  # begins the names of copies; no result is called so
 LONGEST = 100  # characters of the rest
@@ -29,7 +31,7 @@ def digest(data: Mapping[str, Any], locate: Callable[[str], Path]) -> str:
     total = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode())
     for table, key in named_files(data):
         path = locate(table[key])
-        total.update(path.read_bytes() if path.is_file() else b"")
+        total.update(path.read_bytes() if is_file(path) else b"")
     return total.hexdigest()
 
 
@@ -56,7 +58,7 @@ def beside(data: dict[str, Any], directory: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for table, key in named_files(data):
         source = directory / table[key]
-        if not source.is_file():
+        if not is_file(source):
             continue
         name = re.sub(r"[^\w.-]+", "_", table[key])[-LONGEST:]
         name = name if name.startswith(COPY) else COPY + name

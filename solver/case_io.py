@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +15,25 @@ from pydantic import BaseModel, ValidationError
 from solver.case import Case, Source
 from solver.case_files import digest, given
 from solver.case_types import Problem, spec_of
+from solver.text import (
+    DEEPEST,
+    LONGEST_LINE,
+    NoSuchFile,
+    Unreadable,
+    check_data,
+    is_whole,
+    lone_surrogate,
+    neighbours,
+    parse_json,
+    parse_toml,
+    printable,
+    read_text,
+    short,
+)
 from solver.units import nearest
 
 _MISSING = object()
+_MOST_LINES = 50  # of what is wrong with one file
 # pydantic puts the `kind` of a table into the path of an error, where a user's file has no such key.
 _KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "ccd", "loop", "random", "patches"} | {
     "bulk", "grain_boundaries", "flaws", "cracks", "random_cracks", "pores", "random_pores"
@@ -50,27 +65,29 @@ def case_from_dict(
     data: Mapping[str, Any], overrides: Sequence[str] = (), directory: str | Path = "."
 ) -> Case:
     """The case made of `data`, which is what a case file would hold. Raises CaseError with all problems."""
-    copy = json.loads(json.dumps(data))
-    text = json.dumps(data, indent=2)
+    try:
+        check_data(data)
+        text = json.dumps(data, indent=2, allow_nan=False)
+        copy = parse_json(text)
+    except (TypeError, ValueError) as error:
+        raise CaseError([f"case: not what a case file can hold: {error}"]) from None
     return _validate(copy, overrides, "case", Path(directory), Source(text, "", tuple(overrides)))
 
 
 def read_table(path: Path) -> tuple[str, dict[str, Any]]:
     """Text and content of a case file, not yet checked. Raises CaseError when it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        found = nearest(path.name, [p.name for p in path.parent.glob("*.toml")])
+        text = read_text(path)
+    except NoSuchFile as error:
+        found = nearest(path.name, neighbours(path, "*.toml"))
         hint = f"; did you mean '{path.parent / found}'?" if found else ""
-        raise CaseError([f"{path}: no such file{hint}"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise CaseError([f"{path}: cannot be read: {reason}"]) from None
+        raise CaseError([f"{printable(str(path))}: {error}{hint}"]) from None
+    except Unreadable as error:
+        raise CaseError([f"{printable(str(path))}: cannot be read: {error}"]) from None
     try:
-        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
-        kind = "JSON" if path.suffix == ".json" else "TOML"
-        raise CaseError([f"{path}: not valid {kind}: {error}"]) from None
+        data = parse_json(text) if path.suffix == ".json" else parse_toml(text)
+    except Unreadable as error:
+        raise CaseError([f"{path}: {error}"]) from None
     if not isinstance(data, dict):
         raise CaseError([f"{path}: must be a table of keys"])
     return text, data
@@ -98,8 +115,10 @@ def validate_table(
     try:
         case = Case.model_validate(data, context={"directory": directory})
     except ValidationError as error:
-        problems = dict.fromkeys(_problems(error, data))  # without repetitions, in order
-        raise CaseError([_line(file, origins, problem, data) for problem in problems]) from None
+        problems = list(dict.fromkeys(_problems(error, data)))  # without repetitions, in order
+        lines = [_line(file, origins, problem, data) for problem in problems[:_MOST_LINES]]
+        more = max(error.error_count(), len(problems)) - _MOST_LINES
+        raise CaseError([*lines, *([f"{file}: and {more} more"] if more > 0 else [])]) from None
     data = given(data)
     hashed = digest(data, directory.joinpath)
     keys = frozenset(_leaves(data))
@@ -127,7 +146,7 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> set[str]:
         try:
             touched.add(apply_override(data, override))
         except ValueError as error:
-            lines.append(f"--set {override}: {error}")
+            lines.append(f"--set {printable(override[:LONGEST_LINE])}: {error}")
     if lines:
         raise CaseError(lines)
     return touched
@@ -140,6 +159,8 @@ def apply_override(data: dict[str, Any], override: str) -> str:
     """
     path, equals, text = override.partition("=")
     path, text = path.strip(), text.strip()
+    if found := lone_surrogate(override):
+        raise ValueError(found)
     if not equals or not all(path.split(".")):
         raise ValueError("not of the form key.path=value")
     set_value(data, path, _toml_value(text))
@@ -151,6 +172,8 @@ def set_value(data: dict[str, Any], path: str, value: Any) -> None:
     parts = path.split(".")
     if not all(parts):
         raise ValueError(f"{path}: not a path of keys such as drive.stack_pressure")
+    if len(parts) > DEEPEST:
+        raise ValueError(f"nested deeper than {DEEPEST} tables or lists")
     node: Any = data
     for index, part in enumerate(parts[:-1]):
         node = _enter(node, part, ".".join(parts[: index + 1]), parts[index + 1])
@@ -159,16 +182,16 @@ def set_value(data: dict[str, Any], path: str, value: Any) -> None:
 
 def _enter(node: Any, part: str, path: str, following: str | None, value: Any = None) -> Any:
     """The entry `part` of a table or list, made if it is missing; at the path's end it is set to `value`."""
-    new = value if following is None else [] if following.isdigit() else {}
+    new = value if following is None else [] if is_whole(following) else {}
     if isinstance(node, dict):
         if following is None:
             node[part] = new
         return node.setdefault(part, new)
     if not isinstance(node, list):
         raise ValueError(f"{path}: there is no table or list above it")
-    if not part.isdigit() or int(part) > len(node):
+    if not is_whole(part) or int(part) > len(node):
         raise ValueError(
-            f"{path}: '{part}' is not an entry of a list with {len(node)} entries, counted from 0"
+            f"{printable(path)}: '{printable(part)}' is not an entry of a list with {len(node)} entries, counted from 0"
         )
     if int(part) == len(node):
         node.append(new)
@@ -179,8 +202,8 @@ def _enter(node: Any, part: str, path: str, following: str | None, value: Any = 
 
 def _toml_value(text: str) -> Any:
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {text}")
+    except Unreadable:
         return text
     return parsed["value"] if set(parsed) == {"value"} else text
 
@@ -192,19 +215,14 @@ def _line(file: str, origins: Mapping[str, str], problem: Problem, data: dict[st
     """One line: FILE: key: value 'x': what is wrong; allowed: ...; did you mean 'y'?"""
     where = f"{file} ({origins[problem.key]})" if problem.key in origins else file
     value = look_up(data, problem.key, _MISSING)
-    shown = "" if value is _MISSING or isinstance(value, dict | list) else f" value {_short(value)}:"
+    shown = "" if value is _MISSING or isinstance(value, dict | list) else f" value {short(value)}:"
     parts = [problem.wrong]
     if problem.allowed:
         parts.append(f"allowed: {problem.allowed}")
     if problem.suggestion:
         parts.append(f"did you mean '{problem.suggestion}'?")
-    key = f" {problem.key}:" if problem.key else ""
+    key = f" {printable(problem.key[:LONGEST_LINE])}:" if problem.key else ""
     return f"{where}:{key}{shown} {'; '.join(parts)}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def look_up(data: Any, key: str, missing: Any = None) -> Any:
@@ -212,7 +230,7 @@ def look_up(data: Any, key: str, missing: Any = None) -> Any:
     for part in key.split("."):
         if isinstance(data, dict) and part in data:
             data = data[part]
-        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
+        elif isinstance(data, list) and is_whole(part) and int(part) < len(data):
             data = data[int(part)]
         else:
             return missing
@@ -221,7 +239,7 @@ def look_up(data: Any, key: str, missing: Any = None) -> Any:
 
 def _problems(error: ValidationError, data: dict[str, Any]) -> list[Problem]:
     problems: list[Problem] = []
-    for entry in error.errors(include_url=False):
+    for entry in error.errors(include_url=False)[:_MOST_LINES]:
         context = entry.get("ctx", {})
         if entry["type"] == "problems":
             problems.extend(context["problems"])
@@ -240,6 +258,8 @@ def _problem(
     key = ".".join(str(part) for part in _without_kinds(location))
     if kind == "value_refused":
         return Problem(key, context["wrong"], context["allowed"], context["suggestion"])
+    if kind == "value_error":  # of a file of a material
+        return Problem(key, str(context["error"]))
     if kind == "extra_forbidden":
         return _unknown_key(key, location)
     if kind == "missing":

@@ -13,19 +13,20 @@ from solver.case_types import (
     Conductivity,
     Density,
     Diffusivity,
+    ElectrolyteModulus,
     Exponent,
-    Fraction,
     InterfacialEnergy,
+    LayerThickness,
     Length,
-    Modulus,
+    MetalModulus,
+    MobilityFactor,
     MolarEnergy,
     MolarVolume,
-    NotNegative,
+    NoiseFactor,
     Percentage,
     Permeance,
     PoissonRatio,
     Position,
-    Positive,
     Problem,
     Rate,
     RatePerPressure,
@@ -33,9 +34,11 @@ from solver.case_types import (
     Section,
     Seed,
     SmallAmplitude,
+    Strengthening,
     Stress,
     SurfaceDiffusivity,
     SurfaceEnergy,
+    VacancyFraction,
     Width,
     key,
     required,
@@ -75,9 +78,9 @@ class ElectrolyteLayer(Section):
     """One layer of the electrolyte."""
 
     material: Annotated[str, _material("electrolyte")] = key("Li6PS5Cl", "name of the electrolyte material")
-    thickness: Length = key("10 um", "extent along the normal")
+    thickness: LayerThickness = key("10 um", "extent along the normal")
     conductivity: Conductivity = resolved("ionic conductivity")
-    youngs_modulus: Modulus = resolved("Young's modulus")
+    youngs_modulus: ElectrolyteModulus = resolved("Young's modulus")
     poisson_ratio: PoissonRatio = resolved("Poisson ratio")
     lithium_interfacial_energy: InterfacialEnergy | None = resolved(
         "signed energy of the interface between Li and electrolyte; needed by defects"
@@ -131,7 +134,7 @@ class Lithium(Section):
     molar_volume: MolarVolume = resolved("molar volume")
     diffusivity: Diffusivity = resolved("diffusivity of vacancies in the bulk")
     surface_diffusivity: SurfaceDiffusivity = resolved("diffusivity along the Li/void surface")
-    critical_vacancy_fraction: Fraction = resolved(
+    critical_vacancy_fraction: VacancyFraction = resolved(
         "vacancy fraction at which full Li becomes unstable and voids open"
     )
     creep_prefactor: Rate = resolved(
@@ -139,20 +142,20 @@ class Lithium(Section):
     )
     creep_exponent: Exponent = resolved("exponent n of the creep rate")
     creep_activation_energy: MolarEnergy = resolved("activation energy Q of the creep rate")
-    size_effect_strengthening: Positive = resolved("strengthening s of Li at the micron scale")
+    size_effect_strengthening: Strengthening = resolved("strengthening s of Li at the micron scale")
     linear_annihilation_rate: RatePerPressure = resolved(
         "annihilation rate of vacancies per pressure, diffusional creep"
     )
-    youngs_modulus: Modulus = resolved("Young's modulus E; the bulk modulus is E / (3 (1 - 2 poisson_ratio))")
+    youngs_modulus: MetalModulus = resolved("Young's modulus E; the bulk modulus is E / (3 (1 - 2 poisson_ratio))")
     poisson_ratio: PoissonRatio = resolved("Poisson ratio")
-    mobility_factor: Positive = key(
+    mobility_factor: MobilityFactor = key(
         100.0, "mobility of the Li/void interface L = factor v_ref / (6 gamma), v_ref = 1.35 nm/s"
     )
     defect_amplitude: SmallAmplitude = key(
         1.5e-3, "largest deviation of the Li order parameter from 1 at the start"
     )
     defect_seed: Seed = key(1, "seed of this deviation")
-    noise_amplitude: NotNegative = key(
+    noise_amplitude: NoiseFactor = key(
         0.0, "factor on the thermal noise of the Li order parameter; 0 turns it off"
     )
     noise_seed: Seed = key(1, "seed of the noise")

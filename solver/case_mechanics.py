@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from solver.case_types import (
-    Count,
-    Length,
+    BufferThickness,
+    Iterations,
     Modulus,
     Section,
     Stiffness,
@@ -21,7 +21,7 @@ from solver.case_types import (
 class Buffer(Section):
     """A soft layer behind the collector, between platen and fixture."""
 
-    thickness: Length = required("thickness of the layer")
+    thickness: BufferThickness = required("thickness of the layer")
     youngs_modulus: Modulus = required("Young's modulus of the layer")
 
     @property
@@ -49,7 +49,7 @@ class Mechanics(Section):
     tolerance: Tolerance = key(
         1e-4, "largest relative imbalance of forces and volumes at which the iteration for the creep viscosity stops"
     )
-    max_iterations: Count = key(30, "largest number of these iterations; a step that needs more is rejected")
+    max_iterations: Iterations = key(30, "largest number of these iterations; a step that needs more is rejected")
     linear_solver: Literal["iterative", "direct"] = key("iterative", "solver of the linear systems")
 
     @property

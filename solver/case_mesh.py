@@ -8,6 +8,7 @@ as its name where the file gives none; an element may be in several groups.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import factorial
@@ -21,6 +22,7 @@ from scipy.spatial import cKDTree
 from solver.case_defects import Geometry
 from solver.case_types import Problem
 from solver.mesh_file import STRAIGHT, Block, MeshFile, MeshRefused, read_mesh_file
+from solver.text import LONGEST_LINE, is_file, neighbours, printable
 from solver.units import nearest
 
 SAME = 1e-6  # of the extent: nodes nearer to each other are one (Gmsh writes 16 digits, other programs 7 or more)
@@ -99,15 +101,15 @@ def read_parts(geometry: Geometry, dim: int, problems: list[Problem]) -> list[Me
 
 def _read(path: Path) -> MeshFile:
     try:
-        found = read_mesh_file(path) if path.is_file() else None
+        found = read_mesh_file(path) if is_file(path) else None
     except OSError as error:
         raise MeshRefused(f"{path} cannot be opened: {error.strerror}", "a Gmsh file") from None
     except MeshRefused as error:
         raise MeshRefused(f"{path} cannot be read as a Gmsh file: {error.wrong}", error.allowed) from None
     if found is None:
-        wrong = "not a file" if path.exists() else "no such file"
-        names = [p.name for p in path.parent.glob("*.msh")]
-        raise MeshRefused(f"{wrong}: {path}", "a Gmsh file", nearest(path.name, names))
+        wrong = "not a file" if os.path.exists(path) else "no such file"
+        name = printable(str(path))[:LONGEST_LINE]
+        raise MeshRefused(f"{wrong}: {name}", "a Gmsh file", nearest(path.name, neighbours(path, "*.msh")))
     if not (np.abs(found.points) < _FARTHEST).all():
         raise MeshRefused("a node is nowhere", f"coordinates that are numbers below {_FARTHEST:g}")
     return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import re
-from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,6 +33,8 @@ from solver.case_types import (
     required,
     resolved,
 )
+from solver.conversion import NumberError, decimal_of
+from solver.text import LARGEST_TABLE, LONGEST_LINE, NoSuchFile, Unreadable, neighbours, printable, read_text, short
 from solver.units import Quantity, ValueRefused, nearest
 
 Direction = Literal["strip", "plate"]
@@ -145,33 +146,34 @@ class ProfileRefused(ValueError):
 def read_profile(path: Path) -> ProfileTable:
     """The columns of the profile `path` in SI; raises ProfileRefused."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        found = nearest(path.name, [p.name for p in path.parent.glob("*.csv")])
+        text = read_text(path, LARGEST_TABLE)
+    except NoSuchFile:
+        found = nearest(path.name, neighbours(path, "*.csv"))
         hint = f"; did you mean '{found}'?" if found else ""
-        raise ProfileRefused(f"no such file: {path}{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileRefused(f"cannot read {path}: {error}") from None
+        raise ProfileRefused(f"no such file: {printable(str(path))[:LONGEST_LINE]}{hint}") from None
+    except Unreadable as error:
+        raise ProfileRefused(f"cannot read {printable(str(path))[:LONGEST_LINE]}: {error}") from None
     lines = [
-        (n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")
+        (n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip() and not line.lstrip().startswith("#")
     ]
     if len(lines) < 3:
         raise ProfileRefused(f"{path}: needs a line of headings and at least two rows")
-    rows = list(csv.reader(line for _, line in lines))
-    columns = _headings(path, rows[0])
+    columns = _headings(path, _cells(path, *lines[0]))
     values: dict[str, list[float]] = {name: [] for name, _ in columns}
-    for (number, _), row in zip(lines[1:], rows[1:], strict=True):
+    for number, line in lines[1:]:
+        row = _cells(path, number, line)
         if len(row) != len(columns):
+            comma = "; numbers have a point, no decimal comma" if len(row) > len(columns) else ""
             raise ProfileRefused(
-                f"{path}, line {number}: {len(row)} values; the headings name {len(columns)}"
+                f"{path}, line {number}: {len(row)} values; the headings name {len(columns)}{comma}"
             )
         for (name, unit), cell in zip(columns, row, strict=True):
             try:
-                values[name].append(_COLUMNS[name].from_number(Decimal(cell.strip()), unit))
-            except (InvalidOperation, ValueRefused):
+                values[name].append(_COLUMNS[name].from_number(decimal_of(cell), unit))
+            except (NumberError, ValueRefused):
                 allowed = _COLUMNS[name].allowed()
                 raise ProfileRefused(
-                    f"{path}, line {number}: {name} is '{cell.strip()}'; allowed: {allowed}"
+                    f"{path}, line {number}: {name} is {short(cell.strip())}; allowed: {allowed}"
                 ) from None
         times = values["time"]
         if len(times) == 1 and times[0] != 0.0:
@@ -187,13 +189,26 @@ def read_profile(path: Path) -> ProfileTable:
     )
 
 
+def _cells(path: Path, number: int, line: str) -> list[str]:
+    """The cells of a line, none of which may go on in the next one."""
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line], strict=True))
+    except csv.Error:
+        raise ProfileRefused(f"{path}, line {number}: a quotation mark that is out of place or not closed") from None
+
+
 def _headings(path: Path, row: list[str]) -> list[tuple[str, str]]:
     """Name and unit of every column."""
     columns = []
     for heading in row:
         match = _HEADING.fullmatch(heading)
+        for character, word in ((";", "semicolon"), ("\t", "tab")):
+            if character in heading:
+                raise ProfileRefused(f"{path}: columns are separated by a {word}; allowed: a comma; {_HEADINGS}")
         if not match:
-            raise ProfileRefused(f"{path}: heading '{heading}' is not 'name [unit]'; allowed: {_HEADINGS}")
+            raise ProfileRefused(f"{path}: heading {short(heading)} is not 'name [unit]'; allowed: {_HEADINGS}")
         name, unit = match[1], match[2].strip()
         if name not in _COLUMNS:
             found = nearest(name, _COLUMNS)

@@ -20,9 +20,11 @@ from solver.case_types import (
     key,
     required,
 )
-from solver.units import Number
+from solver.units import Number, Usual
 
-Factor = Annotated[float, Number(gt=1)]
+Factor = Annotated[
+    float, Number(gt=1, usual=Usual(1.001, 10, "hundreds of cycles to double a current; misses a limit by far"))
+]
 
 _ROUNDING = 1e-9  # of a step of the ramp: 1.0 + 10 * 0.1 mA/cm^2 reaches a maximum of 2.0 mA/cm^2
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from solver import materials
 from solver.case import Case
 from solver.case_checks import cells_per_width, find_warnings
+from solver.case_cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
 from solver.case_types import Section, spec_of
 from solver.protocol import Segment, expand, expected_duration
+from solver.text import one_line, plain_console, printable
 from solver.units import Quantity
 
-# of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
-BYTES_PER_CELL = {1: 5000, 2: 8000, 3: 15000}
-STEP_GROWTH = 1.5  # a step is at most this much larger than the one before
 PLAIN_WIDTH = 150  # columns when the output is not a terminal
 SHOWN_SEGMENTS = 20
+SHOWN_TABLES = 40  # of a list of tables, such as layers or voids
 SHOWN_ENTRIES = 4  # of a list
 
 
@@ -36,21 +38,23 @@ class Row:
     meaning: str
 
 
-def rows(case: Case) -> list[Row]:
-    """Every key of the resolved case."""
-    return list(_section_rows(case, "", case.source.keys))
+def rows(case: Case, most: int | None = None) -> list[Row]:
+    """Every key of the resolved case; of a list of tables the first `most` ones, and how many there are."""
+    return list(_section_rows(case, "", case.source.keys, most))
 
 
-def _section_rows(section: Section, prefix: str, given: frozenset[str]) -> Iterator[Row]:
+def _section_rows(section: Section, prefix: str, given: frozenset[str], most: int | None) -> Iterator[Row]:
     fields = type(section).model_fields
     for name in sorted(fields, key=lambda name: name != "kind"):  # the kind first, the others as they are
         field = fields[name]
         value, key = getattr(section, name), prefix + name
         if isinstance(value, Section):
-            yield from _section_rows(value, f"{key}.", given)
+            yield from _section_rows(value, f"{key}.", given, most)
         elif isinstance(value, tuple) and value and isinstance(value[0], Section):
-            for index, item in enumerate(value):
-                yield from _section_rows(item, f"{key}.{index}.", given)
+            for index, item in enumerate(value[:most]):
+                yield from _section_rows(item, f"{key}.{index}.", given, most)
+            if most is not None and len(value) > most:
+                yield Row(f"{key}. ...", f"{len(value)} in all", "", "", field.description or "")
         elif value is not None:
             spec = spec_of(field)
             text, si = _texts(value, spec)
@@ -63,7 +67,7 @@ def _texts(value: Any, spec: Any) -> tuple[str, str]:
     if isinstance(value, bool):
         return str(value).lower(), ""  # as in a case file
     if spec is None:
-        return ", ".join(str(v) for v in values), ""
+        return ", ".join(printable(str(v)) for v in values), ""
     shown = values[:SHOWN_ENTRIES]
     more = ", ..." if len(values) > len(shown) else ""
     si = spec.si_text(shown, more) if isinstance(spec, Quantity) else ""
@@ -80,87 +84,41 @@ def _origin(section: Section, name: str, given: bool) -> str:
     return "default"
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """Size of a run. steps and duration (s) are inf when the protocol does not bound them."""
-
-    shape: tuple[int, ...]
-    cells_per_width: float
-    duration: float
-    steps: float
-
-    @property
-    def cells(self) -> int:
-        """Number of cells."""
-        return math.prod(self.shape)
-
-    @property
-    def memory(self) -> float:
-        """Memory of all ranks together in bytes, without the interpreters."""
-        return self.cells * BYTES_PER_CELL[len(self.shape)]
-
-
-def estimate(case: Case) -> Estimate:
-    """Cells, time covered and number of steps of a run (needs mpi4py and petsc4py, as the grid does)."""
-    from solver.grid import lateral_faces, normal_faces
-
-    grid = case.grid
-    normal = normal_faces(
-        case.domain.lithium_thickness,
-        case.electrolyte_thickness,
-        grid.spacing,
-        case.fine_depths,
-        grid.growth,
-        grid.max_spacing,
-    )
-    lateral = [len(lateral_faces(extent, grid.spacing)) - 1 for extent in case.domain.lateral_extents]
-    segments = expand(case)
-    return Estimate(
-        shape=(*lateral, len(normal) - 1),
-        cells_per_width=cells_per_width(case),
-        duration=sum(expected_duration(segment) for segment in segments),
-        steps=sum(_steps(case, segment) for segment in segments),
-    )
-
-
-def _steps(case: Case, segment: Segment) -> float:
-    """Steps of one segment when all but the first ones have the largest size."""
-    duration, time = expected_duration(segment), case.time
-    if time.fixed_step is not None or not math.isfinite(duration):
-        return duration / (time.fixed_step or time.max_step)
-    growing = math.log(time.max_step / time.first_step) / math.log(STEP_GROWTH)
-    points = len(segment.times)
-    return math.ceil(max(duration / time.max_step, points)) + math.ceil(growing)
-
-
 def print_report(case: Case) -> None:
     """Print the resolved case, the estimates and the warnings."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
-    table = Table(title=case.title or None, title_justify="left", box=None, pad_edge=False)
+    console = plain_console(PLAIN_WIDTH)
+    table = Table(title=one_line(case.title) or None, title_justify="left", box=None, pad_edge=False)
     for heading in ("key", "value", "SI", "from", "meaning"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "key")
-    for row in rows(case):
+    for row in rows(case, SHOWN_TABLES):
         style = "bold" if row.origin == "case" else None
         table.add_row(row.key, row.value, row.si, row.origin, row.meaning, style=style)
     console.print(table)
     console.print(_segments_table(expand(case)))
-    size = estimate(case)
-    shape = " x ".join(str(n) for n in size.shape)
-    console.print(f"\ncells                     {size.cells} ({shape}, the normal last)")
-    console.print(f"cells across lambda       {size.cells_per_width:.3g}")
-    console.print(f"memory, about             {size.memory / 1e6:.3g} MB and 0.1 GB per rank")
-    if math.isfinite(size.steps):
-        console.print(f"simulated time, at most   {size.duration:.6g} s")
-        console.print(f"steps, expected           {size.steps:.0f} or more")
-        console.print(f"snapshots, at most        {size.duration / case.output.interval + 1:.0f}")
-    else:
-        console.print("simulated time            not bounded by the protocol")
+    _print_cost(console, case)
     console.print(f"load                      {_load(case)}")
     _print_expected(console, case)
-    for warning in find_warnings(case):
-        console.print(f"warning: {warning}", style="yellow", highlight=False)
+    for warning in (*find_warnings(case), *problems_here(case), *machine_warnings(case, Path.cwd())):
+        console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def _print_cost(console: Console, case: Case) -> None:
+    """Cells, memory, steps and hours, and what they were computed with."""
+    size, cores = cost(case), cores_here()
+    shape = " x ".join(str(n) for n in size.shape)
+    console.print(f"\ncells                     {size.cells} ({shape}, the normal last)")
+    console.print(f"cells across lambda       {cells_per_width(case):.3g}")
+    console.print(f"memory, about             {size.memory / 1e6:.3g} MB and 0.1 GB per rank")
+    if not math.isfinite(size.steps):
+        console.print("simulated time            not bounded by the protocol")
+        return
+    console.print(f"simulated time, at most   {size.duration:.6g} s")
+    console.print(f"steps, expected           {size.steps:.0f} or more")
+    console.print(f"snapshots, at most        {size.snapshots:.0f}, {size.disk / 1e6:.3g} MB")
+    few, many = (f"{seconds / 3600:.2g}" for seconds in size.seconds(cores))
+    low, high = (f"{seconds * 1e6:g}" for seconds in SECONDS_PER_CELL[len(size.shape)])
+    how = f"({low} to {high} us per cell and step)"
+    console.print(f"computing, about          {few} to {many} h on {cores} cores {how}")
 
 
 def _load(case: Case) -> str:
@@ -184,9 +142,12 @@ def _print_expected(console: Console, case: Case) -> None:
     rates, pressure = annihilation_parameters(case), case.drive.stack_pressure
     if pressure == 0.0:
         return
-    console.print(f"critical stripping current {critical_stripping_current(case) / 10:.3g} mA/cm^2 (planar formula)")
-    console.print(f"vacancy layer             {rates.layer_depth(pressure) * 1e6:.3g} um deep")
-    console.print(f"layer fills in            {1 / float(rates.rate(pressure)):.4g} s")
+    with np.errstate(all="ignore"):  # of values that give no number, inf or nan is shown
+        current, depth = critical_stripping_current(case) / 10, rates.layer_depth(pressure) * 1e6
+        seconds = float(np.divide(1.0, rates.rate(pressure)))
+    console.print(f"critical stripping current {current:.3g} mA/cm^2 (planar formula)")
+    console.print(f"vacancy layer             {depth:.3g} um deep")
+    console.print(f"layer fills in            {seconds:.4g} s")
 
 
 def _segments_table(segments: tuple[Segment, ...]) -> Table:

@@ -43,11 +43,12 @@ def _half_axis(length: float, spacing: float, fine_depth: float, growth: float, 
         faces[-1] = length
         return np.array(faces)
     steps: list[float] = []
-    step = fine / fine_cells
-    while sum(steps) < rest:
+    step, total = fine / fine_cells, 0.0  # added up one by one: sum() has other rounding in Python 3.12 and later
+    while total < rest:
         step = min(step * growth, max(max_spacing, spacing))
         steps.append(step)
-    return np.concatenate([faces, fine + np.cumsum(steps) * (rest / sum(steps))])
+        total += step
+    return np.concatenate([faces, fine + np.cumsum(steps) * (rest / total)])
 
 
 def normal_faces(

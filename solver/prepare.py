@@ -28,6 +28,8 @@ def prepare_search(
 
     case = load(path, overrides)
     directory = Path("results") / f"{path.stem}_ccd" if output is None else output
+    _refuse_unusable(directory)
+    _refuse_too_large(path, case)
     step = _quantity("--tolerance", tolerance, Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0))
     seconds = _seconds(wall)
     if has_results(directory):
@@ -47,9 +49,12 @@ def prepare_run(
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case_checks import find_warnings
+    from solver.case_cost import machine_warnings
 
     case = load(path, overrides)
     directory = Path("results") / path.stem if output is None else output
+    _refuse_unusable(directory)
+    _refuse_too_large(path, case)
     seconds = _seconds(wall)
     if restart not in (None, AUTO) and force:
         raise BadInput(f"--force and --restart {restart} contradict each other: replace or continue")
@@ -62,7 +67,34 @@ def prepare_run(
     else:
         _check_restart(directory, restart)
     lock = None if done else _make(directory)
-    return Job(case, directory, seconds, restart, tuple(find_warnings(case)), done, lock)
+    warnings = (*find_warnings(case), *machine_warnings(case, directory))
+    return Job(case, directory, seconds, restart, warnings, done, lock)
+
+
+def _refuse_unusable(directory: Path) -> None:
+    """Raise BadInput when no directory can have this name."""
+    from solver.text import printable, short
+
+    try:
+        directory.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BadInput(f"--output: {printable(short(str(directory)))} cannot be used: {error.strerror}") from None
+
+
+def _refuse_too_large(path: Path, case: Case) -> None:
+    """Raise BadInput when this machine, or PETSc, cannot hold the case."""
+    import numpy as np
+    from mpi4py import MPI
+    from petsc4py import PETSc
+
+    from solver.case_cost import problems_here, ranks_here
+
+    ranks = MPI.COMM_WORLD.size
+    problems = problems_here(case, ranks_here(ranks), ranks, int(np.iinfo(PETSc.IntType).max))
+    if problems:
+        raise BadInput("\n".join(f"{path}: {line}" for line in problems))
 
 
 def _refuse_foreign(directory: Path, case: Case) -> None:
@@ -130,12 +162,14 @@ def _make(directory: Path) -> int | None:
 def _check_restart(directory: Path, restart: str) -> None:
     from solver.output import checkpoint
     from solver.output.present import has_results
+    from solver.text import LONGEST_LINE, is_file, printable
 
     if restart == "latest":
         if not checkpoint.newest_first(directory):
             raise BadInput(f"--restart latest: no checkpoint in {directory}")
-    elif not Path(restart).is_file():
-        raise BadInput(f"--restart: no such file: {restart}; give a checkpoint, 'latest' or 'auto'")
+    elif not is_file(restart):
+        name = printable(restart)[:LONGEST_LINE]
+        raise BadInput(f"--restart: no such file: {name}; give a checkpoint, 'latest' or 'auto'")
     elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
         raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
 

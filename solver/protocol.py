@@ -192,7 +192,12 @@ def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float,
 
 def expand(case: Case) -> tuple[Segment, ...]:
     """The segments of a case in the order in which they run, loops unrolled."""
-    return tuple(_expand(case.protocol, "protocol", ""))
+    return unroll(case.protocol)
+
+
+def unroll(segments: tuple[schema.AnySegment, ...]) -> tuple[Segment, ...]:
+    """Segments of a case in the order in which they run, loops unrolled."""
+    return tuple(_expand(segments, "protocol", ""))
 
 
 def _expand(segments: tuple[schema.AnySegment, ...], prefix: str, repetition: str) -> list[Segment]:

@@ -23,6 +23,7 @@ import copy
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,11 +35,13 @@ from solver.case_files import FILE_KEYS, beside, given
 from solver.case_files import digest as digest_of
 from solver.case_io import CaseError, apply_overrides, look_up, read_table, set_value, validate_table
 from solver.case_report import rows
+from solver.text import one_line, printable, short
 from solver.units import nearest
 
 RANKS = "ranks"
 PARTS = ("grid", "zip", "list")
 LONGEST_PREFIX = 48  # characters of an identity that are for people
+LARGEST_SWEEP = 10_000  # points, each of which is a folder with a run
 HASH = 8  # and those that tell points apart
 SHOWN_POINTS = 1  # of those that a message is about
 
@@ -81,20 +84,21 @@ def has_sweep(path: Path, overrides: Sequence[str] = ()) -> bool:
     return "sweep" in data
 
 
-def expand(path: Path, overrides: Sequence[str] = ()) -> tuple[Point, ...]:
-    """The points of a case file, every one of them checked. `overrides` change the file first, as with --set.
+def count(path: Path, overrides: Sequence[str] = ()) -> int:
+    """How many points a case file has, none of them checked. Raises CaseError."""
+    return len(_read(path, overrides)[1])
 
-    Raises CaseError with all problems, each with the points that have it.
+
+def expand(path: Path, overrides: Sequence[str] = (), most: int = LARGEST_SWEEP) -> tuple[Point, ...]:
+    """The points of a case file, `most` of them at most, every one checked.
+
+    `overrides` change the file first, as with --set. Raises CaseError with all problems, each with the points that
+    have it.
     """
-    _, data = read_table(path)
-    apply_overrides(data, overrides)
-    table = data.pop("sweep", None)
-    if table is None:
-        raise CaseError([f"{path}: sweep: missing; allowed: a table [sweep] with {', '.join(PARTS)}"])
-    combinations, origins = _combinations(str(path), table)
+    data, combinations, origins = _read(path, overrides)
     points: list[Point] = []
     problems: dict[str, list[str]] = {}
-    for number, values in enumerate(combinations, 1):
+    for number, values in enumerate(combinations[:most], 1):
         where = f"point {number} of {len(combinations)}: {describe(values)}"
         try:
             points.append(_point(data, values, path, origins))
@@ -107,9 +111,19 @@ def expand(path: Path, overrides: Sequence[str] = ()) -> tuple[Point, ...]:
     return tuple(points)
 
 
+def _read(path: Path, overrides: Sequence[str]) -> tuple[Values, list[Values], dict[str, str]]:
+    """The case without its table, the values of each point, and where each key comes from. Raises CaseError."""
+    _, data = read_table(path)
+    apply_overrides(data, overrides)
+    table = data.pop("sweep", None)
+    if table is None:
+        raise CaseError([f"{path}: sweep: missing; allowed: a table [sweep] with {', '.join(PARTS)}"])
+    return data, *_combinations(str(path), table)
+
+
 def describe(values: Mapping[str, Any]) -> str:
     """The values of a point in one line."""
-    return ", ".join(f"{key} = {plain(value)}" for key, value in values.items() if key != RANKS)
+    return ", ".join(f"{printable(key)} = {one_line(plain(value))}" for key, value in values.items() if key != RANKS)
 
 
 def _some(wheres: Sequence[str]) -> str:
@@ -119,7 +133,10 @@ def _some(wheres: Sequence[str]) -> str:
 
 def plain(value: Any) -> str:
     """A value as in a case file, text without quotes."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    try:
+        return value if isinstance(value, str) else json.dumps(value, default=str)
+    except ValueError:  # a number of more digits than Python writes
+        return short(value)
 
 
 # -- the table -----------------------------------------------------------------------------------------
@@ -141,12 +158,16 @@ def _combinations(file: str, table: Any) -> tuple[list[Values], dict[str, str]]:
     for part, keys in (("grid", grid), ("zip", zipped), ("list", dict.fromkeys(k for row in listed for k in row))):
         for key in keys:
             if key in origins:
-                lines.append(f"{file}: sweep.{part}: {key}: given in {origins[key]} too; allowed: one of them")
+                where = f"{file}: sweep.{part}: {printable(key)}"
+                lines.append(f"{where}: given in {origins[key]} too; allowed: one of them")
             origins[key] = f"sweep.{part}"
     if not lines and not origins:
         lines.append(f"{file}: sweep: empty; allowed: at least one of {', '.join(PARTS)}")
     if lines:
         raise CaseError(lines)
+    number = math.prod(len(values) for values in grid.values()) * max(1, *lengths.values(), 1) * max(1, len(listed))
+    if number > LARGEST_SWEEP:
+        raise CaseError([f"{file}: sweep: {number:.4g} points; allowed: at most {LARGEST_SWEEP}"])
     products = [dict(zip(grid, row, strict=True)) for row in itertools.product(*grid.values())]
     rows_ = [dict(zip(zipped, row, strict=True)) for row in zip(*zipped.values(), strict=True)] or [{}]
     default = {RANKS: table[RANKS]} if RANKS in table else {}
@@ -159,7 +180,7 @@ def _unknown(file: str, key: str) -> str:
     hint = f"; did you mean '{found}'?" if found else ""
     if not found and "." in key:
         hint = f"; did you mean [sweep.grid] with \"{key}\"?"
-    return f"{file}: sweep.{key}: unknown key; allowed: {', '.join(allowed)}{hint}"
+    return f"{file}: sweep.{printable(key)}: unknown key; allowed: {', '.join(allowed)}{hint}"
 
 
 def _columns(file: str, part: str, table: Any, lines: list[str]) -> dict[str, list[Any]]:
@@ -170,8 +191,9 @@ def _columns(file: str, part: str, table: Any, lines: list[str]) -> dict[str, li
     columns = dict(_flat(table))
     for key, values in columns.items():
         if not isinstance(values, list) or not values:
-            shown = "" if isinstance(values, list) else f" value {values!r}:"
-            lines.append(f"{file}: sweep.{part}: {key}:{shown} not a list of values; allowed: at least one in [ ]")
+            shown = "" if isinstance(values, list) else f" value {short(values)}:"
+            where = f"{file}: sweep.{part}: {printable(key)}"
+            lines.append(f"{where}:{shown} not a list of values; allowed: at least one in [ ]")
     return {key: values for key, values in columns.items() if isinstance(values, list)}
 
 
@@ -206,7 +228,7 @@ def _point(base: Mapping[str, Any], row: Mapping[str, Any], path: Path, origins:
     case = validate_table(data, file, path.parent, Source(""), origins)
     ranks = row.get(RANKS, 1)
     if type(ranks) is not int or ranks < 1:
-        raise CaseError([f"{file}: sweep.ranks: value {ranks!r}: allowed: a whole number >= 1"])
+        raise CaseError([f"{file}: sweep.ranks: value {short(ranks)}: allowed: a whole number >= 1"])
     data = given(data)
     files = beside(data, path.parent)
     digest = digest_of(data, lambda name: files.get(name, path.parent / name))

@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from solver.sweep import Point
 
+CHECKED_POINTS = 50  # of a sweep by check, which is to answer at once
 EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file with [sweep]", show_default=False)]
@@ -82,22 +83,27 @@ def table(
 
 def print_sweep(case: Path, overrides: Sequence[str]) -> bool:
     """Check a sweep and list its points; returns False, without a word, when the case is none."""
-    from solver.sweep import describe, has_sweep
+    from solver.sweep import count, describe, has_sweep
 
     if not _or_exit(lambda: has_sweep(case, overrides)):
         return False
-    points = _points(case, overrides)
-    print(f"a sweep of {_number(points)}; 'lifront sweep {case}' runs them, 'lifront expand {case}' writes them")
+    number = _or_exit(lambda: count(case, overrides))
+    points = _points(case, overrides, CHECKED_POINTS)
+    what = "1 point" if number == 1 else f"{number} points"
+    print(f"a sweep of {what}; 'lifront sweep {case}' runs them, 'lifront expand {case}' writes them")
     for point in points:
         ranks = f"{point.ranks} rank" + ("s" if point.ranks > 1 else "")
         print(f"{point.id}  {ranks}  {describe(point.values)}")
+    if number > len(points):
+        print(f"... {number} in all; these {len(points)} were checked, 'lifront expand {case}' checks all of them")
     return True
 
 
-def _points(case: Path, overrides: Sequence[str]) -> tuple[Point, ...]:
+def _points(case: Path, overrides: Sequence[str], most: int | None = None) -> tuple[Point, ...]:
     from solver import sweep as sweeps
 
-    points: tuple[Point, ...] = _or_exit(lambda: sweeps.expand(case, overrides))
+    largest = sweeps.LARGEST_SWEEP if most is None else most
+    points: tuple[Point, ...] = _or_exit(lambda: sweeps.expand(case, overrides, largest))
     return points
 
 

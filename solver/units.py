@@ -18,13 +18,16 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-import pint
 from pydantic_core import PydanticCustomError, core_schema
 
-_NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+from solver.conversion import LONGEST_VALUE, NUMBER, NumberError, convert, decimal_of, unit_of
+
+_NUMBER_AND_UNIT = re.compile(rf"({NUMBER})\s*(.*)")
+SMALLEST, LARGEST = 1e-40, 1e40  # in SI, of keys: squares and cubes of them are floating-point numbers too
+_ROUNDING = 1e-9  # relative, of the ends of a usual range
 
 # Units offered in messages, by SI unit; the first one is used in the example.
 _COMMON: dict[str, tuple[str, ...]] = {
@@ -56,34 +59,6 @@ _COMMON: dict[str, tuple[str, ...]] = {
 _MEANT = {("s", "m"): "min", ("K", "C"): "degC", ("K", "°C"): "degC"}
 
 
-@functools.cache
-def registry() -> pint.UnitRegistry[Decimal]:
-    """The one unit registry of the program (decimal arithmetic; degC may be converted)."""
-    return pint.UnitRegistry(non_int_type=Decimal, autoconvert_offset_to_baseunit=True)
-
-
-@functools.cache
-def _unit(text: str) -> Any:
-    return registry().parse_units(text)
-
-
-@functools.cache
-def _scale(unit: str, target: str) -> Decimal | None:
-    """Factor from `unit` to `target`, or None when the units have different zeros (degC)."""
-    zero = registry().Quantity(Decimal(0), _unit(unit)).to(_unit(target)).magnitude
-    if zero != 0:
-        return None
-    return Decimal(registry().Quantity(Decimal(1), _unit(unit)).to(_unit(target)).magnitude)
-
-
-def convert(value: Decimal, unit: str, target: str) -> Decimal:
-    """`value` in `unit` expressed in `target`."""
-    scale = _scale(unit, target)
-    if scale is not None:
-        return value * scale
-    return Decimal(registry().Quantity(value, _unit(unit)).to(_unit(target)).magnitude)
-
-
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     """The entry of `words` closest to `word` regardless of case, or "" when none is near."""
     by_lower = {w.lower(): w for w in reversed(list(words))}
@@ -104,10 +79,28 @@ class ValueRefused(ValueError):
         return PydanticCustomError("value_refused", "{wrong}; allowed: {allowed}", context)
 
 
+@dataclass(frozen=True)
+class Usual:
+    """The magnitudes that materials and cells have, as in a case file, and why: outside of them a case gives a warning.
+
+    Zero, where it is allowed, turns something off and is always usual.
+    """
+
+    low: str | float
+    high: str | float
+    reason: str
+
+    def text(self) -> str:
+        """The range in words."""
+        low, high = (f"{bound:g}" if isinstance(bound, int | float) else bound for bound in (self.low, self.high))
+        return f"{low} to {high}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Spec(ABC):
-    """Bounds shared by all kinds of values, and the connection to pydantic."""
+    """Bounds shared by all kinds of values, what is usual within them, and the connection to pydantic."""
 
+    usual: Usual | None = None
     gt: float | None = None
     ge: float | None = None
     lt: float | None = None
@@ -126,6 +119,23 @@ class _Spec(ABC):
             and (self.lt is None or value < Decimal(repr(self.lt)))
             and (self.le is None or value <= Decimal(repr(self.le)))
         )
+
+    def unusual(self, value: float) -> str:
+        """Why no cell has this value (SI), "" when some has."""
+        if self.usual is None or value == 0:
+            return ""
+        low, high = (self.usual_bound(bound) for bound in (self.usual.low, self.usual.high))
+        if low * (1 - _ROUNDING) <= abs(value) <= high * (1 + _ROUNDING):
+            return ""
+        return f"{self.text(value)} is not usual; usual: {self.usual.text()}: {self.usual.reason}"
+
+    def usual_bound(self, bound: str | float) -> float:
+        """An end of the usual range in SI."""
+        return float(bound)
+
+    def usual_schema(self) -> dict[str, Any]:
+        """The usual range in a JSON schema."""
+        return {"x-usual": self.usual.text(), "x-reason": self.usual.reason} if self.usual else {}
 
     @abstractmethod
     def allowed(self) -> str:
@@ -150,7 +160,10 @@ class _Spec(ABC):
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         def validate(value: object) -> float:
             try:
-                return self.parse(value)
+                si = self.parse(value)
+                if si and not SMALLEST <= abs(si) <= LARGEST:
+                    raise ValueRefused("no physical value is that large or that small", self.allowed())
+                return si
             except ValueRefused as error:
                 raise error.for_pydantic() from None
 
@@ -162,7 +175,7 @@ class _Spec(ABC):
         )
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        return self.json_schema()
+        return {**self.json_schema(), **self.usual_schema()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,10 +207,13 @@ class Quantity(_Spec):
                 suggestion = f"{value} {self.shown_unit}"
                 raise ValueRefused("a number without a unit", self._form(), suggestion)
             raise ValueRefused("not a value with a unit", self._form())
-        match = _NUMBER_AND_UNIT.fullmatch(value)
+        match = _NUMBER_AND_UNIT.fullmatch(value.strip()) if len(value) <= LONGEST_VALUE else None
         if not match:
             raise ValueRefused("not a number followed by a unit", self._form())
-        number, unit = Decimal(match[1]), match[2]
+        try:
+            number, unit = decimal_of(match[1]), match[2]
+        except NumberError as error:
+            raise ValueRefused(str(error), self.allowed()) from None
         if not unit:
             raise ValueRefused("the unit is missing", self._form(), f"{match[1]} {self.shown_unit}")
         try:
@@ -212,8 +228,8 @@ class Quantity(_Spec):
         try:
             shown = convert(number, unit, self.shown_unit)
             si = float(convert(number, unit, self.unit))
-        except (InvalidOperation, OverflowError):
-            raise ValueRefused("not a finite number", self.allowed()) from None
+        except (ArithmeticError, OverflowError):
+            raise ValueRefused("too large or too small for a floating-point number", self.allowed()) from None
         if not math.isfinite(si) or (si == 0.0 and shown != 0):
             raise ValueRefused("too large or too small for a floating-point number", self.allowed())
         if not self.inside(shown):
@@ -226,17 +242,21 @@ class Quantity(_Spec):
         begun = (right for right in common if right.startswith((f"{unit}*", f"{unit}/")))  # "ohm": "ohm*cm^2"
         suggestion = _MEANT.get((self.unit, unit)) or next(begun, "") or nearest(unit, common, cutoff=0.4)
         try:
-            parsed = _unit(unit)
+            parsed = unit_of(unit)
         except Exception:  # pint raises its own errors, and those of the tokenizer
             raise ValueRefused(f"unknown unit '{unit}'", self._form(), suggestion) from None
         # An angle has no dimension, and neither has a percentage.
         angle_mismatch = self.unit == "rad" and unit not in {"deg", "degree", "degrees", "rad", "radian", "°"}
-        if angle_mismatch or parsed.dimensionality != _unit(self.unit).dimensionality:
+        if angle_mismatch or parsed.dimensionality != unit_of(self.unit).dimensionality:
             raise ValueRefused(f"'{unit}' is not a unit of {self.what}", self._form(), suggestion)
 
     def text(self, value: float) -> str:
         """A short text for people."""
         return f"{float(convert(Decimal(repr(value)), self.unit, self.shown_unit)):.6g} {self.shown_unit}"
+
+    def usual_bound(self, bound: str | float) -> float:
+        """An end of the usual range in SI."""
+        return parse_quantity(str(bound), self.unit)
 
     def si_text(self, values: Sequence[float], more: str = "") -> str:
         """Values in SI for people; more: what stands between the last one and the unit."""
@@ -266,12 +286,16 @@ class Number(_Spec):
             suggestion = ""
             if (
                 isinstance(value, str)
-                and _NUMBER_AND_UNIT.fullmatch(value)
-                and not value.strip()[-1].isalpha()
+                and len(value) <= LONGEST_VALUE
+                and re.fullmatch(NUMBER, value.strip())
             ):
                 suggestion = f"{value.strip()} without quotes"
             raise ValueRefused("not a number", self.allowed(), suggestion)
-        if not math.isfinite(value):
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            finite = False
+        if not finite:
             raise ValueRefused("not a finite number", self.allowed())
         if not self.inside(Decimal(repr(value))):
             raise ValueRefused("out of range", self.allowed())
@@ -309,6 +333,7 @@ class Integer(Number):
         return {**super().json_schema(), "type": "integer"}
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_quantity(text: str, unit: str, what: str = "value") -> float:
     """`text` in the SI unit `unit`, for values that are no keys of a case (--wall); raises ValueRefused."""
     return Quantity(unit, what=what).parse(text)

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import functools
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from solver.text import Unreadable, parse_toml, read_text
 from solver.units import Number, Quantity, ValueRefused, nearest
 
 REFERENCE_TEMPERATURE = 298.15  # K, at which all values hold
@@ -181,9 +181,9 @@ def load(name: str, folder: Path = _FOLDER) -> Material:
         hint = f"; did you mean '{suggestion}'?" if suggestion else ""
         raise MaterialError(f"unknown material '{name}'; available: {', '.join(sorted(names))}{hint}")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MaterialError(f"{path.name}: not valid TOML: {error}") from None
+        data = parse_toml(read_text(path))
+    except Unreadable as error:
+        raise MaterialError(f"{path.name}: {error}") from None
     return _parse(path.name, name, data)
 
 
@@ -191,7 +191,7 @@ def _parse(file: str, stem: str, data: dict[str, Any]) -> Material:
     if data.pop("name", None) != stem:
         raise MaterialError(f"{file}: name: must be '{stem}', the same as the file")
     kind = data.pop("kind", None)
-    if kind not in PROPERTIES:
+    if not isinstance(kind, str) or kind not in PROPERTIES:
         raise MaterialError(f"{file}: kind: value {kind!r}; allowed: {', '.join(PROPERTIES)}")
     known = PROPERTIES[kind]
     for key in data:

@@ -21,9 +21,11 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from solver.output import files
+from solver.text import one_line
 from solver.whole_files import naming, write_text
 
 Value = float | int | str
+LONGEST_TITLE = 60  # characters of a title beside the bar of progress
 
 COLUMNS = (
     "step",
@@ -198,7 +200,7 @@ class Console:
         every: float = 0.05,
     ):
         self._stream = stream or sys.stderr
-        self._title = title
+        self._title = one_line(title, LONGEST_TITLE)
         self._every = every
         self._shown = -1.0
         self._start = clock.monotonic()
@@ -207,15 +209,15 @@ class Console:
         self._bar: Progress | None = None
         if self._wanted and self._stream.isatty():
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.percentage:3.0f} %"),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[status]}"),
+                TextColumn("{task.fields[status]}", markup=False),
                 console=RichConsole(file=self._stream),
             )
-            self._task = self._bar.add_task(title, total=1.0, status="")
+            self._task = self._bar.add_task(self._title, total=1.0, status="")
             self._bar.start()
 
     def __enter__(self) -> Console:

@@ -250,11 +250,6 @@ def json_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def printable(text: str) -> str:
-    """The text for a terminal or a picture: what is no character, or would command the terminal, is a question mark."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def text_of(path: Path, sha256: str) -> str | None:
     """The text of a file when its hash (see `digest`) is the given one, with or without its last line break."""
     try:

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from solver.case import ALL_FIELDS, Case
-from solver.case_checks import find_warnings
+from solver.case_checks import cells_per_width, find_warnings
+from solver.case_cost import cost
 from solver.case_io import CaseError, apply_override, case_from_dict, load_case
-from solver.case_report import estimate, print_report, rows
+from solver.case_report import print_report, rows
 from solver.state import FIELDS
 from tests.mpi import run_ranks
 from tests.unit.test_case_errors import lifront
@@ -328,13 +329,13 @@ def test_report_says_what_pushes_the_cell_together(overrides, line, capsys):
 
 
 def test_estimate_of_size_and_steps(minimal):
-    size = estimate(minimal)
+    size = cost(minimal)
     assert size.shape[0] == 200 and size.cells == size.shape[0] * size.shape[1]
-    assert size.cells_per_width == pytest.approx(2)
+    assert cells_per_width(minimal) == pytest.approx(2)
     assert size.duration == pytest.approx(720)
     assert 144 <= size.steps <= 200
     unbounded = "protocol.0={kind='galvanostatic', direction='strip', min_contact_fraction=0.5}"
-    assert estimate(load_case(MINIMAL, [unbounded])).steps == math.inf
+    assert cost(load_case(MINIMAL, [unbounded])).steps == math.inf
 
 
 def test_schema_describes_every_key():

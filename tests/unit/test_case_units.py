@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from solver.conversion import NumberError, decimal_of
 from solver.units import Integer, Number, Quantity, ValueRefused, nearest, parse_quantity
 
 
@@ -81,3 +82,88 @@ def test_text_is_in_the_usual_unit():
 def test_nearest_word():
     assert nearest("Curent_density", ["current_density", "duration"]) == "current_density"
     assert nearest("xyz", ["current_density", "duration"]) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 MPa # or 50",
+        "5 MPa #",
+        "5 MPa; 6",
+        "5 MPa\\",
+        "5 MPa 1",
+        "5 1 MPa",
+        "5 1*MPa",
+        "5 MPa*pi",
+        "5 MPa*2",
+        "5 MPa per 1",
+        "5\u00b2 MPa",
+        "\uff15 MPa",
+        "5 M\uff30a",
+        "1_000 MPa",
+        "1,5 MPa",
+        "0x10 MPa",
+        "1e MPa",
+        "5 e*MPa",
+        "5 MPa^",
+        "5 ^2 MPa",
+        "5 MPa)",
+        "5 ((MPa",
+        "5 /MPa",
+        "5 MPa^2^2",
+        "5 MPa**999",
+        "5 MPa\0",
+        "5 [pressure]",
+        "5 MPa if 1 else Pa",
+        "",
+        " ",
+        "MPa",
+        "5 " + "MPa*" * 50 + "MPa",
+        "5 " + "x" * 100_000,
+        "9" * 100_000 + " MPa",
+        "5 lambda: 0",
+        "5 MPa or Pa",
+        "5 atomic_unit_of_pressure",
+    ],
+)
+def test_a_value_must_be_a_number_and_a_unit_from_end_to_end(text):
+    with pytest.raises(ValueRefused):
+        Quantity("Pa", show="MPa", what="pressure").parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["25 delta_degC", "25 degC*K/K", "25 mdegC", "25 degC^1", "25 degC degC/degC", "25 boltzmann_constant"]
+)
+def test_differences_of_temperature_and_constants_are_no_units(text):
+    with pytest.raises(ValueRefused):
+        Quantity("K", what="temperature").parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("5 mA/cm\u00b2", "A/m^2", 50.0),
+        ("90 \u00b0", "rad", math.pi / 2),
+        ("25 \u00b0C", "K", 298.15),
+        ("2 \u03a9 m^2", "ohm*m^2", 2.0),
+    ],
+)
+def test_usual_signs_are_units(text, unit, value):
+    assert parse_quantity(text, unit) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("number", ["1e999999", "-1e-999999", "1e" + "9" * 50, "1" + "0" * 150 + "e300"])
+def test_numbers_beyond_floats_are_refused_whatever_their_exponent(number):
+    with pytest.raises(NumberError, match="too large or too small"):
+        decimal_of(number)
+    with pytest.raises(ValueRefused, match="too large or too small"):
+        parse_quantity(f"{number} GPa", "Pa")
+    assert decimal_of("0e999999") == 0 and decimal_of(" +.5 ") == decimal_of("5e-1")
+
+
+def test_whole_numbers_of_any_length_are_judged():
+    for bad in (10**400, 16**6000, -(10**400)):
+        with pytest.raises(ValueRefused):
+            Number().parse(bad)
+        with pytest.raises(ValueRefused):
+            Integer(ge=0, le=5).parse(bad)
