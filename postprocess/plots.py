@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from postprocess.contact_plots import (
@@ -23,6 +22,7 @@ from postprocess.contact_plots import (
     time_unit,
     when,
 )
+from postprocess.pictures import write_picture
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -52,15 +52,12 @@ def plot_run(directory: str | Path) -> Path:
         raise ResultsError(f"{run.directory}: log.csv has no rows yet")
     height = 8.5 if _penetrates(run) else 6.5
     figure = Figure(figsize=(13.5, height), constrained_layout=True)
-    FigureCanvasAgg(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.15), wspace=0.04)
     _curves(left, run)
     if len(run.times):
         _contact(right, run)
     figure.suptitle(headline(run), fontsize=11)
-    path = run.directory / NAME
-    figure.savefig(path, dpi=130)
-    return path
+    return write_picture(figure, run.directory / NAME)
 
 
 # -- curves ------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from rich.table import Table
 
 from postprocess.metrics import minimum_contact_fraction
 from postprocess.reader import ResultsError, Run
+from solver.whole_files import write_text
 
 NAME = "results.csv"
 NOT_VALUES = ("id", "ranks", "case_digest")  # columns of points.csv
@@ -58,12 +60,13 @@ def write_table(points: Sequence[PointResult], directory: str | Path) -> Path:
     """Write results.csv into the folder of the sweep; returns its path."""
     path = Path(directory) / NAME
     values, results = _headings(points)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "state", "reason", *values, *results])
-        for point in points:
-            inputs, outputs = [point.values[key] for key in values], [point.results.get(key, "") for key in results]
-            writer.writerow([point.id, point.state, point.reason, *inputs, *outputs])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "state", "reason", *values, *results])
+    for point in points:
+        inputs, outputs = [point.values[key] for key in values], [point.results.get(key, "") for key in results]
+        writer.writerow([point.id, point.state, point.reason, *inputs, *outputs])
+    write_text(path, text.getvalue())
     return path
 
 

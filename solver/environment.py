@@ -9,7 +9,10 @@ NumPy's BLAS starts its threads, and H5PY_ALWAYS_USE_MPI=1 before the first impo
 (Debian installs a serial and an MPI build side by side and chooses then). So
 solver/__init__.py imports it first.
 
-`python -m solver.environment` checks and prints the versions.
+Nothing in the working directory may run code: `start_petsc` does not read PETSc's options files there, `for_children`
+keeps the Pythons that lifront starts from importing modules there (for this process see `solver.import_path`).
+
+`lifront env` checks and prints the versions.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+
+from solver.import_path import ROOT, is_working_directory
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("H5PY_ALWAYS_USE_MPI", "1")
@@ -56,6 +61,34 @@ class EnvironmentProblem(RuntimeError):
     """Something that the solver needs is missing or unsuitable; the message says what and the remedy."""
 
 
+def for_children() -> dict[str, str]:
+    """Environment of the Pythons that lifront starts: they import this very code and nothing of a working directory."""
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [os.path.abspath(entry) for entry in entries if os.path.isabs(entry) or not is_working_directory(entry)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, *kept]), "PYTHONSAFEPATH": "1"}
+
+
+def start_petsc(options: Sequence[str] = ()) -> None:
+    """Initialise PETSc, once. options: for its options database, before those of PETSC_OPTIONS and of ~/.petscrc.
+
+    Options files in the working directory (.petscrc, petscrc) are not read: they can name libraries to be loaded. Where
+    PETSc has been initialised before, nothing is changed. Raises ImportError.
+    """
+    import petsc4py
+
+    variable, home = os.environ.get("PETSC_OPTIONS"), Path(os.environ.get("HOME", ""), ".petscrc")
+    if home.is_absolute() and home.is_file():  # -skip_petscrc leaves it out too
+        os.environ["PETSC_OPTIONS"] = f"-options_file '{home}' {variable or ''}"
+    try:
+        # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
+        petsc4py.init(["lifront", "-skip_petscrc", *options])
+    finally:
+        if variable is None:
+            os.environ.pop("PETSC_OPTIONS", None)
+        else:
+            os.environ["PETSC_OPTIONS"] = variable
+
+
 def check_environment(petsc_options: Sequence[str] = ()) -> None:
     """Initialise MPI and PETSc and make sure that they and h5py can be used together.
 
@@ -73,11 +106,10 @@ def check_environment(petsc_options: Sequence[str] = ()) -> None:
             than one rank.
     """
     mpi = _require("mpi4py.MPI")
-    petsc4py = _require("petsc4py")
+    _require("petsc4py")
     _require("petsc4py.lib")
     try:
-        # not sys.argv[0]: PETSc takes the -c of `python -c` for an option; signals are ours (solver/interrupts.py)
-        petsc4py.init(["lifront", "-no_signal_handler", *petsc_options])
+        start_petsc(["-no_signal_handler", *petsc_options])  # signals are ours (solver/interrupts.py)
     except ImportError as error:
         raise _missing("petsc4py", error) from error
     petsc = _require("petsc4py.PETSc")
@@ -118,12 +150,8 @@ def versions() -> dict[str, str]:
     from mpi4py import MPI
     from petsc4py import PETSc
 
-    try:
-        lifront = importlib.metadata.version("lifront")
-    except importlib.metadata.PackageNotFoundError:
-        lifront = "unknown"
     return {
-        "lifront": lifront,
+        "lifront": lifront_version(),
         "git commit": git_commit(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
@@ -136,19 +164,29 @@ def versions() -> dict[str, str]:
     }
 
 
+def lifront_version() -> str:
+    """Version of lifront, "unknown" when it is not installed."""
+    try:
+        return importlib.metadata.version("lifront")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def git_commit() -> str:
     """Commit of the checkout that this file is part of, with "-dirty" if it was changed, or "unknown"."""
-    here = Path(__file__).resolve()
+    if not Path(ROOT, ".git").exists():  # installed, maybe inside another repository, whose settings can name programs
+        return "unknown"
+    here = Path(__file__).resolve().relative_to(ROOT)
     try:
-        # an installed copy may lie in a .venv inside some other repository
-        _git(here.parent, "ls-files", "--error-unmatch", here.name)
-        return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+        _git("ls-files", "--error-unmatch", str(here))
+        return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+def _git(*arguments: str) -> str:
+    """Output of git in the checkout; nothing is written there and no monitor is started."""
+    command = ["git", "-C", ROOT, "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
 
@@ -187,7 +225,7 @@ def _check_launcher(size: int, library: str) -> None:
             )
 
 
-def main() -> int:
+def report() -> int:
     """Check the environment and print the versions; the exit code is 2 when something is missing."""
     try:
         check_environment()
@@ -200,4 +238,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report())
