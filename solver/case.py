@@ -32,6 +32,8 @@ from solver.case_materials import (
     ElectrolyteLayer,
     Film,
     Lithium,
+    material_contact_angle,
+    shelf_of,
     with_film_material,
     with_layer_material,
     with_material,
@@ -64,6 +66,7 @@ from solver.case_types import (
     required,
     resolved,
 )
+from solver.materials import MaterialError
 from solver.units import ValueRefused
 
 SCHEMA_VERSION = 1
@@ -255,8 +258,9 @@ class Output(Section):
 class Source:
     """Where a case came from: text and path ("" if none) of its file, overrides, the keys it gives.
 
-    digest: hash of what it says, and of the files that it names. data: the table itself, overrides put in; directory:
-    where relative files are.
+    digest: hash of what it says, of the files that it names, and of its materials that are not installed.
+    data: the table itself, overrides and these materials put in; directory: where relative files are.
+    materials: the files of those materials that lie beside the case.
     """
 
     text: str
@@ -266,6 +270,7 @@ class Source:
     digest: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     directory: str = "."
+    materials: tuple[Path, ...] = ()
 
 
 class Case(Section):
@@ -273,6 +278,7 @@ class Case(Section):
 
     schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = required("version of this schema")
     title: str = key("", "title of the case, for pictures and tables")
+    materials: dict[str, Any] = key({}, "materials that are not installed: what a file of such a name would say")
     domain: Domain = Field(default_factory=Domain, description="the box")
     drive: Drive = required("what drives the cell")
     interface: Interface = Field(
@@ -306,12 +312,28 @@ class Case(Section):
 
     def resolved(self) -> dict[str, Any]:
         """The complete case as plain data for JSON, which can be read again; values carry their SI unit."""
-        return self.model_dump(mode="json", exclude_none=True)
+        data = self.model_dump(mode="json", exclude_none=True)
+        return data if self.materials else {name: value for name, value in data.items() if name != "materials"}
 
     @property
     def electrolyte_thickness(self) -> float:
         """Sum of the layers, m."""
         return sum(layer.thickness for layer in self.electrolyte)
+
+    @field_validator("materials", mode="after")
+    @classmethod
+    def _check_materials(cls, tables: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        problems: list[Problem] = []
+        for name in tables:
+            try:
+                shelf_of(info).load(name)
+            except MaterialError as error:
+                problems.append(Problem("", str(error)))
+            except ValueRefused as refused:
+                problems.append(Problem(f"materials.{name}", refused.wrong, refused.allowed))
+        if problems:
+            raise problem_error(problems)
+        return tables
 
     @field_validator("grid", mode="after")
     @classmethod
@@ -339,7 +361,7 @@ class Case(Section):
         film, angle = interface.film, interface.contact_angle
         if film is not None:
             film = with_film_material(film, "interface.film", info, problems)
-            angle = film.material_contact_angle if angle is None else angle
+            angle = material_contact_angle(film, info) if angle is None else angle
         if problems:
             raise problem_error(problems)
         angle = DEFAULT_CONTACT_ANGLE if angle is None else angle
@@ -399,6 +421,12 @@ class Case(Section):
         if problems:
             raise problem_error(problems)
         return segments
+
+    @model_validator(mode="after")
+    def _with_materials(self, info: ValidationInfo) -> Case:
+        # The model is frozen for its users; here it is still being made.
+        self.__dict__["materials"] = dict(shelf_of(info).own)
+        return self
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Case:

@@ -87,9 +87,9 @@ def done_digest(folder: Path) -> str | None:
     """Hash of the case that was run to its end in a folder, None when none was."""
     try:
         found = json.loads((folder / DONE).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return None
-    return str(found.get("case_digest", ""))
+    return str(found.get("case_digest", "")) if isinstance(found, dict) else None
 
 
 def _refuse_foreign(directory: Path) -> None:

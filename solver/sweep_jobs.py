@@ -1,8 +1,8 @@
 """Run the points of a sweep on this machine: MPI jobs that fill the cores, through Snakemake (the extra `sweeps`).
 
 Which points are to be run is decided here, by the hash in done.json; Snakemake (sweep.smk) is given just these and a
-new folder to work in, so that it neither repeats what is done nor needs its own record of what was interrupted. Each job
-is `lifront run --restart auto`, which goes on from the last checkpoint of the same case.
+new folder to work in, so that it neither repeats what is done nor needs its own record of what was interrupted. Each
+job is `lifront run --restart auto`, which goes on from the last checkpoint of the same case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,32 +77,16 @@ def run(
     """Run points to their ends; returns False when it was interrupted. Raises CannotRun when none could be started.
 
     lock: descriptor of the lock on the folder, which Snakemake shares, so that it outlives this process. say: takes a
-    line on every point that has ended. words: options of `lifront run` for every point. Interrupted by SIGINT or SIGTERM,
-    running points write checkpoints and end.
+    line on every point that has ended. words: options of `lifront run` for every point. Interrupted by SIGINT or
+    SIGTERM, running points write checkpoints and end.
     """
+    _unlink_links([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
     starts = {point.id: _size(directory / point.id / LOG) for point in points}
     for point in points:
         (directory / point.id / folder.DONE).unlink(missing_ok=True)  # of another case
-    ignored, interrupted = {signal.SIGUSR2: signal.SIG_IGN}, {signal.SIGTERM: signal.default_int_handler}
-    for log in (directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)):
-        if log.is_symlink():  # lines are added to a log, so a link would be followed
-            log.unlink()
-    with (
-        tempfile.TemporaryDirectory(prefix="lifront-") as aside,
-        (directory / SNAKEMAKE_LOG).open("ab") as log_file,
-        _signals(interrupted),
-    ):
-        with _signals(ignored):  # by Snakemake and its shells; mpirun and the ranks have handlers of their own
-            process = subprocess.Popen(
-                _command(points, aside, cores),
-                cwd=aside,
-                env=_environment(directory, words),
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=subprocess.STDOUT,
-                pass_fds=(lock,),
-                start_new_session=True,  # an interruption reaches this process, which passes it on
-            )
+    interrupted = {signal.SIGTERM: signal.default_int_handler}
+    with tempfile.TemporaryDirectory(prefix="lifront-") as aside, _signals(interrupted):
+        process = _start(_command(points, aside, cores), directory, aside, lock, words)
         try:
             ended = _watch(process, directory, starts, say)
         except KeyboardInterrupt:
@@ -112,6 +96,29 @@ def run(
     if process.returncode and not ended:
         raise CannotRun(f"Snakemake could not run the points, see {directory / SNAKEMAKE_LOG}")
     return True
+
+
+def _start(command: list[str], directory: Path, aside: str, lock: int, words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start Snakemake; what it says goes to its log in the folder of the sweep."""
+    ignored = {signal.SIGUSR2: signal.SIG_IGN}  # by Snakemake and its shells; mpirun and the ranks have handlers
+    with (directory / SNAKEMAKE_LOG).open("ab") as log, _signals(ignored):
+        return subprocess.Popen(
+            command,
+            cwd=aside,
+            env=_environment(directory, words),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock,),
+            start_new_session=True,  # an interruption reaches this process, which passes it on
+        )
+
+
+def _unlink_links(paths: Iterable[Path]) -> None:
+    """Remove those that are links: lines are added to these files, so that a link would be followed."""
+    for path in paths:
+        if path.is_symlink():
+            path.unlink()
 
 
 def _command(points: Sequence[Point], aside: str, cores: int) -> list[str]:
