@@ -37,6 +37,7 @@ from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+from solver.voice import Voice
 from solver.whole_files import write_text
 
 TABLE, RESULT, START = "trials.csv", "ccd.json", "start"
@@ -104,21 +105,21 @@ def find_ccd(
     directory: str | Path | None = None,
     tolerance: float = TOLERANCE,
     wall: float | None = None,
-    progress: bool = False,
+    progress: bool | Voice = False,
     comm: MPI.Comm | None = None,
 ) -> CriticalCurrent:
     """The CCD between `start` and `max_current_density` of the case's ramp (collective).
 
     directory: where trials and their runs are kept. Trials that are already there are not run again, one that was
     interrupted goes on. None keeps nothing, and each trial runs from the beginning of the protocol.
-    tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried.
+    tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried, or how much to say.
 
     Raises SearchRefused; SolveFailed when a trial could not be solved, which says nothing of the cell.
     """
     if not tolerance > 0:
         raise SearchRefused(f"tolerance: value {tolerance:g} A/m^2; allowed: more than 0")
     comm = MPI.COMM_WORLD if comm is None else comm
-    search = _Search(case, None if directory is None else Path(directory), wall, progress, comm)
+    search = _Search(case, None if directory is None else Path(directory), wall, Voice.of(progress), comm)
     try:
         return search.result(tolerance)
     except _Interrupted:
@@ -185,8 +186,8 @@ def _ramp(case: Case) -> tuple[int, Ramp]:
 class _Search:
     """The case at any current, its runs, and the table of trials. All methods but `at` are collective."""
 
-    def __init__(self, case: Case, directory: Path | None, wall: float | None, progress: bool, comm: MPI.Comm):
-        self.case, self.directory, self.comm, self.progress = case, directory, comm, progress
+    def __init__(self, case: Case, directory: Path | None, wall: float | None, voice: Voice, comm: MPI.Comm):
+        self.case, self.directory, self.comm, self.voice = case, directory, comm, voice
         self.deadline = None if wall is None else time.monotonic() + wall
         self.index, self.ramp = _ramp(case)
         segments = expand(self.at(self.ramp.start))
@@ -253,13 +254,14 @@ class _Search:
         """Run the first segments: from the run's own last checkpoint, from that in `start`, or from the beginning."""
         found = files.on_root(self.comm, lambda: _with_checkpoints(directory, start))
         wall = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        result = run(self.at(current), directory, found, wall, self.progress, self.comm, segments)
+        voice = self.voice if self.voice >= Voice.NORMAL else Voice.SILENT  # the ends of the trials are not the result
+        result = run(self.at(current), directory, found, wall, voice, self.comm, segments)
         if result.exit_code == EXIT_INTERRUPTED:
             raise _Interrupted
         return result
 
-    def _say(self, text: str) -> None:
-        if self.progress and self.comm.rank == 0:
+    def _say(self, text: str, least: Voice = Voice.NORMAL) -> None:
+        if self.voice >= least and self.comm.rank == 0:
             print(text, file=sys.stderr, flush=True)
 
     # -- files -----------------------------------------------------------------------------------------------
@@ -289,7 +291,7 @@ class _Search:
             text = json.dumps({"case": case_key(self.case), "results": results, "units": UNITS}, indent=2) + "\n"
             path = self.directory / RESULT
             files.on_root(self.comm, lambda: write_text(path, text))
-        self._say(in_words(results))
+        self._say(in_words(results), Voice.QUIET)
         return CriticalCurrent(results)
 
 

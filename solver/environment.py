@@ -230,7 +230,7 @@ def report() -> int:
     try:
         check_environment()
     except EnvironmentProblem as problem:
-        print(f"lifront: {problem}", file=sys.stderr)
+        print(problem, file=sys.stderr)
         return 2
     for name, version in versions().items():
         print(f"{name:12s} {version}")
