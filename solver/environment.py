@@ -76,17 +76,12 @@ def start_petsc(options: Sequence[str] = ()) -> None:
     """
     import petsc4py
 
-    variable, home = os.environ.get("PETSC_OPTIONS"), Path(os.environ.get("HOME", ""), ".petscrc")
-    if home.is_absolute() and home.is_file():  # -skip_petscrc leaves it out too
-        os.environ["PETSC_OPTIONS"] = f"-options_file '{home}' {variable or ''}"
-    try:
-        # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
-        petsc4py.init(["lifront", "-skip_petscrc", *options])
-    finally:
-        if variable is None:
-            os.environ.pop("PETSC_OPTIONS", None)
-        else:
-            os.environ["PETSC_OPTIONS"] = variable
+    words = ["-skip_petscrc"]  # which leaves out ~/.petscrc too
+    home = Path(os.environ.get("HOME", ""), ".petscrc")
+    if home.is_absolute() and os.access(home, os.R_OK):
+        # PETSc has read PETSC_OPTIONS by then, which count for more; it parts them at spaces as well
+        words += ["-options_file", str(home), *os.environ.get("PETSC_OPTIONS", "").split()]
+    petsc4py.init(["lifront", *words, *options])  # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
 
 
 def check_environment(petsc_options: Sequence[str] = ()) -> None:

@@ -22,7 +22,7 @@ def _is_command_line() -> bool:
     if first != "-m":
         return os.path.basename(first) == "lifront"
     word = sys.orig_argv[-len(sys.argv)]  # solver, or -msolver
-    return word.rpartition("-")[2].removeprefix("m").partition(".")[0] == "solver"
+    return word.removeprefix("-m").partition(".")[0] == "solver"
 
 
 if _is_command_line():
