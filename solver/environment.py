@@ -24,7 +24,8 @@ import platform
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -68,20 +69,36 @@ def for_children() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, *kept]), "PYTHONSAFEPATH": "1"}
 
 
+@contextmanager
+def working_directory(folder: Path) -> Iterator[None]:
+    """Another working directory for a while; what was it before may have been deleted, as chdir of Python forbids."""
+    before = os.open(os.curdir, os.O_PATH)
+    try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
 def start_petsc(options: Sequence[str] = ()) -> None:
     """Initialise PETSc, once. options: for its options database, before those of PETSC_OPTIONS and of ~/.petscrc.
 
-    Options files in the working directory (.petscrc, petscrc) are not read: they can name libraries to be loaded. Where
-    PETSc has been initialised before, nothing is changed. Raises ImportError.
+    What is in the working directory is not read: options files (.petscrc, petscrc) and a petsc.cfg, which can all name
+    libraries to be loaded. Where PETSc has been initialised before, nothing is changed. Raises ImportError.
     """
     import petsc4py
+    import petsc4py.lib
 
+    with working_directory(Path(petsc4py.lib.__file__).parent):  # where the petsc.cfg is that is meant
+        architecture = petsc4py.lib.ImportPETSc().__arch__
     words = ["-skip_petscrc"]  # which leaves out ~/.petscrc too
     home = Path(os.environ.get("HOME", ""), ".petscrc")
     if home.is_absolute() and os.access(home, os.R_OK):
         # PETSc has read PETSC_OPTIONS by then, which count for more; it parts them at spaces as well
         words += ["-options_file", str(home), *os.environ.get("PETSC_OPTIONS", "").split()]
-    petsc4py.init(["lifront", *words, *options])  # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
+    # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
+    petsc4py.init(["lifront", *words, *options], architecture)
 
 
 def check_environment(petsc_options: Sequence[str] = ()) -> None:

@@ -13,7 +13,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # where sol
 
 def is_working_directory(entry: str) -> bool:
     """Whether an entry of the path means the working directory."""
-    return entry == "" or os.path.realpath(entry) == os.path.realpath(os.curdir)
+    try:
+        return entry == "" or os.path.samefile(entry, os.curdir)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _is_command_line() -> bool:

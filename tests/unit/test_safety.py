@@ -84,6 +84,13 @@ def test_a_session_keeps_its_path(tmp_path):
     assert python("-m", "msolver.part", cwd=tmp_path) == "mine"
 
 
+def test_a_working_directory_that_has_been_deleted_is_no_hindrance(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"import os; os.rmdir({str(gone)!r}); import solver.petsc, postprocess; print('fine')"
+    assert python("-c", script, cwd=gone) == "fine"
+
+
 def test_children_import_this_code_and_nothing_of_a_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lib").mkdir()
@@ -134,6 +141,14 @@ def test_options_files_of_the_working_directory_are_not_read_but_the_users_own_a
     (home / ".petscrc").write_text("-lifront_home 1\n-lifront_variable 1\n")
     found = python("-c", f"{start}; {PROBE}", cwd=tmp_path, HOME=str(home), PETSC_OPTIONS="-lifront_variable 2")
     assert found == "[0, 0, 1, 2]"
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_petsc_cfg_in_the_working_directory_does_not_choose_the_library(tmp_path, start):
+    (tmp_path / "petsc.cfg").write_text(f"PETSC_ARCH = {tmp_path}\n")
+    (tmp_path / "PETSc.py").write_text(HIT.format(str(tmp_path / "imported")))
+    assert python("-c", f"{start}; {PROBE}", cwd=tmp_path) == "[0, 0, 0, 0]"
+    assert not (tmp_path / "imported").exists()
 
 
 def test_petsc_is_imported_through_the_module_that_starts_it():
