@@ -174,7 +174,7 @@ def _write(path: Path, text: str) -> None:
     try:
         write_text(path, text)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror}") from None
+        raise BadInput(_not_written(error)) from None
 
 
 @app.command()
@@ -224,6 +224,12 @@ def _draw_run(directory: Path) -> list[Path]:
         return [*drawn, plot_penetration(directory)] if shows_filaments(Run(directory)) else drawn
     except ResultsError as error:
         raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(_not_written(error)) from None
+
+
+def _not_written(error: OSError) -> str:
+    return f"{error.filename}: cannot be written: {error.strerror}"
 
 
 def _draw(directory: Path, field: str | None = None) -> Path:
@@ -235,6 +241,8 @@ def _draw(directory: Path, field: str | None = None) -> Path:
         return plot_stresses(directory) if field is None else plot_field(directory, field)
     except ResultsError as error:
         raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(_not_written(error)) from None
 
 
 def _summary(directory: Path) -> list[tuple[str, str]]:

@@ -128,12 +128,16 @@ def _print_table(directory: Path, voice: Voice = Voice.NORMAL) -> None:
 
     try:
         points = read_points(directory)
+        path = write_table(points, directory)
     except ResultsError as error:
         _say(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
+    except OSError as error:
+        _say(f"{error.filename}: cannot be written: {error.strerror}")
+        raise typer.Exit(EXIT_BAD_INPUT) from None
     if voice >= Voice.NORMAL:
         print_table(points)
-    print(f"table: {write_table(points, directory)}")
+    print(f"table: {path}")
 
 
 def _or_exit(action: Callable[[], Any]) -> Any:

@@ -232,6 +232,15 @@ def made(folder: Path) -> Path:
     return folder
 
 
+def test_what_cannot_be_written_is_named(tmp_path):
+    synthetic.strip_run(tmp_path)
+    for command, name in (("plot", "curves.png.part"), ("table", "results.csv.part")):
+        (tmp_path / name).mkdir()
+        (tmp_path / "points.csv").write_text("id,ranks,case_digest\n")
+        result = CliRunner().invoke(app, [command, str(tmp_path)])
+        assert (result.exit_code, result.output) == (2, f"{tmp_path / name}: cannot be written: Is a directory\n")
+
+
 @pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
 def test_the_folder_of_a_point_is_no_link(tmp_path, precious, target):
     case, runs = tmp_path / "case.toml", tmp_path / "runs"
