@@ -32,8 +32,8 @@ from solver.case_materials import (
     ElectrolyteLayer,
     Film,
     Lithium,
+    WithMaterials,
     material_contact_angle,
-    shelf_of,
     with_film_material,
     with_layer_material,
     with_material,
@@ -66,7 +66,6 @@ from solver.case_types import (
     required,
     resolved,
 )
-from solver.materials import MaterialError
 from solver.units import ValueRefused
 
 SCHEMA_VERSION = 1
@@ -273,12 +272,11 @@ class Source:
     materials: tuple[Path, ...] = ()
 
 
-class Case(Section):
+class Case(WithMaterials):
     """A complete case in SI units. Sections that others depend on come first."""
 
     schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = required("version of this schema")
     title: str = key("", "title of the case, for pictures and tables")
-    materials: dict[str, Any] = key({}, "materials that are not installed: what a file of such a name would say")
     domain: Domain = Field(default_factory=Domain, description="the box")
     drive: Drive = required("what drives the cell")
     interface: Interface = Field(
@@ -319,21 +317,6 @@ class Case(Section):
     def electrolyte_thickness(self) -> float:
         """Sum of the layers, m."""
         return sum(layer.thickness for layer in self.electrolyte)
-
-    @field_validator("materials", mode="after")
-    @classmethod
-    def _check_materials(cls, tables: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        problems: list[Problem] = []
-        for name in tables:
-            try:
-                shelf_of(info).load(name)
-            except MaterialError as error:
-                problems.append(Problem("", str(error)))
-            except ValueRefused as refused:
-                problems.append(Problem(f"materials.{name}", refused.wrong, refused.allowed))
-        if problems:
-            raise problem_error(problems)
-        return tables
 
     @field_validator("grid", mode="after")
     @classmethod
@@ -421,12 +404,6 @@ class Case(Section):
         if problems:
             raise problem_error(problems)
         return segments
-
-    @model_validator(mode="after")
-    def _with_materials(self, info: ValidationInfo) -> Case:
-        # The model is frozen for its users; here it is still being made.
-        self.__dict__["materials"] = dict(shelf_of(info).own)
-        return self
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Case:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
 from solver.case_defects import GrainBoundaries
 from solver.case_types import (
@@ -37,6 +37,7 @@ from solver.case_types import (
     SurfaceEnergy,
     Width,
     key,
+    problem_error,
     required,
     resolved,
     spec_of,
@@ -50,6 +51,33 @@ def shelf_of(info: ValidationInfo) -> Shelf:
     """Where the materials of the case that is being made are."""
     shelf = (info.context or {}).get("shelf")
     return shelf if isinstance(shelf, Shelf) else Shelf()
+
+
+class WithMaterials(Section):
+    """A case that can have materials in it. Others that it names and that lie beside it are put in too."""
+
+    materials: dict[str, Any] = key({}, "materials that are not installed: what a file of such a name would say")
+
+    @field_validator("materials", mode="after")
+    @classmethod
+    def _check_materials(cls, tables: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        problems: list[Problem] = []
+        for name in tables:
+            try:
+                shelf_of(info).load(name)
+            except MaterialError as error:
+                problems.append(Problem("", str(error)))
+            except ValueRefused as refused:
+                problems.append(Problem(f"materials.{name}", refused.wrong, refused.allowed))
+        if problems:
+            raise problem_error(problems)
+        return tables
+
+    @model_validator(mode="after")
+    def _put_in(self, info: ValidationInfo) -> Self:
+        # The model is frozen for its users; here it is still being made.
+        self.__dict__["materials"] = dict(shelf_of(info).own)
+        return self
 
 
 def _material(kind: str) -> AfterValidator:

@@ -201,11 +201,23 @@ def test_a_resolved_case_is_read_again_without_the_file(tmp_path):
     salt(tmp_path)
     loaded = load_case(case(tmp_path))
     alone = made(tmp_path / "alone") / "resolved.json"
-    alone.write_text(copies(loaded)["resolved.json"])
+    alone.write_bytes(copies(loaded, tmp_path)["resolved.json"])
     again = load_case(alone)
     assert again.resolved() == loaded.resolved() and again.electrolyte[0].conductivity == pytest.approx(0.2)
     assert json.loads(alone.read_text())["materials"]["Salt"]["conductivity"]["value"] == "2 mS/cm"
     assert "materials" not in load_case(case(tmp_path, "Li6PS5Cl")).resolved()
+
+
+def test_the_case_in_results_carries_its_materials(tmp_path):
+    salt(tmp_path)
+    loaded = load_case(case(tmp_path))
+    results = made(tmp_path / "results")
+    for name, content in copies(loaded, results).items():
+        (results / name).write_bytes(content)
+    assert load_case(results / "case.toml").source.digest == loaded.source.digest
+    assert tomllib.loads((results / "case.toml").read_text())["materials"].keys() == {"Salt"}
+    plain = load_case(case(tmp_path, "Li6PS5Cl"))
+    assert copies(plain, results)["case.toml"].decode() == plain.source.text
 
 
 def test_points_of_a_sweep_carry_their_materials(tmp_path):
