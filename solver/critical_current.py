@@ -31,7 +31,7 @@ from mpi4py import MPI
 
 from solver.case import Case
 from solver.case_ramp import Ramp
-from solver.output import checkpoint, files, summary
+from solver.output import checkpoint, files, present, summary
 from solver.output.log import LogTable, Value, column_name
 from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
@@ -129,9 +129,13 @@ def find_ccd(
 def check_search(case: Case, directory: Path, replace: bool = False) -> None:
     """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective).
 
-    Also when it holds files of these names that are of no search. replace: trials are to be replaced.
+    Also when it holds files of these names that are of no search, or links in place of trials. replace: trials are to
+    be replaced.
     """
     _ramp(case)
+    for trial in (directory / START, *sorted(directory.glob("plate_*"))):
+        if found := [trial] if trial.is_symlink() else present.links(trial):
+            raise SearchRefused(f"{found[0]} is a link, which is not followed; remove it, or choose another --output")
     if _case_in(directory) not in (None, case_key(case)) and not replace:
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
@@ -149,7 +153,7 @@ def _case_in(directory: Path) -> str | None:
     if table.exists() and (key is None or not table.read_bytes().startswith(",".join(COLUMNS).encode())):
         foreign = table
     if foreign is not None:
-        raise SearchRefused(f"{foreign} is not of a search and would be replaced; choose another one with --output")
+        raise SearchRefused(f"{foreign} was not written by a search and would be overwritten; choose another --output")
     return key
 
 

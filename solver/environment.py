@@ -82,7 +82,7 @@ def working_directory(folder: Path) -> Iterator[None]:
 
 
 def start_petsc(options: Sequence[str] = ()) -> None:
-    """Initialise PETSc, once. options: for its options database, before those of PETSC_OPTIONS and of ~/.petscrc.
+    """Initialise PETSc, once. options: for its options database; they count for more than PETSC_OPTIONS and ~/.petscrc.
 
     What is in the working directory is not read: options files (.petscrc, petscrc) and a petsc.cfg, which can all name
     libraries to be loaded. Where PETSc has been initialised before, nothing is changed. Raises ImportError.

@@ -19,6 +19,8 @@ from solver import environment as solver_environment
 from solver import sweep_folder, sweep_jobs
 from solver.__main__ import app
 from solver.campaign import Job, _run
+from solver.case_io import case_from_dict
+from solver.critical_current import SearchRefused, check_search
 from solver.sweep import expand
 from tests import synthetic
 from tests.mpi import ROOT, environment
@@ -259,6 +261,18 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path):
     result = CliRunner().invoke(app, ["expand", str(case), "--output", str(runs)])
     assert result.exit_code == 2 and ".lock in it is a link; delete it" in result.output
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("inside", ["", "fields"])
+def test_trials_of_a_search_are_no_links(tmp_path, precious, inside):
+    ramp = {"kind": "ccd", "start": "1 mA/cm^2", "increment": "1 mA/cm^2", "max_current_density": "3 mA/cm^2"}
+    drive = {"stack_pressure": "3 MPa"}
+    case = case_from_dict({"schema_version": 1, "drive": drive, "protocol": [ramp | {"duration": "1 s"}]})
+    trial = tmp_path / "ccd" / "plate_2mA_cm2"
+    (trial if inside else trial.parent).mkdir(parents=True)
+    (trial / inside).symlink_to(precious.parent)
+    with pytest.raises(SearchRefused, match="is a link, which is not followed; remove it"):
+        check_search(case, tmp_path / "ccd", replace=True)
 
 
 def test_logs_that_are_links_are_begun_anew(tmp_path, precious):
