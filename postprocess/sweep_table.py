@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,9 @@ def read_points(directory: str | Path) -> list[PointResult]:
         rows = list(csv.DictReader(file))
     if any(set(NOT_VALUES) - row.keys() for row in rows):
         raise ResultsError(f"{path}: not the points of a sweep: needs the columns {', '.join(NOT_VALUES)}")
+    for row in rows:
+        if not re.fullmatch(r"\w[\w.+-]*", row["id"], re.ASCII):
+            raise ResultsError(f"{path}: id: value {row['id']!r}: not the name of a folder beside this file")
     return [_point(Path(directory) / row["id"], row) for row in rows]
 
 

@@ -6,7 +6,6 @@ started in its process as long as mpirun runs.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solver.jobs import BadInput
+from solver.jobs import complain as _say
 from solver.voice import QuietOption, VerboseOption, Voice, chosen
 
 if TYPE_CHECKING:
@@ -151,10 +151,6 @@ def _or_exit(action: Callable[[], Any]) -> Any:
     except (BadInput, CaseError, FolderError, CannotRun) as error:
         _say(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _nothing(text: str) -> None:

@@ -263,6 +263,13 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", "..", "", "a/b"])
+def test_a_table_looks_into_the_folders_of_its_points_only(tmp_path, name):
+    (tmp_path / "points.csv").write_text(f"id,ranks,case_digest\n{name},1,a\n")
+    result = CliRunner().invoke(app, ["table", str(tmp_path)])
+    assert result.exit_code == 2 and f"id: value {name!r}: not the name of a folder" in result.output
+
+
 @pytest.mark.parametrize("inside", ["", "fields"])
 def test_trials_of_a_search_are_no_links(tmp_path, precious, inside):
     ramp = {"kind": "ccd", "start": "1 mA/cm^2", "increment": "1 mA/cm^2", "max_current_density": "3 mA/cm^2"}
