@@ -1,4 +1,4 @@
-# make demo   set up what is missing and run the demo case on 2 MPI ranks
+# make demo   set up what is missing and run the demo case on 2 MPI ranks, or go on with it
 # make test   set up what is missing and run ruff, mypy and the tests
 # make help   the other targets
 
@@ -19,7 +19,7 @@ PYTEST ?=
 .PHONY: help demo test lint long benchmark setup clean
 
 help:
-	@echo "make demo        run cases/demo.toml on $(RANKS) MPI ranks (RANKS=n for another number)"
+	@echo "make demo        run cases/demo.toml on $(RANKS) MPI ranks (RANKS=n for others), or what is left of it"
 	@echo "make test        ruff, mypy and the tests (PYTEST='-k word' for some of them)"
 	@echo "make lint        ruff and mypy"
 	@echo "make long        the long tests, ParaView's pvbatch included"
@@ -31,7 +31,7 @@ setup:
 	@tools/setup.sh
 
 demo: setup
-	$(MPIRUN) -n $(RANKS) .venv/bin/lifront run cases/demo.toml --output results/demo --force
+	$(MPIRUN) -n $(RANKS) .venv/bin/lifront run cases/demo.toml --output results/demo --restart auto
 	@echo "curves: results/demo/curves.png   ParaView: results/demo/fields.xdmf"
 
 test: lint

@@ -37,9 +37,9 @@ os.environ.setdefault("FIPY_SOLVERS", "petsc")
 import fipy
 import numpy as np
 from fipy.solvers.petsc import LinearGMRESSolver, LinearPCGSolver
-from petsc4py import PETSc
 
 from solver.linear import multigrid
+from solver.petsc import PETSc
 
 Array = np.ndarray
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from postprocess import metrics
@@ -27,7 +24,6 @@ NEEDED = ("electrolyte", "lithium", "current_density")  # fields in the picture 
 LONGEST_TITLE = 120  # characters
 AS_IT_IS = {"parse_math": False}  # for text of the user: matplotlib takes text between two $ for a formula
 GREY = "#666666"
-DPI = 130
 LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
 NAMES = ("electrolyte", "Li", "void")
 HEAT = "turbo"
@@ -69,20 +65,6 @@ def headline(run: Run) -> str:
 def plain(text: str) -> str:
     """Text of a file within a label that may have formulas: a dollar in it begins none."""
     return one_line(text).replace("$", r"\$")
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """Write a picture in one piece, a link of its name is replaced and not followed; returns its path.
-
-    A character that the fonts do not have is a box and no warning.
-    """
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"(?s)Glyph .* missing from")
-        figure.savefig(part, dpi=DPI, format="png")
-    part.replace(path)
-    return path
 
 
 def when(run: Run, index: int) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 
@@ -21,7 +20,6 @@ from postprocess.contact_plots import (
     li_surface,
     material_map,
     plain,
-    save,
     shown,
     when,
 )
@@ -33,6 +31,7 @@ from postprocess.penetration_plots import (
     shows_filaments,
     whole_electrolyte,
 )
+from postprocess.pictures import write_picture
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -67,7 +66,6 @@ def plot_field(directory: str | Path, name: str, index: int | None = None) -> Pa
     index = deepest(run) if filaments and index is None else _index(run, index)
     values, label = quantity(run, name, index)
     figure = Figure(figsize=(7.5, 5.2), constrained_layout=True)
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     if len(run.axes) == 1:
         axes.plot(run.axes["z"] * UM, values)
@@ -85,7 +83,7 @@ def plot_field(directory: str | Path, name: str, index: int | None = None) -> Pa
                 frame(axes, contact)
             field_map(axes, contact, contact.section(values), label)
         figure.suptitle(contact.caption, fontsize=10)
-    return save(figure, run.directory / f"field_{name}.png")
+    return write_picture(figure, run.directory / f"field_{name}.png")
 
 
 def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
@@ -100,7 +98,6 @@ def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
     pressure, pressure_label = quantity(run, "pressure", contact.index)
     tension, tension_label = quantity(run, "largest_principal_stress", contact.index)
     figure = Figure(figsize=(13.5, 8.4), constrained_layout=True)
-    FigureCanvasAgg(figure)
     (materials, pressures), (currents, tensions) = figure.subplots(2, 2, sharex=True)
     material_map(materials, contact)
     frame(pressures, contact)
@@ -116,7 +113,7 @@ def plot_stresses(directory: str | Path, index: int | None = None) -> Path:
     for upper in (materials, pressures):
         upper.set_xlabel("")
     figure.suptitle(f"contact at {contact.caption}", fontsize=11)
-    return save(figure, run.directory / PANEL)
+    return write_picture(figure, run.directory / PANEL)
 
 
 def quantity(run: Run, name: str, index: int) -> tuple[Array, str]:

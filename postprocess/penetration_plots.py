@@ -7,14 +7,14 @@ from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from postprocess import metrics
-from postprocess.contact_plots import AS_IT_IS, SEPARATOR, UM, Contact, frame, headline, occupied, paint, save
+from postprocess.contact_plots import AS_IT_IS, SEPARATOR, UM, Contact, frame, headline, occupied, paint
+from postprocess.pictures import write_picture
 from postprocess.reader import ResultsError, Run
 
 Array = np.ndarray
@@ -58,7 +58,6 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     contact = section(run, deepest(run) if index is None else index)
     size = picture_size(contact)
     figure = Figure(figsize=size, constrained_layout=True)
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     _materials(axes, contact)
     lines = _potential_lines(axes, contact)
@@ -69,7 +68,7 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10, **AS_IT_IS)
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
     axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
-    return save(figure, run.directory / PICTURE)
+    return write_picture(figure, run.directory / PICTURE)
 
 
 def deepest(run: Run) -> int:

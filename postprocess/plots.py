@@ -8,7 +8,6 @@ from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from postprocess.contact_plots import (
@@ -22,11 +21,11 @@ from postprocess.contact_plots import (
     headline,
     material_map,
     plain,
-    save,
     shown,
     time_unit,
     when,
 )
+from postprocess.pictures import write_picture
 from postprocess.reader import ResultsError, Run
 from solver.text import one_line
 
@@ -58,13 +57,12 @@ def plot_run(directory: str | Path) -> Path:
         raise ResultsError(f"{run.directory}: log.csv has no rows yet")
     height = 8.5 if _penetrates(run) else 6.5
     figure = Figure(figsize=(13.5, height), constrained_layout=True)
-    FigureCanvasAgg(figure)
     left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.15), wspace=0.04)
     _curves(left, run)
     if len(run.times):
         _contact(right, run)
     figure.suptitle(headline(run), fontsize=11, wrap=True, **AS_IT_IS)
-    return save(figure, run.directory / NAME)
+    return write_picture(figure, run.directory / NAME)
 
 
 def not_drawn(run: Run) -> str:

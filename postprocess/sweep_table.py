@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from rich.table import Table
 from postprocess.metrics import minimum_contact_fraction
 from postprocess.reader import ResultsError, Run, read_summary
 from solver.text import is_file, is_whole, one_line, plain_console, printable
+from solver.whole_files import write_text
 
 NAME = "results.csv"
 NOT_VALUES = ("id", "ranks", "case_digest")  # columns of points.csv
@@ -56,7 +59,7 @@ def read_points(directory: str | Path) -> list[PointResult]:
             raise ResultsError(f"{path}: not the points of a sweep: needs the columns {', '.join(NOT_VALUES)}")
         if None in row or None in row.values():
             raise ResultsError(f"{path}: line {number} does not have the columns of the heading")
-        if Path(row["id"]).name != row["id"] or "\0" in row["id"]:
+        if not re.fullmatch(r"\w[\w.+-]*", row["id"], re.ASCII):
             raise ResultsError(f"{path}: line {number}: id {row['id']!r}; there should be the name of a folder")
     return [_point(Path(directory) / row["id"], row) for row in rows]
 
@@ -65,14 +68,13 @@ def write_table(points: Sequence[PointResult], directory: str | Path) -> Path:
     """Write results.csv into the folder of the sweep; returns its path."""
     path = Path(directory) / NAME
     values, results = _headings(points)
-    if path.is_symlink():  # replaced, not followed
-        path.unlink()
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "state", "reason", *values, *results])
-        for point in points:
-            inputs, outputs = [point.values[key] for key in values], [point.results.get(key, "") for key in results]
-            writer.writerow([point.id, point.state, point.reason, *inputs, *outputs])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "state", "reason", *values, *results])
+    for point in points:
+        inputs, outputs = [point.values[key] for key in values], [point.results.get(key, "") for key in results]
+        writer.writerow([point.id, point.state, point.reason, *inputs, *outputs])
+    write_text(path, text.getvalue())
     return path
 
 

@@ -1,10 +1,11 @@
 """lifront: phase-field simulation of lithium electrodeposition in anode-free solid-state batteries."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: that is an import too, and import_path must come before all others.
+from solver import import_path as import_path  # isort: skip  # no module of the working directory is imported after it
 
 from typing import TYPE_CHECKING, Any
 
-from solver import environment as environment  # first: it sets what must be set before NumPy and h5py load
+from solver import environment as environment  # early: it sets what must be set before NumPy and h5py load
 
 if TYPE_CHECKING:
     from solver.case_io import load_case

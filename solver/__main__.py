@@ -1,4 +1,4 @@
-"""The command line: `lifront run | ccd | check | schema | info | plot`. It parses, and calls one function each.
+"""The command line: `lifront run | ccd | check | schema | info | plot | env`. It parses, and calls one function each.
 
 The commands for sweeps are in `solver.sweep_commands`; what commands that compute have in common is in `solver.jobs`.
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,18 +22,17 @@ from solver import jobs, sweep_commands, terminal
 from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
 from solver.jobs import complain as _complain
 from solver.prepare import load, prepare_run, prepare_search
+from solver.voice import QuietOption, VerboseOption, Voice, chosen
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
 app = typer.Typer(
-    add_completion=False,
+    rich_markup_mode=None,  # it would take [...] in a help text for markup
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Phase-field solver for Li electrodeposition in solid-state batteries.",
     epilog="Arguments after -- go to PETSc.",
 )
-sweep_commands.add_to(app)
 _petsc_options: list[str] = []
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file (TOML)", show_default=False)]
@@ -46,6 +46,23 @@ WallOption = Annotated[str | None, typer.Option(help="stop with a checkpoint aft
 DirectoryArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="directory of a run", show_default=False)
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    from solver.environment import git_commit, lifront_version
+
+    if wanted:
+        print(f"lifront {lifront_version()} (commit {git_commit()})")
+        raise typer.Exit
+
+
+@app.callback()
+def lifront(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print version and commit")
+    ] = False,
+) -> None:
+    """Phase-field solver for Li electrodeposition in solid-state batteries."""
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -62,24 +79,31 @@ def run(
     ] = None,
     wall: WallOption = None,
     force: Annotated[bool, typer.Option("--force", help="replace the results of an earlier run")] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Run a case."""
-    jobs.execute(_petsc_options, lambda: prepare_run(case, output, set_ or [], restart, wall, force), _run)
+    voice: Voice = _or_exit(partial(chosen, quiet, verbose))
+    prepare = partial(prepare_run, case, output, set_ or [], restart, wall, force)
+    jobs.execute(_petsc_options, lambda: _heeding(prepare(), voice), partial(_run, voice))
 
 
-def _run(comm: MPI.Comm, job: Job) -> int:
+def _heeding(job: Job, voice: Voice) -> Job:
+    """The job, without its warnings where they are not to be said."""
+    return job if voice >= Voice.NORMAL else replace(job, warnings=())
+
+
+def _run(voice: Voice, comm: MPI.Comm, job: Job) -> int:
     """Run and draw; returns the exit code (collective)."""
     import solver
 
-    result = solver.run(job.case, job.directory, job.restart, job.wall, progress=True, leave=jobs.leave)
+    result = solver.run(job.case, job.directory, job.restart, job.wall, voice, leave=jobs.leave)
     if comm.rank == 0:
         try:
             (curves, *others), remarks = _draw_run(job.directory)
-            _complain(f"curves and contact: {curves}")
-            for path in others:
-                _complain(f"filaments: {path}")
-            for remark in remarks:
-                _complain(remark)
+            said = [f"curves and contact: {curves}", *(f"filaments: {path}" for path in others), *remarks]
+            for line in said if voice >= Voice.NORMAL else ():
+                _complain(line)
         except BadInput as error:  # for example stopped before the first step: nothing to draw
             _complain(f"no picture: {error}")
     return int(result.exit_code)
@@ -93,16 +117,23 @@ def ccd(
     set_: SetOption = None,
     wall: WallOption = None,
     force: Annotated[bool, typer.Option("--force", help="replace the trials of an earlier search")] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Find the critical current density of a case with a ccd segment by bisection; trials that are there are kept."""
-    jobs.execute(_petsc_options, lambda: prepare_search(case, output, set_ or [], tolerance, wall, force), _search)
+    """Find the critical current density by bisection.
+
+    The case has a segment of the kind ccd. Trials that are there are kept.
+    """
+    voice: Voice = _or_exit(partial(chosen, quiet, verbose))
+    prepare = partial(prepare_search, case, output, set_ or [], tolerance, wall, force)
+    jobs.execute(_petsc_options, lambda: _heeding(prepare(), voice), partial(_search, voice))
 
 
-def _search(comm: MPI.Comm, job: Job) -> int:
+def _search(voice: Voice, comm: MPI.Comm, job: Job) -> int:
     """Search; returns the exit code (collective)."""
     import solver
 
-    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, progress=True, comm=comm)
+    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, progress=voice, comm=comm)
     return int(found.exit_code)
 
 
@@ -132,11 +163,27 @@ def schema(
     if file is None:
         sys.stdout.write(text)
         return
+    _or_exit(lambda: _write(file, text))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that the user has named. Raises BadInput."""
+    from solver.whole_files import write_text
+
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise BadInput(f"{path}: is no plain file and is not replaced; allowed: the name of a file or of a new one")
     try:
-        file.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
-        _complain(f"{file}: cannot be written: {error.strerror}")
-        raise typer.Exit(EXIT_BAD_INPUT) from None
+        raise BadInput(_not_written(error)) from None
+
+
+@app.command()
+def env() -> None:
+    """Print the versions of what lifront runs with."""
+    from solver.environment import report
+
+    raise typer.Exit(report())
 
 
 @app.command()
@@ -157,7 +204,10 @@ def plot(
     ] = None,
     stresses: Annotated[bool, typer.Option("--stresses", help="draw the stresses at the contact too")] = False,
 ) -> None:
-    """Draw the curves and the contact of a run into its directory, and the filaments where there are defects."""
+    """Draw pictures of a run into its directory.
+
+    The curves and the contact, and the filaments where there are defects.
+    """
     pictures, remarks = _or_exit(partial(_draw_run, directory))
     for path in pictures:
         print(path)
@@ -189,6 +239,10 @@ def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
     return drawn, remarks
 
 
+def _not_written(error: OSError) -> str:
+    return f"{error.filename}: cannot be written: {error.strerror}"
+
+
 def _draw_field(directory: Path, field: str | None = None) -> Path:
     """Draw a field of a run, or its stresses. Raises BadInput when there is nothing to draw."""
     from postprocess.field_plots import plot_field, plot_stresses
@@ -204,6 +258,8 @@ def _drawn(directory: Path, draw: Callable[[], Path]) -> Path:
         return draw()
     except ResultsError as error:
         raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(_not_written(error)) from None
     except Exception as error:  # of matplotlib and NumPy, for numbers and text that no run has written
         said = str(error).strip().partition("\n")[0]
         raise BadInput(f"{directory}: cannot be drawn ({type(error).__name__}: {said})") from None
@@ -258,6 +314,9 @@ def _or_exit(action: Callable[[], Any]) -> Any:
     except BadInput as error:
         _complain(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
+
+
+sweep_commands.add_to(app)
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from solver.environment import for_children
+
 
 @dataclass(frozen=True)
 class Job:
@@ -52,7 +54,7 @@ def main(
 def _run(job: Job, directory: Path) -> None:
     command = [sys.executable, "-m", "solver", *job.words, "--output", str(directory)]
     begun = perf_counter()
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, env=for_children(), capture_output=True, text=True, check=False)
     last = (ended.stderr.strip().splitlines() or [""])[-1] if ended.returncode else "done"
     print(f"{job.name}: {last} (exit code {ended.returncode}, {perf_counter() - begun:.0f} s)", flush=True)
 

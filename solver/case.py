@@ -32,6 +32,8 @@ from solver.case_materials import (
     ElectrolyteLayer,
     Film,
     Lithium,
+    WithMaterials,
+    material_contact_angle,
     with_film_material,
     with_layer_material,
     with_material,
@@ -241,8 +243,9 @@ class Output(Section):
 class Source:
     """Where a case came from: text and path ("" if none) of its file, overrides, the keys it gives.
 
-    digest: hash of what it says, and of the files that it names. data: the table itself, overrides put in; directory:
-    where relative files are.
+    digest: hash of what it says, of the files that it names, and of its materials that are not installed.
+    data: the table itself, overrides and these materials put in; directory: where relative files are.
+    materials: the files of those materials that lie beside the case.
     """
 
     text: str
@@ -252,9 +255,10 @@ class Source:
     digest: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     directory: str = "."
+    materials: tuple[Path, ...] = ()
 
 
-class Case(Section):
+class Case(WithMaterials):
     """A complete case in SI units. Sections that others depend on come first."""
 
     schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = required("version of this schema")
@@ -292,7 +296,8 @@ class Case(Section):
 
     def resolved(self) -> dict[str, Any]:
         """The complete case as plain data for JSON, which can be read again; values carry their SI unit."""
-        return self.model_dump(mode="json", exclude_none=True)
+        data = self.model_dump(mode="json", exclude_none=True)
+        return data if self.materials else {name: value for name, value in data.items() if name != "materials"}
 
     @property
     def electrolyte_thickness(self) -> float:
@@ -325,7 +330,7 @@ class Case(Section):
         film, angle = interface.film, interface.contact_angle
         if film is not None:
             film = with_film_material(film, "interface.film", info, problems)
-            angle = film.material_contact_angle if angle is None else angle
+            angle = material_contact_angle(film, info) if angle is None else angle
         if problems:
             raise problem_error(problems)
         angle = DEFAULT_CONTACT_ANGLE if angle is None else angle

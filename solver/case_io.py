@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from solver.case import Case, Source
 from solver.case_files import digest, given
 from solver.case_types import Problem, spec_of
+from solver.materials.shelf import Shelf
 from solver.text import (
     DEEPEST,
     LONGEST_LINE,
@@ -112,18 +113,31 @@ def validate_table(
     file: name for messages. directory: where relative files are. origins: where the value of a key comes from when it
     is not from the file, such as "--set".
     """
+    shelf = Shelf(data.get("materials"), directory)
     try:
-        case = Case.model_validate(data, context={"directory": directory})
+        case = Case.model_validate(data, context={"directory": directory, "shelf": shelf})
     except ValidationError as error:
         problems = list(dict.fromkeys(_problems(error, data)))  # without repetitions, in order
         lines = [_line(file, origins, problem, data) for problem in problems[:_MOST_LINES]]
         more = max(error.error_count(), len(problems)) - _MOST_LINES
         raise CaseError([*lines, *([f"{file}: and {more} more"] if more > 0 else [])]) from None
     data = given(data)
-    hashed = digest(data, directory.joinpath)
     keys = frozenset(_leaves(data))
-    case._source = replace(source, keys=keys, digest=hashed, data=data, directory=str(directory))
+    data = with_materials(data, case)
+    case._source = replace(
+        source,
+        keys=keys,
+        digest=digest(data, directory.joinpath),
+        data=data,
+        directory=str(directory),
+        materials=tuple(shelf.files.values()),
+    )
     return case
+
+
+def with_materials(data: dict[str, Any], case: Case) -> dict[str, Any]:
+    """The table of a case with its materials that are not installed, so that it says all without files beside it."""
+    return {**data, "materials": case.materials} if case.materials else data
 
 
 def _leaves(data: Any, prefix: str = "") -> Iterator[str]:
@@ -281,6 +295,7 @@ def _problem(
         return Problem(key, "empty", "at least one entry")
     words = {
         "model_type": "a table",
+        "dict_type": "a table",
         "model_attributes_type": "a table",
         "tuple_type": "a list",
         "string_type": "text",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
-from solver import materials
 from solver.case_defects import GrainBoundaries
 from solver.case_types import (
     Conductivity,
@@ -41,22 +40,57 @@ from solver.case_types import (
     VacancyFraction,
     Width,
     key,
+    problem_error,
     required,
     resolved,
     spec_of,
 )
-from solver.units import ValueRefused, nearest
+from solver.materials import PROPERTIES, Material, MaterialError
+from solver.materials.shelf import Shelf
+from solver.units import ValueRefused
+
+
+def shelf_of(info: ValidationInfo) -> Shelf:
+    """Where the materials of the case that is being made are."""
+    shelf = (info.context or {}).get("shelf")
+    return shelf if isinstance(shelf, Shelf) else Shelf()
+
+
+class WithMaterials(Section):
+    """A case that can have materials in it. Others that it names and that lie beside it are put in too."""
+
+    materials: dict[str, Any] = key({}, "materials that are not installed: what a file of such a name would say")
+
+    @field_validator("materials", mode="after")
+    @classmethod
+    def _check_materials(cls, tables: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        problems: list[Problem] = []
+        for name in tables:
+            try:
+                shelf_of(info).load(name)
+            except MaterialError as error:
+                problems.append(Problem("", str(error)))
+            except ValueRefused as refused:
+                problems.append(Problem(f"materials.{name}", refused.wrong, refused.allowed))
+        if problems:
+            raise problem_error(problems)
+        return tables
+
+    @model_validator(mode="after")
+    def _put_in(self, info: ValidationInfo) -> Self:
+        # The model is frozen for its users; here it is still being made.
+        self.__dict__["materials"] = dict(shelf_of(info).own)
+        return self
 
 
 def _material(kind: str) -> AfterValidator:
     """A validator for the name of a material of one kind."""
 
-    def check(name: str) -> str:
-        names = materials.available(kind)
-        if name not in names:
-            refused = ValueRefused(f"unknown {kind}", f"one of {', '.join(names)}", nearest(name, names))
-            raise refused.for_pydantic()
-        return name
+    def check(name: str, info: ValidationInfo) -> str:
+        try:
+            return shelf_of(info).of_kind(name, kind).name
+        except ValueRefused as refused:
+            raise refused.for_pydantic() from None
 
     return AfterValidator(check)
 
@@ -109,12 +143,6 @@ class Film(Section):
         "permeance for Li atoms; default lithium_diffusivity of the material / thickness; "
         "Li crosses freely where it has none"
     )
-
-    @property
-    def material_contact_angle(self) -> float | None:
-        """Contact angle of Li on the film, rad, None where its material has none."""
-        entry = materials.load(self.material).properties.get("contact_angle")
-        return None if entry is None else entry.value
 
 
 class Void(Section):
@@ -173,10 +201,10 @@ def with_material(section: _S, where: str, info: ValidationInfo, problems: list[
     if "drive" not in info.data:
         return section
     temperature = info.data["drive"].temperature
-    material = materials.load(section.material)
+    material = shelf_of(info).load(section.material)
     values: dict[str, float] = {}
     for name, field in type(section).model_fields.items():
-        if name not in materials.PROPERTIES[material.kind] or getattr(section, name) is not None:
+        if name not in PROPERTIES[material.kind] or getattr(section, name) is not None:
             continue
         if name in material.properties:
             values[name] = _value(material, name, temperature, problems)
@@ -192,10 +220,10 @@ def missing(section: Section, where: str, name: str) -> Problem:
     return Problem(f"{where}.{name}", wrong, spec.allowed() if spec else "")
 
 
-def _value(material: materials.Material, name: str, temperature: float, problems: list[Problem]) -> float:
+def _value(material: Material, name: str, temperature: float, problems: list[Problem]) -> float:
     try:
         return material.value(name, temperature)
-    except materials.MaterialError as error:
+    except MaterialError as error:
         problems.append(Problem("drive.temperature", str(error), "298.15 K"))
         return math.nan
 
@@ -229,7 +257,7 @@ def with_film_material(film: Film, where: str, info: ValidationInfo, problems: l
     """`with_material` for a film, whose resistance and permeance follow from its thickness too."""
     if "drive" not in info.data:
         return film
-    temperature, material = info.data["drive"].temperature, materials.load(film.material)
+    temperature, material = info.data["drive"].temperature, shelf_of(info).load(film.material)
     values: dict[str, float] = {}
     if film.resistance is None:
         conducts = "ionic_conductivity" in material.properties
@@ -240,3 +268,9 @@ def with_film_material(film: Film, where: str, info: ValidationInfo, problems: l
         diffusivity = _value(material, "lithium_diffusivity", temperature, problems)
         values["permeance"] = diffusivity / film.thickness
     return with_material(film.model_copy(update=values), where, info, problems)
+
+
+def material_contact_angle(film: Film, info: ValidationInfo) -> float | None:
+    """Contact angle of Li on the material of a film, rad, None where that has none."""
+    entry = shelf_of(info).load(film.material).properties.get("contact_angle")
+    return None if entry is None else entry.value

@@ -12,11 +12,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from solver import materials
 from solver.case import Case
 from solver.case_checks import cells_per_width, find_warnings
 from solver.case_cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
 from solver.case_types import Section, spec_of
+from solver.materials.shelf import Shelf
 from solver.protocol import Segment, expand, expected_duration
 from solver.text import one_line, plain_console, printable
 from solver.units import Quantity
@@ -40,25 +40,29 @@ class Row:
 
 def rows(case: Case, most: int | None = None) -> list[Row]:
     """Every key of the resolved case; of a list of tables the first `most` ones, and how many there are."""
-    return list(_section_rows(case, "", case.source.keys, most))
+    return list(_section_rows(case, "", case.source.keys, Shelf(case.materials), most))
 
 
-def _section_rows(section: Section, prefix: str, given: frozenset[str], most: int | None) -> Iterator[Row]:
+def _section_rows(
+    section: Section, prefix: str, given: frozenset[str], shelf: Shelf, most: int | None
+) -> Iterator[Row]:
     fields = type(section).model_fields
     for name in sorted(fields, key=lambda name: name != "kind"):  # the kind first, the others as they are
         field = fields[name]
         value, key = getattr(section, name), prefix + name
         if isinstance(value, Section):
-            yield from _section_rows(value, f"{key}.", given, most)
+            yield from _section_rows(value, f"{key}.", given, shelf, most)
         elif isinstance(value, tuple) and value and isinstance(value[0], Section):
             for index, item in enumerate(value[:most]):
-                yield from _section_rows(item, f"{key}.{index}.", given, most)
+                yield from _section_rows(item, f"{key}.{index}.", given, shelf, most)
             if most is not None and len(value) > most:
                 yield Row(f"{key}. ...", f"{len(value)} in all", "", "", field.description or "")
+        elif isinstance(value, dict):  # materials
+            yield from (Row(f"{key}.{item}", "", "", _own(item, key, given), field.description or "") for item in value)
         elif value is not None:
             spec = spec_of(field)
             text, si = _texts(value, spec)
-            yield Row(key, text, si, _origin(section, name, key in given), field.description or "")
+            yield Row(key, text, si, _origin(section, name, key in given, shelf), field.description or "")
 
 
 def _texts(value: Any, spec: Any) -> tuple[str, str]:
@@ -74,12 +78,17 @@ def _texts(value: Any, spec: Any) -> tuple[str, str]:
     return ", ".join(spec.text(v) for v in shown) + more, si
 
 
-def _origin(section: Section, name: str, given: bool) -> str:
+def _own(name: str, key: str, given: frozenset[str]) -> str:
+    """Where a material that is not installed comes from."""
+    return "case" if any(path.startswith(f"{key}.{name}.") for path in given) else f"{name}.toml beside it"
+
+
+def _origin(section: Section, name: str, given: bool, shelf: Shelf) -> str:
     if given:
         return "case"
     for owner in (section, getattr(section, "film", None)):  # the film gives the contact its angle
         material = getattr(owner, "material", None)
-        if material and name in materials.load(material).properties:
+        if material and name in shelf.load(material).properties:
             return f"{material}.toml"
     return "default"
 

@@ -31,12 +31,13 @@ from mpi4py import MPI
 
 from solver.case import Case
 from solver.case_ramp import Ramp
-from solver.output import checkpoint, files, stored, summary
+from solver.output import checkpoint, files, present, stored, summary
 from solver.output.log import LogTable, Value, column_name
 from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+from solver.voice import Voice
 from solver.whole_files import write_text
 
 TABLE, RESULT, START = "trials.csv", "ccd.json", "start"
@@ -105,21 +106,21 @@ def find_ccd(
     directory: str | Path | None = None,
     tolerance: float = TOLERANCE,
     wall: float | None = None,
-    progress: bool = False,
+    progress: bool | Voice = False,
     comm: MPI.Comm | None = None,
 ) -> CriticalCurrent:
     """The CCD between `start` and `max_current_density` of the case's ramp (collective).
 
     directory: where trials and their runs are kept. Trials that are already there are not run again, one that was
     interrupted goes on. None keeps nothing, and each trial runs from the beginning of the protocol.
-    tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried.
+    tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried, or how much to say.
 
     Raises SearchRefused; SolveFailed when a trial could not be solved, which says nothing of the cell.
     """
     if not tolerance > 0:
         raise SearchRefused(f"tolerance: value {tolerance:g} A/m^2; allowed: more than 0")
     comm = MPI.COMM_WORLD if comm is None else comm
-    search = _Search(case, None if directory is None else Path(directory), wall, progress, comm)
+    search = _Search(case, None if directory is None else Path(directory), wall, Voice.of(progress), comm)
     try:
         return search.result(tolerance)
     except _Interrupted:
@@ -129,9 +130,13 @@ def find_ccd(
 def check_search(case: Case, directory: Path, replace: bool = False) -> None:
     """Raise SearchRefused when the case has no ramp, or `directory` holds trials of another case (not collective).
 
-    Also when it holds files of these names that are of no search, or damaged. replace: trials are to be replaced.
+    Also when it holds files of these names that are of no search, or damaged, or links in place of trials. replace:
+    trials are to be replaced.
     """
     _ramp(case)
+    for trial in (directory / START, *sorted(directory.glob("plate_*"))):
+        if found := [trial] if trial.is_symlink() else present.links(trial):
+            raise SearchRefused(f"{found[0]} is a link, which is not followed; remove it, or choose another --output")
     if _case_in(directory) not in (None, case_key(case)) and not replace:
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
@@ -151,7 +156,7 @@ def _case_in(directory: Path) -> str | None:
     if table.exists() and (key is None or not table.is_file() or not table.read_bytes().startswith(_HEADINGS)):
         foreign = table
     if foreign is not None:
-        raise SearchRefused(f"{foreign} is not of a search and would be replaced; choose another one with --output")
+        raise SearchRefused(f"{foreign} was not written by a search and would be overwritten; choose another --output")
     return key
 
 
@@ -188,8 +193,8 @@ def _ramp(case: Case) -> tuple[int, Ramp]:
 class _Search:
     """The case at any current, its runs, and the table of trials. All methods but `at` are collective."""
 
-    def __init__(self, case: Case, directory: Path | None, wall: float | None, progress: bool, comm: MPI.Comm):
-        self.case, self.directory, self.comm, self.progress = case, directory, comm, progress
+    def __init__(self, case: Case, directory: Path | None, wall: float | None, voice: Voice, comm: MPI.Comm):
+        self.case, self.directory, self.comm, self.voice = case, directory, comm, voice
         self.deadline = None if wall is None else time.monotonic() + wall
         self.index, self.ramp = _ramp(case)
         segments = expand(self.at(self.ramp.start))
@@ -256,13 +261,14 @@ class _Search:
         """Run the first segments: from the run's own last checkpoint, from that in `start`, or from the beginning."""
         found = files.on_root(self.comm, lambda: _with_checkpoints(directory, start))
         wall = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        result = run(self.at(current), directory, found, wall, self.progress, self.comm, segments)
+        voice = self.voice if self.voice >= Voice.NORMAL else Voice.SILENT  # the ends of the trials are not the result
+        result = run(self.at(current), directory, found, wall, voice, self.comm, segments)
         if result.exit_code == EXIT_INTERRUPTED:
             raise _Interrupted
         return result
 
-    def _say(self, text: str) -> None:
-        if self.progress and self.comm.rank == 0:
+    def _say(self, text: str, least: Voice = Voice.NORMAL) -> None:
+        if self.voice >= least and self.comm.rank == 0:
             print(text, file=sys.stderr, flush=True)
 
     # -- files -----------------------------------------------------------------------------------------------
@@ -290,7 +296,7 @@ class _Search:
             text = json.dumps({"case": case_key(self.case), "results": results, "units": UNITS}, indent=2) + "\n"
             path = self.directory / RESULT
             files.on_root(self.comm, lambda: write_text(path, text))
-        self._say(in_words(results))
+        self._say(in_words(results), Voice.QUIET)
         return CriticalCurrent(results)
 
 

@@ -9,7 +9,10 @@ NumPy's BLAS starts its threads, and H5PY_ALWAYS_USE_MPI=1 before the first impo
 (Debian installs a serial and an MPI build side by side and chooses then). So
 solver/__init__.py imports it first.
 
-`python -m solver.environment` checks and prints the versions.
+Nothing in the working directory may run code: `start_petsc` does not read PETSc's options files there, `for_children`
+keeps the Pythons that lifront starts from importing modules there (for this process see `solver.import_path`).
+
+`lifront env` checks and prints the versions.
 """
 
 from __future__ import annotations
@@ -21,9 +24,12 @@ import platform
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+from solver.import_path import ROOT, is_working_directory
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("H5PY_ALWAYS_USE_MPI", "1")
@@ -56,6 +62,45 @@ class EnvironmentProblem(RuntimeError):
     """Something that the solver needs is missing or unsuitable; the message says what and the remedy."""
 
 
+def for_children() -> dict[str, str]:
+    """Environment of the Pythons that lifront starts: they import this very code and nothing of a working directory."""
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [os.path.abspath(entry) for entry in entries if os.path.isabs(entry) or not is_working_directory(entry)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, *kept]), "PYTHONSAFEPATH": "1"}
+
+
+@contextmanager
+def working_directory(folder: Path) -> Iterator[None]:
+    """Another working directory for a while; what was it before may have been deleted, as chdir of Python forbids."""
+    before = os.open(os.curdir, os.O_PATH)
+    try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def start_petsc(options: Sequence[str] = ()) -> None:
+    """Initialise PETSc, once. options: for its options database; they count for more than PETSC_OPTIONS and ~/.petscrc.
+
+    What is in the working directory is not read: options files (.petscrc, petscrc) and a petsc.cfg, which can all name
+    libraries to be loaded. Where PETSc has been initialised before, nothing is changed. Raises ImportError.
+    """
+    import petsc4py
+    import petsc4py.lib
+
+    with working_directory(Path(petsc4py.lib.__file__).parent):  # where the petsc.cfg is that is meant
+        architecture = petsc4py.lib.ImportPETSc().__arch__
+    words = ["-skip_petscrc"]  # which leaves out ~/.petscrc too
+    home = Path(os.environ.get("HOME", ""), ".petscrc")
+    if home.is_absolute() and os.access(home, os.R_OK):
+        # PETSc has read PETSC_OPTIONS by then, which count for more; it parts them at spaces as well
+        words += ["-options_file", str(home), *os.environ.get("PETSC_OPTIONS", "").split()]
+    # not sys.argv[0]: PETSc takes the -c of `python -c` for an option
+    petsc4py.init(["lifront", *words, *options], architecture)
+
+
 def check_environment(petsc_options: Sequence[str] = ()) -> None:
     """Initialise MPI and PETSc and make sure that they and h5py can be used together.
 
@@ -73,11 +118,10 @@ def check_environment(petsc_options: Sequence[str] = ()) -> None:
             than one rank.
     """
     mpi = _require("mpi4py.MPI")
-    petsc4py = _require("petsc4py")
+    _require("petsc4py")
     _require("petsc4py.lib")
     try:
-        # not sys.argv[0]: PETSc takes the -c of `python -c` for an option; signals are ours (solver/interrupts.py)
-        petsc4py.init(["lifront", "-no_signal_handler", *petsc_options])
+        start_petsc(["-no_signal_handler", *petsc_options])  # signals are ours (solver/interrupts.py)
     except ImportError as error:
         raise _missing("petsc4py", error) from error
     petsc = _require("petsc4py.PETSc")
@@ -118,12 +162,8 @@ def versions() -> dict[str, str]:
     from mpi4py import MPI
     from petsc4py import PETSc
 
-    try:
-        lifront = importlib.metadata.version("lifront")
-    except importlib.metadata.PackageNotFoundError:
-        lifront = "unknown"
     return {
-        "lifront": lifront,
+        "lifront": lifront_version(),
         "git commit": git_commit(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
@@ -136,19 +176,29 @@ def versions() -> dict[str, str]:
     }
 
 
+def lifront_version() -> str:
+    """Version of lifront, "unknown" when it is not installed."""
+    try:
+        return importlib.metadata.version("lifront")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def git_commit() -> str:
     """Commit of the checkout that this file is part of, with "-dirty" if it was changed, or "unknown"."""
-    here = Path(__file__).resolve()
+    if not Path(ROOT, ".git").exists():  # installed, maybe inside another repository, whose settings can name programs
+        return "unknown"
+    here = Path(__file__).resolve().relative_to(ROOT)
     try:
-        # an installed copy may lie in a .venv inside some other repository
-        _git(here.parent, "ls-files", "--error-unmatch", here.name)
-        return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+        _git("ls-files", "--error-unmatch", str(here))
+        return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+def _git(*arguments: str) -> str:
+    """Output of git in the checkout; nothing is written there and no monitor is started."""
+    command = ["git", "-C", ROOT, "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
 
@@ -187,12 +237,12 @@ def _check_launcher(size: int, library: str) -> None:
             )
 
 
-def main() -> int:
+def report() -> int:
     """Check the environment and print the versions; the exit code is 2 when something is missing."""
     try:
         check_environment()
     except EnvironmentProblem as problem:
-        print(f"lifront: {problem}", file=sys.stderr)
+        print(problem, file=sys.stderr)
         return 2
     for name, version in versions().items():
         print(f"{name:12s} {version}")
@@ -200,4 +250,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report())

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from mpi4py import MPI
-from petsc4py import PETSc
+
+from solver.petsc import PETSc
 
 Array = np.ndarray
 

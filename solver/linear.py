@@ -21,10 +21,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
-from petsc4py import PETSc
 
 from solver.grid import GHOSTS, Array, Grid
 from solver.operators import Stencil
+from solver.petsc import PETSc
 
 # rebuild when a digit of accuracy costs this many times the iterations it cost at first, plus an allowance because a
 # short solve is no measure; an ILU costs as much as three of its iterations, a multigrid as twenty

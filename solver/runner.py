@@ -22,6 +22,7 @@ from solver.physics import penetration
 from solver.progress import CannotContinue, case_differences
 from solver.ramp_results import UNITS, Scalar, in_words, ramp_results
 from solver.simulation import EXIT_DONE, Simulation, SolveFailed
+from solver.voice import Voice
 
 LATEST = "latest"
 
@@ -47,7 +48,7 @@ def run(
     directory: str | Path | None = None,
     restart: str | Path | None = None,
     wall: float | None = None,
-    progress: bool = False,
+    progress: bool | Voice = False,
     comm: MPI.Comm | None = None,
     segments: int | None = None,
     leave: Leave | None = None,
@@ -57,7 +58,7 @@ def run(
     directory: where results go; None keeps the curves only. An earlier run's results there are replaced.
     restart: a checkpoint, a directory with checkpoints, or "latest" for that of the run: go on from there, or from the
     newest one there that is not damaged, on any number of ranks.
-    wall: seconds after which to write a checkpoint and stop. progress: show a progress bar.
+    wall: seconds after which to write a checkpoint and stop. progress: show a progress bar, or how much to say.
     segments: do so many segments of the protocol, loops and ramps unrolled, as if it had no others; None does all.
     leave: of commands, how they end at once, see `Interrupts`.
 
@@ -89,9 +90,9 @@ def run(
         if code == EXIT_DONE and segments is None and isinstance(recorder, FileRecorder):
             summary.write_done(recorder.directory, comm, _digest(case, simulation))
         results = _results(simulation, reason)
-        console.message(f"{reason} at t = {simulation.progress.time:.6g} s")
+        console.message(f"{reason} at t = {simulation.progress.time:.6g} s", Voice.QUIET)
         if results:
-            console.message(in_words(results))
+            console.message(in_words(results), Voice.QUIET)
     if interrupts.reason == signal.SIGINT.name and leave is None:
         raise KeyboardInterrupt
     where = None if directory is None else Path(directory)

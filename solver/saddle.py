@@ -30,10 +30,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from petsc4py import PETSc
 
 from solver.grid import Array
 from solver.linear import Outcome, multigrid, reason_name
+from solver.petsc import PETSc
 
 SETUP_COST = 5  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots

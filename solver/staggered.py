@@ -22,10 +22,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from petsc4py import PETSc
 from scipy import sparse
 
 from solver.grid import GHOSTS, Array, Grid
+from solver.petsc import PETSc
 
 NOWHERE = -1  # number of a face or cell outside the grid
 

@@ -33,7 +33,7 @@ from typing import Any
 from solver.case import Case, Source
 from solver.case_files import FILE_KEYS, beside, given
 from solver.case_files import digest as digest_of
-from solver.case_io import CaseError, apply_overrides, look_up, read_table, set_value, validate_table
+from solver.case_io import CaseError, apply_overrides, look_up, read_table, set_value, validate_table, with_materials
 from solver.case_report import rows
 from solver.text import one_line, printable, short
 from solver.units import nearest
@@ -229,7 +229,7 @@ def _point(base: Mapping[str, Any], row: Mapping[str, Any], path: Path, origins:
     ranks = row.get(RANKS, 1)
     if type(ranks) is not int or ranks < 1:
         raise CaseError([f"{file}: sweep.ranks: value {short(ranks)}: allowed: a whole number >= 1"])
-    data = given(data)
+    data = with_materials(given(data), case)
     files = beside(data, path.parent)
     digest = digest_of(data, lambda name: files.get(name, path.parent / name))
     return Point(_identity(case, values), values, ranks, data, files, digest)

@@ -6,12 +6,15 @@ started in its process as long as mpirun runs.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from solver.jobs import BadInput
+from solver.jobs import complain as _say
+from solver.voice import QuietOption, VerboseOption, Voice, chosen
 
 if TYPE_CHECKING:
     from solver.sweep import Point
@@ -50,24 +53,31 @@ def sweep(
     output: OutputOption = None,
     cores: Annotated[int | None, typer.Option(help="cores to fill [all]", min=1, show_default=False)] = None,
     set_: SetOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Run the points of a sweep on this machine; what is done is not run again."""
+    """Run the points of a sweep on this machine.
+
+    What is done is not run again, what was interrupted goes on.
+    """
     from solver import sweep_folder, sweep_jobs
 
+    voice: Voice = _or_exit(lambda: chosen(quiet, verbose))
     points, directory = _points(case, set_ or []), _directory(case, output)
     wanted = cores or sweep_jobs.cores_here()
+    say = _say if voice >= Voice.NORMAL else _nothing
 
     def work() -> bool:
         sweep_jobs.check(points, wanted)
         with sweep_folder.locked(directory) as lock:
             for message in sweep_folder.write(points, directory):
-                _say(message)
+                say(message)
             left = sweep_jobs.to_run(points, directory)
-            _say(f"{_number(points)} in {directory}: {len(points) - len(left)} done, {len(left)} to run")
-            return not left or sweep_jobs.run(left, directory, wanted, lock, _say)
+            say(f"{_number(points)} in {directory}: {len(points) - len(left)} done, {len(left)} to run")
+            return not left or sweep_jobs.run(left, directory, wanted, lock, say, ["--verbose"] if verbose else [])
 
     finished = _or_exit(work)
-    _print_table(directory)
+    _print_table(directory, voice)
     if not finished:
         raise typer.Exit(EXIT_INTERRUPTED)
     if sweep_jobs.to_run(points, directory):
@@ -77,7 +87,10 @@ def sweep(
 def table(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a sweep", show_default=False)],
 ) -> None:
-    """Write and print the table of a sweep: values, results and reasons of failure."""
+    """Write and print the table of a sweep.
+
+    Values, results and reasons of failure.
+    """
     _print_table(directory)
 
 
@@ -115,17 +128,22 @@ def _directory(case: Path, output: Path | None) -> Path:
     return Path("runs") / case.stem if output is None else output
 
 
-def _print_table(directory: Path) -> None:
+def _print_table(directory: Path, voice: Voice = Voice.NORMAL) -> None:
     from postprocess.reader import ResultsError  # h5py starts MPI
     from postprocess.sweep_table import print_table, read_points, write_table
 
     try:
         points = read_points(directory)
+        path = write_table(points, directory)
     except ResultsError as error:
-        print(error, file=sys.stderr, flush=True)
+        _say(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
-    print_table(points)
-    print(f"table: {write_table(points, directory)}")
+    except OSError as error:
+        _say(f"{error.filename}: cannot be written: {error.strerror}")
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    if voice >= Voice.NORMAL:
+        print_table(points)
+    print(f"table: {path}")
 
 
 def _or_exit(action: Callable[[], Any]) -> Any:
@@ -136,10 +154,10 @@ def _or_exit(action: Callable[[], Any]) -> Any:
 
     try:
         return action()
-    except (CaseError, FolderError, CannotRun) as error:
-        print(error, file=sys.stderr, flush=True)
+    except (BadInput, CaseError, FolderError, CannotRun) as error:
+        _say(str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from None
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _nothing(text: str) -> None:
+    """In the place of `_say` where nothing is to be said."""

@@ -11,6 +11,7 @@ whose point is no longer in the sweep is left alone. This module does not start 
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import io
 import json
@@ -24,8 +25,10 @@ import tomli_w
 
 from solver.case_files import digest
 from solver.sweep import Point, plain
+from solver.whole_files import make_part, publish, write_text
 
 CASE, DONE, POINTS, LIST, RESULTS = "case.toml", "done.json", "points.csv", "points.txt", "results.csv"
+LOCK = ".lock"
 HEADING = ("id", "ranks", "case_digest")
 
 
@@ -41,9 +44,11 @@ def locked(directory: Path) -> Iterator[int]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(directory / ".lock", os.O_CREAT | os.O_RDWR)
+        handle = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise FolderError(f"--output: {directory} cannot be used: {error.strerror}") from None
+        link = error.errno == errno.ELOOP and (directory / LOCK).is_symlink()
+        reason = f"{LOCK} in it is a link; delete it" if link else error.strerror
+        raise FolderError(f"--output: {directory} cannot be used: {reason}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -60,9 +65,10 @@ def locked(directory: Path) -> Iterator[int]:
 def write(points: Sequence[Point], directory: Path) -> list[str]:
     """Write the folders of all points; what is as it should be is not touched. Returns what is worth saying.
 
-    Raises FolderError when a file cannot be written, or is not of a sweep.
+    Raises FolderError when a file cannot be written or was not written by a sweep, or the folder of a point is a link.
     """
     _refuse_foreign(directory)
+    _refuse_links(points, directory)
     try:
         changed = [point.id for point in points if _write_point(point, directory / point.id)]
         _replace(directory / POINTS, _table(points))
@@ -81,9 +87,9 @@ def done_digest(folder: Path) -> str | None:
     """Hash of the case that was run to its end in a folder, None when none was."""
     try:
         found = json.loads((folder / DONE).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return None
-    return str(found.get("case_digest", ""))
+    return str(found.get("case_digest", "")) if isinstance(found, dict) else None
 
 
 def _refuse_foreign(directory: Path) -> None:
@@ -95,7 +101,14 @@ def _refuse_foreign(directory: Path) -> None:
     else:
         found = [path for path in (directory / LIST, directory / RESULTS) if path.exists()]
     if found:
-        raise FolderError(f"--output: {found[0]} is not of a sweep and would be replaced; choose another directory")
+        raise FolderError(f"--output: {found[0]} was not written by a sweep and would be overwritten; choose another")
+
+
+def _refuse_links(points: Sequence[Point], directory: Path) -> None:
+    """Raise FolderError when the folder of a point is a link: what is elsewhere would be overwritten."""
+    found = [directory / point.id for point in points if (directory / point.id).is_symlink()]
+    if found:
+        raise FolderError(f"--output: {found[0]} is a link; allowed: a folder, which is made where there is none")
 
 
 def _write_point(point: Point, folder: Path) -> bool:
@@ -105,7 +118,8 @@ def _write_point(point: Point, folder: Path) -> bool:
         return False
     folder.mkdir(exist_ok=True)
     for name, source in point.files.items():
-        (folder / name).write_bytes(source.read_bytes())
+        make_part(folder / name).write_bytes(source.read_bytes())
+        publish(folder / name)
     _replace(folder / CASE, tomli_w.dumps(point.data))  # last: it makes the folder complete
     return before is not None
 
@@ -134,8 +148,5 @@ def _table(points: Sequence[Point]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a text file in one piece, unless it says so already."""
-    if path.exists() and path.read_bytes() == text.encode():
-        return
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+    if path.is_symlink() or not path.exists() or path.read_bytes() != text.encode():
+        write_text(path, text)

@@ -1,8 +1,8 @@
 """Run the points of a sweep on this machine: MPI jobs that fill the cores, through Snakemake (the extra `sweeps`).
 
-Which points are to be run is decided here, by the hash in done.json; Snakemake (sweep.smk) is given just these, so
-that it neither repeats what is done nor needs its own record of what was interrupted. Each job is `lifront run
---restart auto`, which goes on from the last checkpoint of the same case.
+Which points are to be run is decided here, by the hash in done.json; Snakemake (sweep.smk) is given just these and a
+new folder to work in, so that it neither repeats what is done nor needs its own record of what was interrupted. Each
+job is `lifront run --restart auto`, which goes on from the last checkpoint of the same case.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from solver import sweep_folder as folder
+from solver.environment import for_children
 from solver.sweep import Point
 
 MPIRUN = "mpirun --oversubscribe --bind-to none"  # several at once: bound, each would take the first core
@@ -64,27 +66,27 @@ def to_run(points: Sequence[Point], directory: Path) -> list[Point]:
     return [point for point in points if folder.done_digest(directory / point.id) != point.digest]
 
 
-def run(points: Sequence[Point], directory: Path, cores: int, lock: int, say: Callable[[str], None]) -> bool:
+def run(
+    points: Sequence[Point],
+    directory: Path,
+    cores: int,
+    lock: int,
+    say: Callable[[str], None],
+    words: Sequence[str] = (),
+) -> bool:
     """Run points to their ends; returns False when it was interrupted. Raises CannotRun when none could be started.
 
     lock: descriptor of the lock on the folder, which Snakemake shares, so that it outlives this process. say: takes a
-    line on every point that has ended. Interrupted by SIGINT or SIGTERM, running points write checkpoints and end.
+    line on every point that has ended. words: options of `lifront run` for every point. Interrupted by SIGINT or
+    SIGTERM, running points write checkpoints and end.
     """
+    _unlink_links([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
     starts = {point.id: _size(directory / point.id / LOG) for point in points}
     for point in points:
         (directory / point.id / folder.DONE).unlink(missing_ok=True)  # of another case
-    ignored, interrupted = {signal.SIGUSR2: signal.SIG_IGN}, {signal.SIGTERM: signal.default_int_handler}
-    with (directory / SNAKEMAKE_LOG).open("ab") as log, _signals(interrupted):
-        with _signals(ignored):  # by Snakemake and its shells; mpirun and the ranks have handlers of their own
-            process = subprocess.Popen(
-                _command(points, directory, cores),
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(lock,),
-                start_new_session=True,  # an interruption reaches this process, which passes it on
-            )
+    interrupted = {signal.SIGTERM: signal.default_int_handler}
+    with tempfile.TemporaryDirectory(prefix="lifront-") as aside, _signals(interrupted):
+        process = _start(_command(points, aside, cores), directory, aside, lock, words)
         try:
             ended = _watch(process, directory, starts, say)
         except KeyboardInterrupt:
@@ -96,11 +98,35 @@ def run(points: Sequence[Point], directory: Path, cores: int, lock: int, say: Ca
     return True
 
 
-def _command(points: Sequence[Point], directory: Path, cores: int) -> list[str]:
+def _start(command: list[str], directory: Path, aside: str, lock: int, words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start Snakemake; what it says goes to its log in the folder of the sweep."""
+    ignored = {signal.SIGUSR2: signal.SIG_IGN}  # by Snakemake and its shells; mpirun and the ranks have handlers
+    with (directory / SNAKEMAKE_LOG).open("ab") as log, _signals(ignored):
+        return subprocess.Popen(
+            command,
+            cwd=aside,
+            env=_environment(directory, words),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock,),
+            start_new_session=True,  # an interruption reaches this process, which passes it on
+        )
+
+
+def _unlink_links(paths: Iterable[Path]) -> None:
+    """Remove those that are links: lines are added to these files, so that a link would be followed."""
+    for path in paths:
+        if path.is_symlink():
+            path.unlink()
+
+
+def _command(points: Sequence[Point], aside: str, cores: int) -> list[str]:
+    """Snakemake, which works in the new folder `aside` and takes no options from elsewhere."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(Path(__file__).with_name("sweep.smk").resolve())]
-    options = ["--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy", "--nolock"]
-    targets = [f"{point.id}/{folder.DONE}" for point in points]
-    return [*command, "--directory", str(directory), "--cores", str(cores), *options, "--", *targets]
+    options = ["--workflow-profile", "none", "--keep-going", "--scheduler", "greedy", "--nolock"]
+    targets = [f"{point.id}.ended" for point in points]
+    return [*command, "--directory", aside, "--cores", str(cores), *options, "--", *targets]
 
 
 def _mpirun() -> list[str]:
@@ -112,11 +138,11 @@ def _mpirun() -> list[str]:
         raise CannotRun(f"MPIRUN: value {text!r}: {error}; allowed: a command with its options") from None
 
 
-def _environment() -> dict[str, str]:
-    """That of the jobs: this very code, and nothing of an mpirun around it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1]), kept.get("PYTHONPATH", "")]))
-    return kept | {"PYTHONPATH": path, "LIFRONT_MPIRUN": shlex.join(_mpirun())}
+def _environment(directory: Path, words: Sequence[str] = ()) -> dict[str, str]:
+    """That of the jobs: this very code, nothing of an mpirun around it, and no profile of Snakemake."""
+    kept = {k: v for k, v in for_children().items() if not k.startswith(FOREIGN) and k != "SNAKEMAKE_PROFILE"}
+    ours = {"SWEEP": str(directory.resolve()), "MPIRUN": shlex.join(_mpirun()), "WORDS": shlex.join(words)}
+    return kept | {f"LIFRONT_{name}": value for name, value in ours.items()}
 
 
 def _watch(

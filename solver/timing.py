@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from petsc4py import PETSc
+from solver.petsc import PETSc
 
 
 class Timers:

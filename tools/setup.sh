@@ -109,6 +109,6 @@ printf '%s\n' "$folder" >"$site/petsc-debian.pth"
 say "installing lifront${wanted:+ with the extras $wanted} into $venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-conflicts -c constraints.txt \
     -e ".${wanted:+[$wanted]}"
-"$venv/bin/python" -m solver.environment
+"$venv/bin/lifront" env
 printf '%s\n%s\n' "$state" "$wanted" >"$stamp"
 say "done; 'source $venv/bin/activate' puts lifront on the PATH"

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from postprocess.pictures import write_picture
 from solver.campaign import Job, main, settings
+from solver.whole_files import write_text
 
 HERE = Path(__file__).parent
 HALVINGS = 16  # of the range of currents: how closely a search finds the CCD
@@ -169,7 +170,7 @@ def report(output: Path) -> None:
     for family, found in families.items():
         lines += [f"{family}: {SERIES[family]}", f"{'':>10} {'CCD, mA/cm2':>14} {'plated':>9} {'failed':>9}  failure"]
         lines += [*(one.line for one in found), ""]
-    (output / "results.txt").write_text("\n".join(lines))
+    write_text(output / "results.txt", "\n".join(lines))
     print("\n".join(lines))
     for name, (shown, label) in PICTURES.items():
         if any(family in families for family in shown):
@@ -179,7 +180,6 @@ def report(output: Path) -> None:
 def picture(path: Path, families: dict[str, list[Found]], label: str) -> None:
     """CCD over x."""
     figure = Figure(figsize=(5, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for colour, (family, found) in zip(COLOURS, families.items(), strict=False):
         name = SERIES[family].partition("; ")[2] or "model"
@@ -201,7 +201,7 @@ def picture(path: Path, families: dict[str, list[Found]], label: str) -> None:
     axes.set_xlabel(label)
     axes.set_ylabel("CCD, mA/cm2")
     axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=110)
+    write_picture(figure, path, dpi=110)
 
 
 def show_measured(axes: Axes, found: list[Found]) -> None:

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.special import k0e, k1e
 
 import solver
 from postprocess.contact_plots import GREY, Contact
+from postprocess.pictures import write_picture
 from postprocess.reader import Run
 from solver.build import annihilation_parameters
 from solver.case import Case
 from solver.physics.constants import FARADAY, GAS_CONSTANT
 from solver.physics.coupling import CAPPED_SHARE
 from solver.physics.creep import creep_prefactor
+from solver.whole_files import write_text
 
 Array = np.ndarray
 
@@ -267,7 +268,7 @@ def write_tables(output: Path, path: Path) -> None:
     runs = [run for family in ("ramp", "closing", "fixture", "hot", "opened") for run in ended(output, family)]
     commits = {run.run.summary["provenance"]["versions"]["git commit"][:10] for run in runs}
     head = f"python cases/pressure/sweep.py: {len(runs)} runs, commit {', '.join(sorted(commits))}"
-    path.write_text("\n\n".join([head, *(make(output) for make in tables)]) + "\n")
+    write_text(path, "\n\n".join([head, *(make(output) for make in tables)]) + "\n")
 
 
 # -- pictures --------------------------------------------------------------------------------------------------
@@ -276,7 +277,6 @@ def write_tables(output: Path, path: Path) -> None:
 def picture(width: float, height: float) -> Figure:
     """An empty picture, inches."""
     figure = Figure(figsize=(width, height), constrained_layout=True)
-    FigureCanvasAgg(figure)
     return figure
 
 
@@ -306,7 +306,7 @@ def critical_picture(output: Path, path: Path) -> None:
     axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa")
     axes.set_ylabel("critical stripping current / (mA/cm$^2$)")
     finish(axes, [1, 2, 3, 5, 7, 10, 15, 20])
-    figure.savefig(path, dpi=100)
+    write_picture(figure, path, dpi=100)
 
 
 def finish(axes: Axes, pressures: Sequence[float]) -> None:
@@ -339,7 +339,7 @@ def closing_picture(output: Path, path: Path) -> None:
     axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa", ylabel="time to lose 95 % of the volume / s")
     axes.set_ylim(3, 1e5)
     finish(axes, p)
-    figure.savefig(path, dpi=100)
+    write_picture(figure, path, dpi=100)
 
 
 def fixture_picture(output: Path, path: Path) -> None:
@@ -365,7 +365,7 @@ def fixture_picture(output: Path, path: Path) -> None:
     panels[0].set_ylim(bottom=0)
     panels[1].set_ylim(0, 1.05)
     panels[0].legend(fontsize=9)
-    figure.savefig(path, dpi=100)
+    write_picture(figure, path, dpi=100)
 
 
 def hot_picture(output: Path, path: Path) -> None:
@@ -382,7 +382,7 @@ def hot_picture(output: Path, path: Path) -> None:
     axes.set(xlabel="x / µm", ylabel="local current density / mean", xlim=(0, 4), ylim=(0, None))
     axes.grid(alpha=0.25)
     axes.legend(fontsize=9)
-    figure.savefig(path, dpi=100)
+    write_picture(figure, path, dpi=100)
 
 
 def report(output: Path) -> None:

@@ -1,4 +1,4 @@
-"""Material data: one TOML file per material in this folder.
+"""Material data: one TOML file per material in this folder. A case may bring its own: see `solver.materials.shelf`.
 
 A file has `name` (the same as the file), `kind` ("metal", "electrolyte" or "film") and one table per property::
 
@@ -35,6 +35,10 @@ _FOLDER = Path(__file__).parent
 
 class MaterialError(ValueError):
     """A material or one of its properties is missing or malformed; the message names file and key."""
+
+
+class UnknownMaterial(MaterialError):
+    """There is no material of the name."""
 
 
 @dataclass(frozen=True)
@@ -142,16 +146,17 @@ class Property:
 
 @dataclass(frozen=True)
 class Material:
-    """A material as read from its file."""
+    """A material as read from its file. file: what to call that in messages."""
 
     name: str
     kind: str
     properties: Mapping[str, Property]
+    file: str
 
     def value(self, key: str, temperature: float = REFERENCE_TEMPERATURE) -> float:
         """The property `key` in SI at `temperature` (K); MaterialError when it is not known."""
         if key not in self.properties:
-            raise MaterialError(f"{self.name}.toml: {key}: the material has no such property")
+            raise MaterialError(f"{self.file}: {key}: the material has no such property")
         entry = self.properties[key]
         if temperature == REFERENCE_TEMPERATURE or not PROPERTIES[self.kind][key].activated:
             return entry.value
@@ -159,7 +164,7 @@ class Material:
             if entry.value == 0.0:
                 return 0.0
             raise MaterialError(
-                f"{self.name}.toml: {key}: no activation_energy, so its value at {temperature:g} K is unknown"
+                f"{self.file}: {key}: no activation_energy, so its value at {temperature:g} K is unknown"
             )
         inverse = 1.0 / temperature - 1.0 / REFERENCE_TEMPERATURE
         return entry.value * math.exp(-entry.activation_energy / GAS_CONSTANT * inverse)
@@ -176,18 +181,24 @@ def load(name: str, folder: Path = _FOLDER) -> Material:
     """Read the material `name`; MaterialError names file and key of whatever is wrong."""
     path = folder / f"{name}.toml"
     names = [p.stem for p in folder.glob("*.toml")]
-    if name not in names:  # also keeps names with path separators out
+    if name not in names:  # also keeps names that are paths out
         suggestion = nearest(name, names)
         hint = f"; did you mean '{suggestion}'?" if suggestion else ""
-        raise MaterialError(f"unknown material '{name}'; available: {', '.join(sorted(names))}{hint}")
+        raise UnknownMaterial(f"unknown material '{name}'; available: {', '.join(sorted(names))}{hint}")
+    return parse(path.name, name, read(path, path.name))
+
+
+def read(path: Path, file: str) -> dict[str, Any]:
+    """What a file of a material says. Raises MaterialError, which calls it `file`, when it cannot be read."""
     try:
-        data = parse_toml(read_text(path))
+        return parse_toml(read_text(path))
     except Unreadable as error:
-        raise MaterialError(f"{path.name}: {error}") from None
-    return _parse(path.name, name, data)
+        raise MaterialError(f"{file}: {error}") from None
 
 
-def _parse(file: str, stem: str, data: dict[str, Any]) -> Material:
+def parse(file: str, stem: str, table: Mapping[str, Any]) -> Material:
+    """The material `stem` of a table; MaterialError, which calls the table `file`, names the key of what is wrong."""
+    data = dict(table)
     if data.pop("name", None) != stem:
         raise MaterialError(f"{file}: name: must be '{stem}', the same as the file")
     kind = data.pop("kind", None)
@@ -205,7 +216,7 @@ def _parse(file: str, stem: str, data: dict[str, Any]) -> Material:
     for key, info in known.items():
         if info.required and key not in data:
             raise MaterialError(f"{file}: {key}: missing ({info.meaning})")
-    return Material(stem, kind, properties)
+    return Material(stem, kind, properties, file)
 
 
 def _property(file: str, key: str, info: PropertyInfo, entry: Any) -> Property:

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from solver.output import files
 from solver.text import one_line
+from solver.voice import Voice
 from solver.whole_files import naming, write_text
 
 Value = float | int | str
@@ -194,7 +195,7 @@ class Console:
     def __init__(
         self,
         comm: MPI.Comm = MPI.COMM_WORLD,
-        progress: bool = True,
+        progress: bool | Voice = True,
         title: str = "",
         stream: TextIO | None = None,
         every: float = 0.05,
@@ -205,7 +206,8 @@ class Console:
         self._shown = -1.0
         self._start = clock.monotonic()
         self._lines = 0
-        self._wanted = progress and comm.rank == 0
+        self.voice = Voice.of(progress) if comm.rank == 0 else Voice.SILENT
+        self._wanted = self.voice >= Voice.NORMAL
         self._bar: Progress | None = None
         if self._wanted and self._stream.isatty():
             self._bar = Progress(
@@ -226,9 +228,9 @@ class Console:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def message(self, text: str) -> None:
-        """A line of text, where progress is wanted."""
-        if not self._wanted:
+    def message(self, text: str, least: Voice = Voice.NORMAL) -> None:
+        """A line of text, where at least so much is to be said."""
+        if self.voice < least:
             return
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)

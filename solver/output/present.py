@@ -34,13 +34,13 @@ def copies(case: Case, directory: Path) -> dict[str, bytes]:
     """Names and contents of the files that say of which case a run in `directory` is; from them it can be repeated.
 
     case.toml is the file as it was written; where values were replaced or it names other files, which then lie beside
-    it, it is the same case in other words.
+    it, or materials that are not installed, which it then has in it, it is the same case in other words.
     """
     source = case.source
     data = copy.deepcopy(dict(source.data))
     named = beside(data, Path(source.directory))
     # JSON: no TOML begins with a brace
-    rewritten = bool(named or source.overrides or source.text.lstrip().startswith("{"))
+    rewritten = bool(named or source.materials or source.overrides or source.text.lstrip().startswith("{"))
     text = REWRITTEN + tomli_w.dumps(data) if rewritten else source.text
     contents = {name: path.read_bytes() for name, path in named.items()}
     contents["resolved.json"] = (json.dumps(case.resolved(), indent=2) + "\n").encode()

@@ -16,6 +16,7 @@ from solver.output import checkpoint, files, summary
 from solver.output.log import Console, LogTable, Rows
 from solver.output.snapshots import SnapshotWriter
 from solver.state import FIELDS
+from solver.voice import Voice
 from solver.whole_files import write_bytes
 
 
@@ -122,7 +123,7 @@ class FileRecorder(MemoryRecorder):
 
     def row(self, row: Mapping[str, float | str]) -> None:
         self.log.append(row)
-        if self._show_row:
+        if self._show_row or self.console.voice >= Voice.VERBOSE:
             self.console.row(row)
             self._show_row = False
 

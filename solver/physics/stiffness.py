@@ -20,10 +20,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from petsc4py import PETSc
 from scipy import sparse
 
 from solver.grid import Array
+from solver.petsc import PETSc
 from solver.physics.rheology import Response, Rheology
 from solver.saddle import SaddleSolver
 

@@ -154,6 +154,33 @@ def test_an_interrupted_sweep_goes_on_from_its_checkpoints_and_can_not_be_run_tw
     assert json.loads((begun / "summary.json").read_text())["steps"] == max(steps(begun))
 
 
+def test_nothing_of_the_folders_of_a_sweep_runs_and_links_in_them_are_not_followed(tmp_path, monkeypatch):
+    """Modules, profiles and records of Snakemake, options of PETSc in the working directory and in the folder."""
+    case, runs, hit, elsewhere = (tmp_path / name for name in ("case.toml", "runs", "hit", "elsewhere"))
+    (name,) = sweep_case(case, SHORT)
+    elsewhere.write_text("mine\n")
+    (runs / name).mkdir(parents=True)
+    for folder in (tmp_path, runs, runs / name):
+        for module in ("yaml", "json", "numpy", "snakemake", "typer", "solver", "petsc4py"):
+            (folder / f"{module}.py").write_text(f"open({str(hit)!r}, 'a').write(__file__)\n")
+        (folder / "profiles/default").mkdir(parents=True)
+        (folder / "profiles/default/config.yaml").write_text("dry-run: true\n")
+        (folder / ".petscrc").write_text(f"-options_view {hit}\n-ksp_view_final_residual\n")
+        (folder / ".snakemake").mkdir()
+        (folder / ".snakemake/metadata").write_text("no folder, so that Snakemake fails if it works here")
+    for log in (runs / "snakemake.log", runs / name / "run.log"):
+        log.symlink_to(elsewhere)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    command = [sys.executable, "-P", "-m", "solver", "sweep", str(case), "--output", "runs", "--quiet", "--cores", "2"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr + (runs / "snakemake.log").read_text()
+    assert done.stdout.split() == ["table:", "runs/results.csv"] and not done.stderr
+    assert not hit.exists() and elsewhere.read_text() == "mine\n"
+    log = runs / name / "run.log"
+    assert log.read_text().endswith("exit code 0\n") and not log.is_symlink()
+
+
 @pytest.mark.parametrize("missing", ["snakemake", "mpirun"])
 def test_what_is_missing_is_said_before_anything_is_written(tmp_path, missing, monkeypatch):
     case, runs = tmp_path / "case.toml", tmp_path / "runs"

@@ -181,7 +181,7 @@ def test_files_that_are_of_no_search_are_not_replaced(tmp_path, name, text):
     (tmp_path / "case.json").write_text(json.dumps(PLANAR))
     (tmp_path / name).write_text(text)
     for force in (False, True):
-        with pytest.raises(BadInput, match=f"{name} is not of a search"):
+        with pytest.raises(BadInput, match=f"{name} was not written by a search"):
             prepare_search(tmp_path / "case.json", tmp_path, [], "1 mA/cm^2", None, force)
     with pytest.raises(SearchRefused):
         find_ccd(planar(), tmp_path)

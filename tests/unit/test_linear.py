@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from petsc4py import PETSc
 
 from solver import linear
 from solver.geometry import Layers, face_conductivities, make_contact
 from solver.grid import Grid
 from solver.linear import Forcing, LinearSolver
 from solver.operators import Stencil, apply_stencil, conductance, face_mean, hybrid_weight
+from solver.petsc import PETSc
 
 
 def unit_grid(dim: int, n: int) -> Grid:

@@ -276,7 +276,8 @@ def test_a_folder_that_cannot_be_used_is_named(case, tmp_path):
 def test_files_that_are_of_no_sweep_are_not_replaced(case, tmp_path, name):
     write(tmp_path / name, "id\n")
     code, out = cli("expand", write(case, BASE, GRID), "--output", tmp_path)
-    assert code == 2 and f"{name} is not of a sweep" in out and (tmp_path / name).read_text() == "id\n"
+    assert code == 2 and f"{name} was not written by a sweep and would be overwritten" in out
+    assert (tmp_path / name).read_text() == "id\n"
     assert {path.name for path in tmp_path.iterdir()} == {"case.toml", name, ".lock"}
 
 
@@ -294,7 +295,7 @@ def test_more_ranks_than_cores_are_refused(case):
 def test_an_empty_mpirun_is_the_default(case, monkeypatch, text):
     monkeypatch.setenv("MPIRUN", text)
     sweep_jobs.check(points(case, BASE, GRID), 1)
-    assert sweep_jobs._environment()["LIFRONT_MPIRUN"] == sweep_jobs.MPIRUN
+    assert sweep_jobs._environment(Path())["LIFRONT_MPIRUN"] == sweep_jobs.MPIRUN
 
 
 def test_an_mpirun_without_an_end_is_refused(case, monkeypatch):
