@@ -75,7 +75,7 @@ class ChargeBalance:
         self.max_newton = max_newton
         self.reference_current = reference_current
         self.solver = LinearSolver(grid, "charge", "cg", linear_tolerance)
-        self._forcing = Forcing()
+        self.forcing = Forcing()
         self._scratch = Stencil(grid)
         self.set_conductivity(face_conductivity)
 
@@ -145,7 +145,7 @@ class ChargeBalance:
                 break
             self._scratch.values[...] = self.bulk.values
             self._scratch.diagonal[...] += diagonal
-            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
+            rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
             change, outcome = self.solver.solve(self._scratch, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:

@@ -29,14 +29,15 @@ halved until the imbalance, scaled by the stiffness, falls.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from solver.grid import Array, Grid
+from solver.kept import Kept
 from solver.linear import Forcing, Outcome
 from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
-from solver.physics.stiffness import Scales, StiffnessMatrices
+from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 from solver.saddle import SaddleSolver
 from solver.staggered import Staggered
 
@@ -53,6 +54,8 @@ FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LINEAR_TOLERANCES = (1e-3, 1e-6)
 SMALLEST_DAMPING = 1 / 16
 
+Ties = tuple[float, float, float]  # weights of `Staggered.constraint_weights`
+TIES = ("rigid", "spring", "fixed")
 Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_n <= 0 in 1/(s Pa)
 
 
@@ -137,7 +140,8 @@ class Mechanics:
         self.matrices = StiffnessMatrices(self.rheology, self.viscosity_unit)
         self.loaded_area = grid.sum(self.mac.bottom_area)
         self.scales: Scales | None = None
-        self._forcing = Forcing()
+        self._made_of: tuple[Softness, Ties] | None = None  # the matrices
+        self.forcing = Forcing()
         self._velocities, self._strains = self.mac.strain.createVecs()
 
     def start(self, pressure: float) -> MechanicalState:
@@ -173,6 +177,30 @@ class Mechanics:
         self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
         return self.matrices.constraint_forces(self._velocities, weights)
 
+    # -- the preconditioner ----------------------------------------------------------------------------
+
+    def assemble(self, softness: Softness, ties: Ties) -> None:
+        """New matrices for the preconditioner (collective)."""
+        self.scales = self.matrices.assemble(softness, self.mac.constraint_weights(*ties), self.solver)
+        self._made_of = softness, ties
+
+    def kept(self) -> Kept:
+        """What the matrices were made of, and how the preconditioner has paid since."""
+        if self.solver.stale or self._made_of is None:
+            return Kept()
+        softness, ties = self._made_of
+        return Kept(vars(softness), dict(zip(TIES, ties, strict=True)) | self.solver.numbers)
+
+    def take_up(self, kept: Kept) -> None:
+        """Make the same matrices; without them the next solve makes its own (collective)."""
+        self.solver.stale = True
+        names = [f.name for f in fields(Softness)]
+        if not kept.arrays.keys() >= set(names):
+            return
+        rigid, spring, fixed = (kept.numbers[name] for name in TIES)
+        self.assemble(Softness(**{name: kept.arrays[name] for name in names}), (rigid, spring, fixed))
+        self.solver.go_on(kept.numbers)
+
     # -- the solve -------------------------------------------------------------------------------------
 
     def step(self, old: MechanicalState, lithium: Array, growth: Growth, load: Load, dt: float) -> MechanicsResult:
@@ -189,7 +217,7 @@ class Mechanics:
             if newton == self.max_newton or not np.isfinite(at.imbalance):
                 break
             loosest, tightest = LINEAR_TOLERANCES
-            wanted = self._forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
+            wanted = self.forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
             rtol = min(loosest, max(tightest, wanted))
             direction, linear, foreseen = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
@@ -227,7 +255,8 @@ class _Problem:
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
         rigid = min(PLATEN * max(m.grid.shape[:-1], default=1) * stiffest, PLATEN_LIMIT) if load.platen else 0.0
         self.rounding = ROUNDING * rigid / VELOCITY_UNIT
-        self.constraint = m.mac.constraint_weights(rigid, spring, stiffest)
+        self.ties = (rigid, spring, stiffest)
+        self.constraint = m.mac.constraint_weights(*self.ties)
         self.negligible = NEGLIGIBLE / STRESS_UNIT * np.sqrt(m.grid.sum(m.mac.bottom_area**2))
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> _Iterate:
@@ -286,7 +315,8 @@ class _Problem:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
         m, grid, mac, r, dim = self.m, self.m.grid, self.m.mac, self.m.rheology, self.m.grid.dim
         at, b = it.response, it.softness
-        split = m.matrices.split(at, b, self.kappa)
+        softness = Softness(at.eta_solid, b, self.kappa)
+        split = m.matrices.split(softness)
         theta = r.newton_factor(at, predicted)
         shape = it.velocity.shape
         gain = 1 / (1 + b * r.along_normal(r.tangent(at, theta, r.growth(np.ones(grid.local_shape)))))
@@ -319,7 +349,7 @@ class _Problem:
         force, volume = total(np.zeros(shape), d0, nothing, it.mismatch)
         kept = not m.solver.stale
         if not kept:
-            m.scales = m.matrices.assemble(at, split, self.constraint, m.solver)
+            m.assemble(softness, self.ties)
         x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
         if kept and not outcome.converged:  # solve has called the preconditioner stale
             direction, again, foreseen = self.solve(it, predicted, rtol)

@@ -45,7 +45,7 @@ class PhaseFieldSolver:
         self.newton_tolerance = newton_tolerance
         self.max_newton = max_newton
         self.solver = LinearSolver(grid, name, "gmres", linear_tolerance)
-        self._forcing = Forcing()
+        self.forcing = Forcing()
         self._stencil = Stencil(grid)
 
     def advance(
@@ -77,7 +77,7 @@ class PhaseFieldSolver:
                 return PhaseFieldResult(s, Outcome(True, "newton converged", krylov, norm), newton)
             if newton == self.max_newton or not np.isfinite(norm):
                 break
-            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
+            rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
             change, outcome = self._solve(linear, inertia + slope * volume, per_weight, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:
