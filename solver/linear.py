@@ -19,7 +19,7 @@ What a preconditioner was made of is kept beside it (`kept`): of the same matrix
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -195,6 +195,18 @@ class LinearSolver:
         self.matrix.setValuesCSR(self._offsets, self._columns, values.ravel())
         self.matrix.assemble()
 
+    def _set_up(self, stencil: Stencil) -> None:
+        """A preconditioner of the matrix, to be kept (collective)."""
+        pc = self.ksp.getPC()
+        with self._defaults():
+            self._choose_preconditioner(stencil)
+            pc.setReusePreconditioner(False)
+            self.ksp.setOperators(self.matrix)
+            self.ksp.setUp()
+            # PETSc factorises blocks when it needs them first: here, not with another matrix after a solve for nothing
+            pc.apply(self.rhs, self.solution)
+        pc.setReusePreconditioner(True)
+
     def solve(self, stencil: Stencil, rhs: Array, rtol: float | None = None) -> tuple[Array, Outcome]:
         """The solution x of stencil x = rhs, starting from zero, and the outcome (collective)."""
         self._fill(stencil.values)
@@ -202,11 +214,9 @@ class LinearSolver:
         rebuild = self._first_cost is None
         rtol = self.rtol if rtol is None else max(rtol, self.rtol)
         self.ksp.setTolerances(rtol=rtol)
-        with self._defaults() if rebuild else nullcontext():
-            if rebuild:
-                self._choose_preconditioner(stencil)
-            self.ksp.getPC().setReusePreconditioner(not rebuild)
-            self.ksp.solve(self.rhs, self.solution)
+        if rebuild:
+            self._set_up(stencil)
+        self.ksp.solve(self.rhs, self.solution)
         iterations = int(self.ksp.getIterationNumber())
         reason = int(self.ksp.getConvergedReason())
         if reason <= 0 and not rebuild:
@@ -237,11 +247,7 @@ class LinearSolver:
         stencil = Stencil(self.grid)
         stencil.values[...] = kept.arrays["matrix"]
         self._fill(stencil.values)
-        with self._defaults():
-            self._choose_preconditioner(stencil)
-            self.ksp.getPC().setReusePreconditioner(False)
-            self.ksp.setUp()
-            self.ksp.setUpOnBlocks()  # of the ranks: else they would be factorised with the next matrix
+        self._set_up(stencil)
         self._first_cost, self._made_of = kept.numbers["first_cost"], stencil.values
 
 
