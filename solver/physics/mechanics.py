@@ -23,7 +23,8 @@ stiffness (Pa/m): that of the fixture, 0 for a spring at constant pressure. The 
 hydrostatic at the stack pressure, plus the residual in-plane stress of each electrolyte layer.
 
 Newton's method on (v, P, S), S eliminated in every cell, with the safeguarded derivative of `rheology`; a step is
-halved until the imbalance, scaled by the stiffness, falls.
+halved until the imbalance, scaled by the stiffness, falls. Where the tolerance asks for more than rounding allows, the
+iteration ends when the imbalance falls no further and is what rounding leaves (`_Problem.rounded`).
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from petsc4py import PETSc
 
 from solver.grid import Array, Grid
 from solver.kept import Kept
-from solver.linear import Forcing, Outcome
+from solver.linear import EPSILON, Forcing, Outcome
 from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
 from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 from solver.saddle import SaddleSolver
@@ -53,6 +55,8 @@ FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 # differences in velocity that are too small to show in the norm
 LINEAR_TOLERANCES = (1e-3, 1e-6)
 SMALLEST_DAMPING = 1 / 16
+STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
+SURE = 1e-8  # imbalance above which rounding is no matter
 
 Ties = tuple[float, float, float]  # weights of `Staggered.constraint_weights`
 TIES = ("rigid", "spring", "fixed")
@@ -98,7 +102,10 @@ class MechanicsResult:
 
 @dataclass
 class _Iterate:
-    """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n)."""
+    """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n).
+
+    force_size, volume_size: relative to which the imbalance is one.
+    """
 
     velocity: Array
     pressure: Array
@@ -108,6 +115,8 @@ class _Iterate:
     volume: Array
     mismatch: Array
     softness: Array  # -dS/ds_n, 1/(s Pa)
+    force_size: float
+    volume_size: float
     imbalance: float
     force_error: float
     load_pressure: float
@@ -157,13 +166,13 @@ class Mechanics:
 
     # -- products with the matrices --------------------------------------------------------------------
 
-    def strain_rates(self, velocity: Array) -> Array:
+    def strain_rates(self, velocity: Array, matrix: PETSc.Mat | None = None) -> Array:
         """Normal strain rates, then gamma on edges (components, *cells), 1/s, of velocities in m/s (collective)."""
         self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
-        self.mac.strain.mult(self._velocities, self._strains)
+        (matrix or self.mac.strain).mult(self._velocities, self._strains)
         return self._strains.array_r.reshape(-1, *self.grid.local_shape) * self.rate_unit
 
-    def internal_force(self, tau: Tensor, pressure: Array) -> Array:
+    def internal_force(self, tau: Tensor, pressure: Array | float, matrix: PETSc.Mat | None = None) -> Array:
         """Forces of the stresses on the velocities (*cells, dim), scaled (collective)."""
         mac = self.mac
         normal = (tau.normal - pressure) * mac.volume
@@ -209,9 +218,13 @@ class Mechanics:
         problem = _Problem(self, old, share, growth, load, dt)
         at = problem.evaluate(old.velocity, problem.held_pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
-        predicted = problem.remembered
+        predicted, last = problem.remembered, np.inf
         for newton in range(self.max_newton + 1):
-            if at.imbalance <= self.tolerance and at.force_error <= FORCE_TOLERANCE:
+            met = at.imbalance <= self.tolerance
+            if not met and STALLED * last < at.imbalance <= SURE:
+                met = at.imbalance <= problem.rounded(at)
+            last = at.imbalance
+            if met and at.force_error <= FORCE_TOLERANCE:
                 outcome = Outcome(True, "newton converged", krylov, at.imbalance)
                 return self._result(old, at, share, dt, outcome, newton)
             if newton == self.max_newton or not np.isfinite(at.imbalance):
@@ -277,6 +290,7 @@ class _Problem:
         reaction = grid.sum(force[..., -1]) * STRESS_UNIT
         size = max(np.sqrt(grid.sum(inner**2)), self.negligible)
         moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
+        volume_size = grid.sum(moved * mac.volume) / m.rate_unit
         left = grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit
         rounding = self.rounding * np.sqrt(grid.sum((v[..., -1] * (mac.bottom_area > 0)) ** 2))
         unbalanced = max(np.sqrt(grid.sum(force**2)) - rounding, 0.0) / size
@@ -289,10 +303,23 @@ class _Problem:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
-            imbalance=float(np.max([unbalanced, left / (grid.sum(moved * mac.volume) / m.rate_unit)])),
+            force_size=size,
+            volume_size=volume_size,
+            imbalance=float(np.max([unbalanced, left / volume_size])),
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )
+
+    def rounded(self, it: _Iterate) -> float:
+        """The imbalance that rounding may leave: eps times the sizes of all terms (collective)."""
+        m, mac, dim = self.m, self.m.mac, self.m.grid.dim
+        tau, p = it.response.tau, np.abs(it.pressure)
+        stress = replace(tau, normal=np.abs(tau.normal) + p, edges=[np.abs(s) for s in tau.edges])
+        forces = m.internal_force(stress, 0.0, mac.sizes)
+        rates = m.strain_rates(np.abs(it.velocity), mac.sizes)[:dim].sum(axis=0) + 2 * np.abs(it.growth)
+        rates += (p + np.abs(self.held_pressure)) / self.kappa + it.softness * np.abs(it.response.normal_stress)
+        volumes = m.grid.sum(rates * mac.volume) / m.rate_unit
+        return EPSILON * max(np.sqrt(m.grid.sum(forces**2)) / it.force_size, volumes / it.volume_size)
 
     def merit(self, it: _Iterate) -> float:
         """Imbalance scaled by the stiffness that was assembled last; of a platen the sum of the forces (collective)."""
