@@ -12,18 +12,21 @@ iterations than just after the last set-up. Two kinds:
   iterations stay bounded when the grid is refined.
 
 The choice is made at each set-up; `-<name>_pc_type` on the command line overrides it.
+
+What a preconditioner was made of is kept beside it (`kept`): of the same matrix PETSc makes the same one again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from solver.grid import GHOSTS, Array, Grid
-from solver.operators import Stencil
+from solver.kept import Kept
+from solver.operators import Stencil, apply_stencil
 from solver.petsc import PETSc
 
 # rebuild when a digit of accuracy costs this many times the iterations it cost at first, plus an allowance because a
@@ -32,6 +35,7 @@ PATIENCE = {"bjacobi": 1.2, "other": 1.6}
 ALLOWANCE = {"bjacobi": 1, "other": 3}
 LARGEST_RATIO = 200.0  # measured on 256^2: at 90 ILU took half the time of multigrid, at 350 it took more
 FILL_LEVELS = {1: 0, 2: 2, 3: 0}  # of ILU; in 3-D fill is dear
+EPSILON = float(np.finfo(float).eps)  # times the sizes of the terms: three times what rounding leaves of a sum
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
 
 
@@ -62,6 +66,14 @@ class Forcing:
             self._gain = norm / self._start
         return min(self.LOOSEST, enough)
 
+    def kept(self) -> Kept:
+        """What the first step of the last solve gained."""
+        return Kept(numbers={"gain": self._gain, "start": self._start})
+
+    def take_up(self, kept: Kept) -> None:
+        """Expect the same of the next."""
+        self._gain, self._start = kept.numbers.get("gain", 0.0), kept.numbers.get("start", 0.0)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -77,7 +89,8 @@ class LinearSolver:
     """Solves a `Stencil` system with a Krylov method.
 
     name prefixes PETSc options (`-charge_ksp_view`). method is "cg" for symmetric systems, else "gmres".
-    rtol is relative to the norm of the right-hand side.
+    rtol is relative to the norm of the right-hand side b. Where it asks for more than rounding allows, the solution x
+    is as good as it gets: converged at a residual below eps | |A| |x| + |b| |.
     """
 
     def __init__(self, grid: Grid, name: str, method: str, rtol: float, max_iterations: int = 200):
@@ -97,6 +110,7 @@ class LinearSolver:
         with self._defaults():
             self.ksp.setFromOptions()
         self._first_cost: float | None = None
+        self._made_of: Array | None = None  # values of the matrix at the last set-up
         self.setups = 0
 
     def _create_matrix(self) -> PETSc.Mat:
@@ -121,11 +135,7 @@ class LinearSolver:
 
     @contextmanager
     def _defaults(self) -> Iterator[None]:
-        """Our options in PETSc's database, where the user gave none, for as long as PETSc sets up.
-
-        They do not stay: PETSc would warn at the end of the run about those of the kind that was not used.
-        """
-        options, prefix = PETSc.Options(), self.ksp.getOptionsPrefix()
+        """Our options for as long as PETSc sets up."""
         three_d = self.grid.dim == 3
         defaults = {
             # classical interpolation takes the fewest iterations in 2-D; in 3-D its operators grow dense
@@ -150,24 +160,19 @@ class LinearSolver:
             "sub_pc_factor_levels": FILL_LEVELS[self.grid.dim],
             "sub_pc_factor_zeropivot": SMALLEST_PIVOT,
         }
-        ours = {prefix + key: value for key, value in defaults.items() if not options.hasName(prefix + key)}
-        for name, value in ours.items():
-            options[name] = value
-        try:
+        with default_options(self.ksp.getOptionsPrefix(), defaults):
             yield
-        finally:
-            for name in ours:
-                options.delValue(name)
 
     def _choose_preconditioner(self, stencil: Stencil) -> None:
-        """Set the kind that suits the system (collective)."""
-        if self._given:
-            return
-        cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
-        kind = "bjacobi" if cheap else multigrid()
+        """Set the kind that suits the system, or that the user gave (collective)."""
         pc = self.ksp.getPC()
-        if kind == "gamg":
-            pc.setType("none")  # else it keeps its old aggregates, and their number of levels, in a new set-up
+        if self._given:
+            kind = pc.getType()
+        else:
+            cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
+            kind = "bjacobi" if cheap else multigrid()
+        if self._given or kind == "gamg":
+            pc.setType("none")  # else it keeps of earlier set-ups what it can: GAMG its aggregates and number of levels
         if pc.getType() != kind:
             pc.setType(kind)
             if kind == "hypre":
@@ -187,21 +192,37 @@ class LinearSolver:
         s = self.grid.max(others / np.where(diagonal > 0, diagonal, np.finfo(float).tiny))
         return (1 + s) / (1 - s) if s < 1 else np.inf
 
+    def _fill(self, values: Array) -> None:
+        """Give the matrix the values of a stencil (collective)."""
+        self.matrix.setValuesCSR(self._offsets, self._columns, values.ravel())
+        self.matrix.assemble()
+
+    def _set_up(self, stencil: Stencil) -> None:
+        """A preconditioner of the matrix, to be kept (collective)."""
+        pc = self.ksp.getPC()
+        with self._defaults():
+            self._choose_preconditioner(stencil)
+            pc.setReusePreconditioner(False)
+            self.ksp.setOperators(self.matrix)
+            self.ksp.setUp()
+            # PETSc factorises blocks when it needs them first: here, not with another matrix after a solve for nothing
+            pc.apply(self.rhs, self.solution)
+        pc.setReusePreconditioner(True)
+
     def solve(self, stencil: Stencil, rhs: Array, rtol: float | None = None) -> tuple[Array, Outcome]:
         """The solution x of stencil x = rhs, starting from zero, and the outcome (collective)."""
-        self.matrix.setValuesCSR(self._offsets, self._columns, stencil.values.ravel())
-        self.matrix.assemble()
+        self._fill(stencil.values)
         self.grid.view(self.rhs)[...] = rhs
         rebuild = self._first_cost is None
         rtol = self.rtol if rtol is None else max(rtol, self.rtol)
         self.ksp.setTolerances(rtol=rtol)
-        with self._defaults() if rebuild else nullcontext():
-            if rebuild:
-                self._choose_preconditioner(stencil)
-            self.ksp.getPC().setReusePreconditioner(not rebuild)
-            self.ksp.solve(self.rhs, self.solution)
+        if rebuild:
+            self._set_up(stencil)
+        self.ksp.solve(self.rhs, self.solution)
         iterations = int(self.ksp.getIterationNumber())
         reason = int(self.ksp.getConvergedReason())
+        if reason <= 0 and self._is_rounded(stencil, rhs):
+            reason = int(PETSc.KSP.ConvergedReason.CONVERGED_ATOL)
         if reason <= 0 and not rebuild:
             self._first_cost = None
             solution, again = self.solve(stencil, rhs, rtol)
@@ -210,10 +231,53 @@ class LinearSolver:
         if rebuild:
             self.setups += 1
             self._first_cost = iterations / digits
+            self._made_of = stencil.values.copy()
         elif iterations > self._bearable(digits):
             self._first_cost = None
         outcome = Outcome(reason > 0, reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
+
+    def _is_rounded(self, stencil: Stencil, rhs: Array) -> bool:
+        """Whether the solution is as good as rounding allows (collective)."""
+        x, sizes = self.grid.view(self.solution), Stencil(self.grid)
+        sizes.values[...] = np.abs(stencil.values)
+        left = self.grid.sum((rhs - apply_stencil(stencil, x)) ** 2)
+        allowed = self.grid.sum((apply_stencil(sizes, np.abs(x)) + np.abs(rhs)) ** 2)
+        return bool(left <= EPSILON**2 * allowed)
+
+    def kept(self) -> Kept:
+        """The matrix that the preconditioner was made of, and iterations per digit when it was new."""
+        if self._first_cost is None or self._made_of is None:
+            return Kept()
+        return Kept({"matrix": self._made_of}, {"first_cost": self._first_cost})
+
+    def take_up(self, kept: Kept) -> None:
+        """Make the preconditioner of that matrix; without one the next solve makes its own (collective)."""
+        self._first_cost, self._made_of = None, None
+        if "matrix" not in kept.arrays or "first_cost" not in kept.numbers:
+            return
+        stencil = Stencil(self.grid)
+        stencil.values[...] = kept.arrays["matrix"]
+        self._fill(stencil.values)
+        self._set_up(stencil)
+        self._first_cost, self._made_of = kept.numbers["first_cost"], stencil.values
+
+
+@contextmanager
+def default_options(prefix: str, defaults: Mapping[str, object]) -> Iterator[None]:
+    """Options in PETSc's database, where the user gave none, inside the `with` block.
+
+    They do not stay: PETSc would warn at the end of the run about those of the kind that was not used.
+    """
+    options = PETSc.Options()
+    ours = {prefix + key: value for key, value in defaults.items() if not options.hasName(prefix + key)}
+    for name, value in ours.items():
+        options[name] = value
+    try:
+        yield
+    finally:
+        for name in ours:
+            options.delValue(name)
 
 
 def multigrid() -> str:

@@ -32,11 +32,21 @@ from typing import Any
 import numpy as np
 
 from solver.grid import Array
-from solver.linear import Outcome, multigrid, reason_name
+from solver.kept import Numbers
+from solver.linear import Outcome, default_options, multigrid, reason_name
 from solver.petsc import PETSc
 
 SETUP_COST = 5  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
+PREFIX = "mechanics_"
+DEFAULTS = {  # options of PETSc; the velocities' block has more, of `_multigrid`
+    "mat_mumps_icntl_14": PIVOTING_SPACE,
+    "fieldsplit_u_ksp_type": "preonly",
+    "fieldsplit_u_pc_type": "python",
+    "fieldsplit_u_pc_python_type": f"{__name__}.VelocityPreconditioner",
+    "fieldsplit_p_ksp_type": "preonly",
+    "fieldsplit_p_pc_type": "jacobi",
+}
 LOOSE = "loose"  # what the matrix of the velocities carries: local numbers of those that are solved exactly
 
 Operator = Callable[[Array, Array], tuple[Array, Array]]
@@ -77,7 +87,7 @@ class SaddleSolver:
             raise NoFactorisation('mechanics.linear_solver "direct": this PETSc has no MUMPS; allowed: "iterative"')
         self.comm, self.dim, self.direct = comm, dim, direct
         self.ksp = PETSc.KSP().create(comm)
-        self.ksp.setOptionsPrefix("mechanics_")
+        self.ksp.setOptionsPrefix(PREFIX)
         self.ksp.setType("gmres")
         self.max_iterations = max_iterations
         self.ksp.setTolerances(rtol=rtol, atol=0.0)
@@ -122,36 +132,29 @@ class SaddleSolver:
             self._operator = PETSc.Mat().createPython(size, self._shell, comm=self.comm)
             self._operator.setUp()
             self._solution, self._rhs = self._operator.createVecs()
+        pc = self.ksp.getPC()
         if self.direct:
             self._matrix = nest.convert("aij", self._matrix or PETSc.Mat())
+            pc.reset()  # MUMPS orders by values: anew, or the order would be that of the first matrix
         else:
             self._matrix = nest
         self.ksp.setOperators(self._operator, self._matrix)
-        pc = self.ksp.getPC()
-        if self.direct:
-            pc.setType("lu")
-            pc.setFactorSolverType("mumps")
-            _default("mechanics_mat_mumps_icntl_14", PIVOTING_SPACE)
-        elif self.setups == 0:
-            self._split(pc, nest, schur)
-        else:
-            pc.setFieldSplitSchurPreType(PETSc.PC.SchurPreType.USER, schur)
-        pc.setReusePreconditioner(False)
+        with default_options(PREFIX, DEFAULTS):
+            if self.direct:
+                pc.setType("lu")
+                pc.setFactorSolverType("mumps")
+            elif self.setups == 0:
+                self._split(pc, nest, schur)
+            else:
+                pc.setFieldSplitSchurPreType(PETSc.PC.SchurPreType.USER, schur)
+            pc.setReusePreconditioner(False)
+            self.ksp.setUp()
+            self.ksp.setUpOnBlocks()
         self.setups += 1
         self.stale = False
         self._new, self._wasted = True, 0.0
 
     def _split(self, pc: PETSc.PC, nest: PETSc.Mat, schur: PETSc.Mat) -> None:
-        prefix = "mechanics_fieldsplit_"
-        defaults = {
-            "u_ksp_type": "preonly",
-            "u_pc_type": "python",
-            "u_pc_python_type": f"{__name__}.VelocityPreconditioner",
-            "p_ksp_type": "preonly",
-            "p_pc_type": "jacobi",
-        }
-        for key, value in defaults.items():
-            _default(prefix + key, value)
         rows = nest.getNestISs()[0]
         pc.setType("fieldsplit")
         pc.setFieldSplitIS(("u", rows[0]), ("p", rows[1]))
@@ -186,6 +189,16 @@ class SaddleSolver:
         x = self._solution.array_r
         outcome = Outcome(reason > 0, reason_name(reason), iterations, self.ksp.getResidualNorm())
         return x[:n].copy(), x[n:].copy(), outcome
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """By which the preconditioner is judged: iterations when it was new, and those wasted since."""
+        return {"per_digit": self._per_digit, "wasted": self._wasted}
+
+    def go_on(self, kept: Numbers) -> None:
+        """Go on with the matrices that have just been set, as with a preconditioner that has been used."""
+        self._per_digit, self._wasted = kept["per_digit"], kept["wasted"]
+        self._new = False
 
 
 class VelocityPreconditioner:
@@ -249,21 +262,13 @@ def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
         }
     else:  # some more iterations, but a third less work in each
         defaults |= {"pc_hypre_boomeramg_agg_nl": 1, "pc_hypre_boomeramg_agg_num_paths": 2}
-    for key, value in defaults.items():
-        _default(prefix + key, value)
     cycle = PETSc.PC().create(matrix.getComm())
     cycle.setOptionsPrefix(prefix)
-    cycle.setFromOptions()
-    cycle.setOperators(matrix)
-    cycle.setUp()
+    with default_options(prefix, defaults):
+        cycle.setFromOptions()
+        cycle.setOperators(matrix)
+        cycle.setUp()
     return cycle
-
-
-def _default(option: str, value: object) -> None:
-    """A PETSc option unless the command line has it."""
-    options = PETSc.Options()
-    if not options.hasName(option):
-        options[option] = value
 
 
 def _diagonal(vector: PETSc.Vec) -> PETSc.Mat:

@@ -1,7 +1,8 @@
 """The loop of a run: next target, try a step, accept or reject, watch, write, stop with a reason.
 
 It knows no physics: a `Model` steps the fields and measures, the protocol says what is applied and when a segment
-ends, the stepper chooses dt. Everything the loop remembers is in `Progress`, which checkpoints carry.
+ends, the stepper chooses dt. Everything the loop remembers is in `Progress`, which checkpoints carry beside the fields
+and what the solvers keep (`kept`): a restart is the run that was not interrupted, whenever the checkpoint was written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 from solver.failure import failure
 from solver.grid import Array, Grid
 from solver.interrupts import Interrupts, Request
+from solver.kept import Keeper, gather, hand_out
 from solver.progress import CannotContinue, Progress, has_ended, take_place
 from solver.protocol import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.state import State
@@ -25,6 +27,7 @@ from solver.stepper import Stepper, StepTooSmall
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 FINISHED = "protocol finished"
+SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
 
 
@@ -37,6 +40,9 @@ class Model(Protocol):
 
     @property
     def history(self) -> tuple[str, ...]: ...
+
+    @property
+    def keepers(self) -> Mapping[str, Keeper]: ...
 
     def largest_step(self, state: State) -> float: ...
 
@@ -103,7 +109,7 @@ class Simulation:
 
         changed: other changes of the case, in words. Raises CannotContinue.
         """
-        self.progress = Progress.from_json(progress)
+        self.progress = Progress.from_json({name: value for name, value in progress.items() if name != SOLVERS})
         if missing := sorted(set(self.state) - set(fields)):
             raise CannotContinue(f"the checkpoint does not have the fields {', '.join(missing)}")
         changes = [*changed, *take_place(self.progress, self.segments, self.initial_lithium)]
@@ -114,6 +120,7 @@ class Simulation:
         history = {n: fields[f"{n}_previous"] for n in self.model.history if f"{n}_previous" in fields}
         self.previous = history or None
         self.stepper.dt = self.progress.dt_next
+        hand_out(self.model.keepers, fields, progress.get(SOLVERS, {}))
         begun = self.progress.segment_time > 0.0 and self.progress.segment < len(self.segments)
         if begun and not self._failed():
             self._end_segment_if_due()
@@ -354,7 +361,9 @@ class Simulation:
         self.recorder.snapshot(self.progress.time, self.progress.step, fields)
 
     def _checkpoint(self) -> None:
-        self.recorder.checkpoint(self.progress.step, self.checkpoint_fields(), asdict(self.progress))
+        arrays, numbers = gather(self.model.keepers)
+        progress = asdict(self.progress) | {SOLVERS: numbers}
+        self.recorder.checkpoint(self.progress.step, self.checkpoint_fields() | arrays, progress)
 
     def _failure_text(self, detail: str) -> str:
         p = self.progress

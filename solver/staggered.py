@@ -19,6 +19,7 @@ Lengths are divided by `length`, the smallest spacing, so that entries are of or
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -53,6 +54,11 @@ class Staggered:
         self.divergence_rows = sum(self._rows([entries]) for entries in normal)
         self.strain = self.matrix(self.strain_rows)
         self.divergence = self.matrix(self.divergence_rows)
+
+    @cached_property
+    def sizes(self) -> PETSc.Mat:
+        """strain with absolute values: how large the terms of strain rates and forces are (collective)."""
+        return self.matrix(abs(self.strain_rows))
 
     # -- numbering -----------------------------------------------------------------------------------
 

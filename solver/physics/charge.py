@@ -14,8 +14,12 @@ no flux elsewhere. Voltage = area mean of phi at the top face + R_series j.
 The right-hand side is a list of interface terms, each a function of phi that returns current and derivative per
 cell (A, S), so other reactions join by adding one to the list. Newton's method; the linear systems are symmetric
 positive definite. Converged when the sum of the cells' absolute residuals is below `newton_tolerance` times the
-largest of the applied, the exchanged (within the box) and the reference current, or at what the rounding of phi
-leaves: the charge balance holds to at least that accuracy.
+largest of the applied, the exchanged (within the box) and the reference current, or below what rounding leaves of its
+terms, where that is more:
+
+    eps sum( (k + dj/dphi) |phi| + |j| + |inflow| ),     k sum of the conductances of a cell's faces, S
+
+`ChargeOutcome.error` is what was reached.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.grid import Array, Grid
-from solver.linear import Forcing, LinearSolver, Outcome
+from solver.linear import EPSILON, Forcing, LinearSolver, Outcome
 from solver.operators import Stencil, conductance, net_outflow
 
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
@@ -75,7 +79,7 @@ class ChargeBalance:
         self.max_newton = max_newton
         self.reference_current = reference_current
         self.solver = LinearSolver(grid, "charge", "cg", linear_tolerance)
-        self._forcing = Forcing()
+        self.forcing = Forcing()
         self._scratch = Stencil(grid)
         self.set_conductivity(face_conductivity)
 
@@ -119,9 +123,10 @@ class ChargeBalance:
             diagonal[..., -1:] -= slope
         return residual, diagonal, transfer
 
-    def _round_off(self, phi: Array) -> float:
-        """The sum of absolute residuals (A) that rounding of phi alone leaves."""
-        return float(np.finfo(float).eps) * self.grid.sum(self.bulk.diagonal * np.abs(phi))
+    def _round_off(self, phi: Array, slope: Array, transfer: Array, applied: float) -> float:
+        """The sum of absolute residuals (A) that rounding of their terms leaves (collective)."""
+        sizes = (self.bulk.diagonal + slope) * np.abs(phi) + np.abs(transfer)
+        return EPSILON * (self.grid.sum(sizes) + abs(applied))
 
     def _applied(self, phi: Array, control: TopControl) -> float:
         inflow = np.sum(self._top(control, phi)[0]) if self.grid.is_top else 0.0
@@ -139,13 +144,13 @@ class ChargeBalance:
             exchanged = 0.5 * self.grid.sum(np.abs(transfer))
             unit = max(abs(applied), exchanged, self.reference_current)
             norm = self.grid.sum(np.abs(residual)) / unit
-            if norm <= self.newton_tolerance + self._round_off(phi) / unit:
+            if norm <= max(self.newton_tolerance, self._round_off(phi, diagonal, transfer, applied) / unit):
                 return phi, self._report(phi, transfer, applied, unit, control, newton, krylov, outcome)
             if newton == self.max_newton or not np.isfinite(norm):
                 break
             self._scratch.values[...] = self.bulk.values
             self._scratch.diagonal[...] += diagonal
-            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
+            rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
             change, outcome = self.solver.solve(self._scratch, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:

@@ -30,6 +30,7 @@ import numpy as np
 from solver import random_fields
 from solver.geometry import Contact
 from solver.grid import Array, Grid
+from solver.kept import Keeper
 from solver.linear import Outcome
 from solver.physics import free_energy as fe
 from solver.physics import kinetics, vacancies
@@ -125,6 +126,24 @@ class Coupling:
     def history(self) -> tuple[str, ...]:
         """Fields whose last time level predicts the next."""
         return ("lithium", "occupancy", "potential", *(("filament",) if self.penetration else ()))
+
+    @property
+    def keepers(self) -> dict[str, Keeper]:
+        """All that outlives a step besides the fields, by the names under which checkpoints have it."""
+        mechanics, lithium = self.deformation.mechanics, self.lithium.solver
+        found: dict[str, Keeper] = {
+            "charge": self.charge.solver,
+            "charge_forcing": self.charge.forcing,
+            "mechanics": mechanics,
+            "mechanics_forcing": mechanics.forcing,
+            "occupancy": self.occupancy.solver,
+            "lithium": lithium.solver,
+            "lithium_forcing": lithium.forcing,
+        }
+        if self.penetration:
+            filament = self.penetration.equation.solver
+            found |= {"filament": filament.solver, "filament_forcing": filament.forcing}
+        return found
 
     @cached_property
     def measures(self) -> Measures:

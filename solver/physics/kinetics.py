@@ -84,11 +84,12 @@ def anodic_availability(occupancy: Array, h: Array) -> Array:
     return np.clip(DEPLETION * occupancy / np.maximum(h, 1e-12), 0.0, 1.0)
 
 
-def _soft_exp(x: Array) -> tuple[Array, Array]:
-    """exp(x) and its derivative, continued linearly beyond LARGEST_EXPONENT."""
+def _soft_expm1(x: Array) -> tuple[Array, Array]:
+    """exp(x) - 1, exact also for small x, and its derivative, continued linearly beyond LARGEST_EXPONENT."""
     bounded = np.minimum(x, LARGEST_EXPONENT)
-    slope = np.exp(bounded)
-    return slope * (1 + (x - bounded)), slope
+    value = np.expm1(bounded)
+    slope = value + 1
+    return value + slope * (x - bounded), slope
 
 
 def transfer_current(
@@ -105,9 +106,10 @@ def _butler_volmer(
 ) -> tuple[Array, Array]:
     f = p.inverse_thermal_voltage
     anodic = p.transfer_coefficient
-    plate, plate_slope = _soft_exp((1 - anodic) * f * eta)
-    strip, strip_slope = _soft_exp(-anodic * f * eta)
-    current = exchange * (plate - availability * strip)
+    # without the 1 of both exponentials, whose rounding would be a current of 1e-16 i0 at rest
+    plate, plate_slope = _soft_expm1((1 - anodic) * f * eta)
+    strip, strip_slope = _soft_expm1(-anodic * f * eta)
+    current = exchange * (plate - availability * strip + (1 - availability))
     slope = exchange * f * ((1 - anodic) * plate_slope + anodic * availability * strip_slope)
     return current, slope
 
@@ -149,7 +151,6 @@ def _film_balance(
     if math.isinf(p.film_permeance):
         return -left, fall, transfer / fall
     f = p.inverse_thermal_voltage
-    activity, rise = _soft_exp(f * left)
-    excess = np.where(left < 0, np.expm1(np.minimum(f * left, 0.0)), activity - 1)
+    excess, rise = _soft_expm1(f * left)
     slope = transfer / p.limiting_current + f * rise * fall
     return current / p.limiting_current - excess, slope, f * rise * transfer / slope

@@ -23,20 +23,23 @@ stiffness (Pa/m): that of the fixture, 0 for a spring at constant pressure. The 
 hydrostatic at the stack pressure, plus the residual in-plane stress of each electrolyte layer.
 
 Newton's method on (v, P, S), S eliminated in every cell, with the safeguarded derivative of `rheology`; a step is
-halved until the imbalance, scaled by the stiffness, falls.
+halved until the imbalance, scaled by the stiffness, falls. Where the tolerance asks for more than rounding allows, the
+iteration ends when the imbalance falls no further and is what rounding leaves (`_Problem.rounded`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from petsc4py import PETSc
 
 from solver.grid import Array, Grid
-from solver.linear import Forcing, Outcome
+from solver.kept import Kept
+from solver.linear import EPSILON, Forcing, Outcome
 from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
-from solver.physics.stiffness import Scales, StiffnessMatrices
+from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 from solver.saddle import SaddleSolver
 from solver.staggered import Staggered
 
@@ -52,7 +55,11 @@ FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 # differences in velocity that are too small to show in the norm
 LINEAR_TOLERANCES = (1e-3, 1e-6)
 SMALLEST_DAMPING = 1 / 16
+STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
+SURE = 1e-8  # imbalance above which rounding is no matter
 
+Ties = tuple[float, float, float]  # weights of `Staggered.constraint_weights`
+TIES = ("rigid", "spring", "fixed")
 Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_n <= 0 in 1/(s Pa)
 
 
@@ -95,7 +102,10 @@ class MechanicsResult:
 
 @dataclass
 class _Iterate:
-    """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n)."""
+    """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n).
+
+    force_size, volume_size: relative to which the imbalance is one.
+    """
 
     velocity: Array
     pressure: Array
@@ -105,6 +115,8 @@ class _Iterate:
     volume: Array
     mismatch: Array
     softness: Array  # -dS/ds_n, 1/(s Pa)
+    force_size: float
+    volume_size: float
     imbalance: float
     force_error: float
     load_pressure: float
@@ -137,7 +149,8 @@ class Mechanics:
         self.matrices = StiffnessMatrices(self.rheology, self.viscosity_unit)
         self.loaded_area = grid.sum(self.mac.bottom_area)
         self.scales: Scales | None = None
-        self._forcing = Forcing()
+        self._made_of: tuple[Softness, Ties] | None = None  # the matrices
+        self.forcing = Forcing()
         self._velocities, self._strains = self.mac.strain.createVecs()
 
     def start(self, pressure: float) -> MechanicalState:
@@ -153,13 +166,13 @@ class Mechanics:
 
     # -- products with the matrices --------------------------------------------------------------------
 
-    def strain_rates(self, velocity: Array) -> Array:
+    def strain_rates(self, velocity: Array, matrix: PETSc.Mat | None = None) -> Array:
         """Normal strain rates, then gamma on edges (components, *cells), 1/s, of velocities in m/s (collective)."""
         self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
-        self.mac.strain.mult(self._velocities, self._strains)
+        (matrix or self.mac.strain).mult(self._velocities, self._strains)
         return self._strains.array_r.reshape(-1, *self.grid.local_shape) * self.rate_unit
 
-    def internal_force(self, tau: Tensor, pressure: Array) -> Array:
+    def internal_force(self, tau: Tensor, pressure: Array | float, matrix: PETSc.Mat | None = None) -> Array:
         """Forces of the stresses on the velocities (*cells, dim), scaled (collective)."""
         mac = self.mac
         normal = (tau.normal - pressure) * mac.volume
@@ -173,6 +186,30 @@ class Mechanics:
         self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
         return self.matrices.constraint_forces(self._velocities, weights)
 
+    # -- the preconditioner ----------------------------------------------------------------------------
+
+    def assemble(self, softness: Softness, ties: Ties) -> None:
+        """New matrices for the preconditioner (collective)."""
+        self.scales = self.matrices.assemble(softness, self.mac.constraint_weights(*ties), self.solver)
+        self._made_of = softness, ties
+
+    def kept(self) -> Kept:
+        """What the matrices were made of, and how the preconditioner has paid since."""
+        if self.solver.stale or self._made_of is None:
+            return Kept()
+        softness, ties = self._made_of
+        return Kept(vars(softness), dict(zip(TIES, ties, strict=True)) | self.solver.numbers)
+
+    def take_up(self, kept: Kept) -> None:
+        """Make the same matrices; without them the next solve makes its own (collective)."""
+        self.solver.stale = True
+        names = [f.name for f in fields(Softness)]
+        if not kept.arrays.keys() >= set(names):
+            return
+        rigid, spring, fixed = (kept.numbers[name] for name in TIES)
+        self.assemble(Softness(**{name: kept.arrays[name] for name in names}), (rigid, spring, fixed))
+        self.solver.go_on(kept.numbers)
+
     # -- the solve -------------------------------------------------------------------------------------
 
     def step(self, old: MechanicalState, lithium: Array, growth: Growth, load: Load, dt: float) -> MechanicsResult:
@@ -181,15 +218,19 @@ class Mechanics:
         problem = _Problem(self, old, share, growth, load, dt)
         at = problem.evaluate(old.velocity, problem.held_pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
-        predicted = problem.remembered
+        predicted, last = problem.remembered, np.inf
         for newton in range(self.max_newton + 1):
-            if at.imbalance <= self.tolerance and at.force_error <= FORCE_TOLERANCE:
+            met = at.imbalance <= self.tolerance
+            if not met and STALLED * last < at.imbalance <= SURE:
+                met = at.imbalance <= problem.rounded(at)
+            last = at.imbalance
+            if met and at.force_error <= FORCE_TOLERANCE:
                 outcome = Outcome(True, "newton converged", krylov, at.imbalance)
                 return self._result(old, at, share, dt, outcome, newton)
             if newton == self.max_newton or not np.isfinite(at.imbalance):
                 break
             loosest, tightest = LINEAR_TOLERANCES
-            wanted = self._forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
+            wanted = self.forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
             rtol = min(loosest, max(tightest, wanted))
             direction, linear, foreseen = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
@@ -227,7 +268,8 @@ class _Problem:
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
         rigid = min(PLATEN * max(m.grid.shape[:-1], default=1) * stiffest, PLATEN_LIMIT) if load.platen else 0.0
         self.rounding = ROUNDING * rigid / VELOCITY_UNIT
-        self.constraint = m.mac.constraint_weights(rigid, spring, stiffest)
+        self.ties = (rigid, spring, stiffest)
+        self.constraint = m.mac.constraint_weights(*self.ties)
         self.negligible = NEGLIGIBLE / STRESS_UNIT * np.sqrt(m.grid.sum(m.mac.bottom_area**2))
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> _Iterate:
@@ -248,6 +290,7 @@ class _Problem:
         reaction = grid.sum(force[..., -1]) * STRESS_UNIT
         size = max(np.sqrt(grid.sum(inner**2)), self.negligible)
         moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
+        volume_size = grid.sum(moved * mac.volume) / m.rate_unit
         left = grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit
         rounding = self.rounding * np.sqrt(grid.sum((v[..., -1] * (mac.bottom_area > 0)) ** 2))
         unbalanced = max(np.sqrt(grid.sum(force**2)) - rounding, 0.0) / size
@@ -260,10 +303,23 @@ class _Problem:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
-            imbalance=float(np.max([unbalanced, left / (grid.sum(moved * mac.volume) / m.rate_unit)])),
+            force_size=size,
+            volume_size=volume_size,
+            imbalance=float(np.max([unbalanced, left / volume_size])),
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )
+
+    def rounded(self, it: _Iterate) -> float:
+        """The imbalance that rounding may leave: eps times the sizes of all terms (collective)."""
+        m, mac, dim = self.m, self.m.mac, self.m.grid.dim
+        tau, p = it.response.tau, np.abs(it.pressure)
+        stress = replace(tau, normal=np.abs(tau.normal) + p, edges=[np.abs(s) for s in tau.edges])
+        forces = m.internal_force(stress, 0.0, mac.sizes)
+        rates = m.strain_rates(np.abs(it.velocity), mac.sizes)[:dim].sum(axis=0) + 2 * np.abs(it.growth)
+        rates += (p + np.abs(self.held_pressure)) / self.kappa + it.softness * np.abs(it.response.normal_stress)
+        volumes = m.grid.sum(rates * mac.volume) / m.rate_unit
+        return EPSILON * max(np.sqrt(m.grid.sum(forces**2)) / it.force_size, volumes / it.volume_size)
 
     def merit(self, it: _Iterate) -> float:
         """Imbalance scaled by the stiffness that was assembled last; of a platen the sum of the forces (collective)."""
@@ -286,7 +342,8 @@ class _Problem:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
         m, grid, mac, r, dim = self.m, self.m.grid, self.m.mac, self.m.rheology, self.m.grid.dim
         at, b = it.response, it.softness
-        split = m.matrices.split(at, b, self.kappa)
+        softness = Softness(at.eta_solid, b, self.kappa)
+        split = m.matrices.split(softness)
         theta = r.newton_factor(at, predicted)
         shape = it.velocity.shape
         gain = 1 / (1 + b * r.along_normal(r.tangent(at, theta, r.growth(np.ones(grid.local_shape)))))
@@ -319,7 +376,7 @@ class _Problem:
         force, volume = total(np.zeros(shape), d0, nothing, it.mismatch)
         kept = not m.solver.stale
         if not kept:
-            m.scales = m.matrices.assemble(at, split, self.constraint, m.solver)
+            m.assemble(softness, self.ties)
         x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
         if kept and not outcome.converged:  # solve has called the preconditioner stale
             direction, again, foreseen = self.solve(it, predicted, rtol)

@@ -4,6 +4,11 @@
 
 w weight of the domain (m or b); A gradient energy and drift, linear; L(s) local part, 1/s; Q source, 1/s. Rows are
 divided by w: else s would be left inaccurate where there is little of the domain.
+
+Converged when the mean of the absolute residuals times dt, an error of s, is below the tolerance, or below what
+rounding leaves of their terms, where that is more:
+
+    eps mean( (w + a dt) |s| + w |s_old| + (|dL/ds| |s| + |L| + |Q|) dt )/w,    a diagonal of A
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.grid import Array, Grid
-from solver.linear import Forcing, LinearSolver, Outcome
+from solver.linear import EPSILON, Forcing, LinearSolver, Outcome
 from solver.operators import Stencil, apply_stencil
 
 RESPONSE_TOLERANCE = 1e-2  # a derivative for Newton's method
@@ -45,7 +50,7 @@ class PhaseFieldSolver:
         self.newton_tolerance = newton_tolerance
         self.max_newton = max_newton
         self.solver = LinearSolver(grid, name, "gmres", linear_tolerance)
-        self._forcing = Forcing()
+        self.forcing = Forcing()
         self._stencil = Stencil(grid)
 
     def advance(
@@ -73,11 +78,14 @@ class PhaseFieldSolver:
             residual = inertia * (s - old) + (rate - source) * volume + apply_stencil(linear, s)
             residual *= per_weight
             norm = self.grid.sum(np.abs(residual)) / scale
-            if norm <= self.newton_tolerance and newton >= least:
+            sizes = (inertia + linear.diagonal) * np.abs(s) + inertia * np.abs(old)
+            sizes += (np.abs(slope * s) + np.abs(rate) + np.abs(source)) * volume
+            rounding = EPSILON * self.grid.sum(sizes * per_weight) / scale
+            if norm <= max(self.newton_tolerance, rounding) and newton >= least:
                 return PhaseFieldResult(s, Outcome(True, "newton converged", krylov, norm), newton)
             if newton == self.max_newton or not np.isfinite(norm):
                 break
-            rtol = self._forcing.rtol(newton, norm, self.newton_tolerance)
+            rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
             change, outcome = self._solve(linear, inertia + slope * volume, per_weight, -residual, rtol)
             krylov += outcome.iterations
             if not outcome.converged:

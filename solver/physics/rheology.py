@@ -162,6 +162,11 @@ class Rheology:
         memory = self.properties.memory
         return memory + (1 - memory) * solid_fraction(lithium)
 
+    def total_viscosity(self, eta_solid: Array) -> tuple[Array, list[Array]]:
+        """w eta + eta_void in the cells and on the edges, Pa s (collective)."""
+        void = self.properties.void_viscosity
+        return eta_solid + void, [eta + void for eta in self._edges(eta_solid)]
+
     # -- tensors -------------------------------------------------------------------------------------
 
     def deviator(self, d: Array) -> Tensor:

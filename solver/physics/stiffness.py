@@ -24,11 +24,23 @@ from scipy import sparse
 
 from solver.grid import Array
 from solver.petsc import PETSc
-from solver.physics.rheology import Response, Rheology
+from solver.physics.rheology import Rheology
 from solver.saddle import SaddleSolver
 
 PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear viscosities
 LOOSE_SHARE = 0.2  # of the viscosity of edges: softer cells do not hold a velocity (at 0.02, 40 % more iterations)
+
+
+@dataclass(frozen=True)
+class Softness:
+    """What the matrices are made of, in the cells.
+
+    eta_solid: shear viscosity w eta of `rheology`, Pa s; growth: b, 1/(Pa s); kappa: bulk viscosity, Pa s.
+    """
+
+    eta_solid: Array
+    growth: Array
+    kappa: Array
 
 
 @dataclass(frozen=True)
@@ -82,19 +94,21 @@ class StiffnessMatrices:
             along = along + sparse.diags(square) @ mac.strain_rows[a * mac.cells : (a + 1) * mac.cells]
         return along
 
-    def split(self, at: Response, softness: Array, kappa: Array) -> Split:
-        """softness b in 1/(Pa s); kappa bulk viscosity in Pa s."""
-        softness = softness / (1 + 4 / 3 * at.eta * softness)
-        compliance = 1 / kappa + softness
-        return Split(np.minimum(PENALTY * at.eta, 0.5 / compliance), compliance, 2 * at.eta * softness)
+    def split(self, of: Softness) -> Split:
+        """The parts of the bulk viscosity."""
+        eta = of.eta_solid + self.rheology.properties.void_viscosity
+        softness = of.growth / (1 + 4 / 3 * eta * of.growth)
+        compliance = 1 / of.kappa + softness
+        return Split(np.minimum(PENALTY * eta, 0.5 / compliance), compliance, 2 * eta * softness)
 
-    def assemble(self, at: Response, split: Split, constraint: Array, solver: SaddleSolver) -> Scales:
+    def assemble(self, of: Softness, constraint: Array, solver: SaddleSolver) -> Scales:
         """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""
-        mac, grid, unit = self.mac, self.mac.grid, self.unit
-        eta, v, zeta = at.eta / unit, mac.volume, split.zeta
+        mac, grid, unit, split = self.mac, self.mac.grid, self.unit, self.split(of)
+        eta_cells, eta_edges = self.rheology.total_viscosity(of.eta_solid)
+        eta, v, zeta = eta_cells / unit, mac.volume, split.zeta
         penalty, compliance = split.penalty / unit, split.compliance * unit
         weights = [2 * eta * v] * grid.dim
-        weights += [e / unit * w for e, w in zip(at.eta_edges, mac.edge_volume, strict=True)]
+        weights += [e / unit * w for e, w in zip(eta_edges, mac.edge_volume, strict=True)]
         mixed = -penalty * zeta
         weights += [(penalty - 2 / 3 * eta - mixed) * v, ((penalty * zeta - 2 * eta) * zeta - mixed) * v, mixed * v]
         weights += [constraint]
@@ -109,7 +123,7 @@ class StiffnessMatrices:
         modulus = 4 / 3 * eta + penalty
         grid.view(self._compliance)[...] = v / rest
         grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
-        loose = mac.loose_faces(at.eta, at.eta_edges, LOOSE_SHARE).ravel()
+        loose = mac.loose_faces(eta_cells, eta_edges, LOOSE_SHARE).ravel()
         diagonals = (self._compliance, self._schur)
         solver.set_matrices(self._stiffness, self._gradient, self._coupling, diagonals, loose)
         self._stiffness.getDiagonal(self._diagonal)

@@ -11,8 +11,8 @@ from mpi4py import MPI
 import solver
 from solver.case_io import case_from_dict
 from tests.mpi import rank_results
-from tests.parallel.runs import AGREEMENT, merged, small_case
-from tests.parallel.test_restart import ADAPTIVE, assert_same_end, stopped_run
+from tests.parallel.runs import AGREEMENT, FIXED, merged, small_case
+from tests.parallel.test_restart import assert_same_end, stopped_run
 from tests.unit.test_ramp import PLANAR
 
 RAMP = {
@@ -24,7 +24,8 @@ RAMP = {
     "duration": "1 s",
 }
 COARSE = {"grid": {"spacing": "200 nm"}, "time": {"first_step": "0.5 s"}, "drive": {"voltage_limit": "45 mV"}}
-TWO_D = merged(small_case(2, ADAPTIVE), merged(COARSE, {"protocol": [RAMP]}))
+TIGHT = {name: FIXED[name] for name in ("solver", "lithium", "mechanics")}
+TWO_D = merged(small_case(2, TIGHT), merged(COARSE, {"protocol": [RAMP]}))
 
 
 def ramp(directory: str) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A run that was stopped and continued comes to the same numbers: on any number of ranks, and after a kill."""
+"""A run that was stopped and continued comes to the same numbers: on any number of ranks, and after a kill.
+
+At tight tolerances and with fixed steps; `test_restart_exact` has the default ones, on the same number of ranks.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,6 @@ PROTOCOL = [
     {"kind": "galvanostatic", "direction": "strip", "duration": "4 s"},
     {"kind": "galvanostatic", "direction": "plate", "duration": "6 s"},
 ]
-ADAPTIVE = {name: FIXED[name] for name in ("solver", "lithium", "mechanics")} | {"protocol": PROTOCOL}
 TABLE = merged(small_case(2, FIXED), {"protocol": PROTOCOL})
 
 
@@ -59,32 +61,32 @@ def end_of(directory: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     path = checkpoint.latest(directory)
     assert path is not None, sorted(directory.iterdir())
     with h5py.File(path, "r") as file:
-        fields = {name: data[...] for name, data in file["fields"].items()}
+        fields = {name: data[...] for name, data in file["fields"].items() if "." not in name}  # not of the solvers
         return fields, json.loads(file["scalars"][()])
 
 
-def assert_same_end(directory: Path, reference: Path, looser: float = 1.0) -> None:
+def assert_same_end(directory: Path, reference: Path) -> None:
     """Fields of the last checkpoint, what the loop remembers, and every curve over the whole run."""
     (fields, progress), (expected, expected_progress) = end_of(directory), end_of(reference)
     assert fields.keys() == expected.keys()
     for name, values in expected.items():
         # feed is a rate formed of occupancies, whose range is 1
         scale = 1.0 if name == "feed" else max(np.ptp(values), np.abs(values).max())
-        assert np.abs(fields[name] - values).max() <= looser * agreement(name) * scale, name
+        assert np.abs(fields[name] - values).max() <= agreement(name) * scale, name
     now, wanted_now = progress.pop("measured"), expected_progress.pop("measured")
     for name in ("voltage", "contact_fraction", "void_volume", "inventory", "charge"):
-        assert now[name] == pytest.approx(wanted_now[name], rel=looser * AGREEMENT), name
-    for name in expected_progress.keys() - {"wall", "rejected", "last_end"}:
+        assert now[name] == pytest.approx(wanted_now[name], rel=AGREEMENT), name
+    for name in expected_progress.keys() - {"wall", "rejected", "last_end", "solvers"}:
         wanted = expected_progress[name]
         if isinstance(wanted, float):
-            wanted = pytest.approx(wanted, rel=looser * AGREEMENT, abs=1e-15)
+            wanted = pytest.approx(wanted, rel=AGREEMENT, abs=1e-15)
         assert progress[name] == wanted, name
     found, expected_curves = Run(directory).curves, Run(reference).curves
     np.testing.assert_array_equal(found["step"], expected_curves["step"])
     for name in CURVES:
         scale = np.abs(expected_curves[name]).max()
         np.testing.assert_allclose(
-            found[name], expected_curves[name], rtol=0, atol=100 * looser * agreement(name) * scale, err_msg=name
+            found[name], expected_curves[name], rtol=0, atol=100 * agreement(name) * scale, err_msg=name
         )
 
 
@@ -112,15 +114,6 @@ def test_restart_from_a_named_checkpoint_into_another_directory(tmp_path, uninte
     fields, expected = end_of(tmp_path / "second")[0], end_of(uninterrupted)[0]
     np.testing.assert_allclose(fields["potential"], expected["potential"], atol=AGREEMENT)
     assert end_of(tmp_path / "first")[1]["step"] == 6
-
-
-def test_restart_of_an_adapted_run_takes_the_same_steps(tmp_path):
-    """The step size, its history and the predictor are part of the checkpoint: the same dt from then on."""
-    table = merged(small_case(2, {}), ADAPTIVE)
-    solver.run(case_from_dict(table), tmp_path / "whole")
-    stopped_run(table, tmp_path / "parts", 5)
-    solver.run(case_from_dict(table), tmp_path / "parts", restart="latest")
-    assert_same_end(tmp_path / "parts", tmp_path / "whole", 100)
 
 
 def stop_and_continue(first: str, second: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from solver import linear
 from solver.geometry import Layers, face_conductivities, make_contact
 from solver.grid import Grid
+from solver.kept import Kept
 from solver.linear import Forcing, LinearSolver
 from solver.operators import Stencil, apply_stencil, conductance, face_mean, hybrid_weight
 from solver.petsc import PETSc
@@ -128,6 +129,39 @@ def test_a_solve_that_fails_with_a_kept_preconditioner_is_repeated_with_a_new_on
     _, outcome = solver.solve(diffusion(grid, 1.0, 1.0), rhs)
     assert outcome.converged and 30 < outcome.iterations <= 60
     assert solver.setups == 2
+
+
+@pytest.mark.usefixtures("each_multigrid")
+@pytest.mark.parametrize(("method", "inertia"), [("cg", 1.0), ("gmres", 1.0), ("gmres", 1e4)])
+@pytest.mark.parametrize("forgets", [False, True])
+def test_what_is_kept_makes_the_same_preconditioner_again(method, inertia, forgets):
+    """The next solution bit for bit, multigrid and ILU; another one where nothing is taken up."""
+    grid = unit_grid(2, 32)
+    rng = np.random.default_rng(3)
+    rhs = rng.normal(size=grid.local_shape)
+    solvers = [LinearSolver(grid, "test", method, 1e-6) for _ in range(2)]
+    for coefficient in (1e3, 1.0, 1.3):  # of which the first is given up
+        solvers[0].solve(diffusion(grid, coefficient, inertia), rhs)
+    assert solvers[0].kept().arrays, "nothing was kept"
+    if not forgets:
+        solvers[1].take_up(solvers[0].kept())
+    (x, one), (y, other) = (s.solve(diffusion(grid, 1.5, inertia), rhs) for s in solvers)
+    assert one.converged and other.converged
+    assert np.array_equal(x, y) != forgets
+
+
+def test_a_set_up_with_nothing_to_solve_for_is_one():
+    """Nothing on the right-hand side, so the preconditioner is not applied, with the matrix for which it is made."""
+    grid = unit_grid(2, 32)
+    rhs = np.random.default_rng(3).normal(size=grid.local_shape)
+    counts = []
+    for first in (np.zeros_like(rhs), rhs):
+        solver = LinearSolver(grid, "test", "gmres", 1e-10)
+        solver.solve(diffusion(grid, 1e-3, 10.0), rhs)
+        solver.take_up(Kept())
+        solver.solve(diffusion(grid, 1.0, 1e3), first)
+        counts.append(solver.solve(diffusion(grid, 1.0, 1e3), rhs)[1].iterations)
+    assert counts[0] == counts[1]
 
 
 def test_failure_is_an_outcome():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mpi4py import MPI
+from petsc4py import PETSc
 
 from solver import saddle
 from solver.grid import Grid
@@ -22,6 +23,21 @@ def test_direct_needs_mumps(monkeypatch):
     with pytest.raises(NoFactorisation, match=r'mechanics.linear_solver "direct": this PETSc has no MUMPS'):
         SaddleSolver(MPI.COMM_WORLD, 2, 1e-2, direct=True)
     SaddleSolver(MPI.COMM_WORLD, 2, 1e-2)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_options_do_not_stay_and_what_is_kept_makes_the_same_matrices(direct):
+    """PETSc's database is after a solve as before; a solver that takes up what another kept goes on bit for bit."""
+    grid = Grid([np.linspace(0.0, 1e-6, 13)] * 2, [True])
+    lithium, before = np.ones(grid.local_shape), PETSc.Options().getAll()
+    lithium[3:6, 4:8] = 0.0
+    first, again, fresh = (Mechanics(grid, properties(grid, void_viscosity=1e5), direct=direct) for _ in range(3))
+    state = converged(first, first.start(1e6), Load(2e6), lithium).state
+    assert PETSc.Options().getAll() == before
+    assert first.kept().arrays, "nothing was kept"
+    again.take_up(first.kept())
+    ends = [converged(m, state, Load(2.5e6), lithium).state.velocity for m in (first, again, fresh)]
+    assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
 
 
 def contraction(dim: int, cells: int, block: int, share: float) -> float:

@@ -34,6 +34,7 @@ class Model:
     """A resistor whose fields count the charge. error: of a step of dt; failed: why a step of dt fails, or ""."""
 
     history = ("lithium", "occupancy", "potential")
+    keepers: Mapping[str, Any] = {}
 
     def __init__(self) -> None:
         self.error: Callable[[float], float] = lambda dt: (0.5 * dt) ** 2

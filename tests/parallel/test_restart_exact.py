@@ -1,0 +1,138 @@
+"""A restart on the same ranks is the uninterrupted run, at the default tolerances and with adapted steps.
+
+Preconditioners and what the solvers have learnt of earlier solves show in the result below the tolerances, so
+checkpoints carry them. They are written at moments that depend on the clock, on which nothing may depend.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import solver
+from postprocess.reader import Run
+from solver.case_io import case_from_dict
+from solver.output import checkpoint
+from solver.physics.coupling import Coupling
+from tests.mpi import rank_results
+from tests.parallel.runs import merged, penetrating_case, small_case
+
+EXACT = 1e-10  # of the range; found: no difference at all
+SHOWS = 1e-8
+
+
+def protocol(*segments: tuple[str, str]) -> dict[str, Any]:
+    """Segments of constant current: direction and duration."""
+    return {"protocol": [{"kind": "galvanostatic", "direction": d, "duration": t} for d, t in segments]}
+
+
+CC_CV = {"kind": "cc-cv", "direction": "plate", "voltage": "8 mV", "cutoff_current_density": "0.5 mA/cm^2"}
+FAST = {
+    "drive": {"current_density": "6 mA/cm^2"},
+    "time": {"tolerance": 0.3},
+    "lithium": {"noise_amplitude": 1.0},
+}
+BIG_VOID = {"voids": [{"centre": ["2 um", "0 um"], "radius": "0.8 um"}]}  # cuts off Li in the boundaries above it
+CASES = {
+    "1-D": {
+        "schema_version": 1,
+        "domain": {"dimension": 1, "lithium_thickness": "4 um"},
+        "grid": {"fine_depth": "2 um"},
+        "interface": {"width": "200 nm"},
+        "electrolyte": [{"thickness": "3 um"}],
+        "drive": {"stack_pressure": "3 MPa", "current_density": "2 mA/cm^2"},
+        "output": {"interval": "1000 s"},
+    }
+    | protocol(("strip", "4 s"), ("plate", "6 s")),
+    "voids": merged(small_case(2, FAST), protocol(("strip", "1 s"), ("plate", "0.5 s"))),
+    "dead Li": merged(
+        penetrating_case(2, FAST), {"lithium": BIG_VOID} | protocol(("plate", "0.4 s"), ("strip", "0.2 s"))
+    ),
+    "cc-cv": small_case(2, {"protocol": [CC_CV | {"duration": "2 s"}]}),
+    "direct": small_case(2, {"mechanics": {"linear_solver": "direct"}} | protocol(("strip", "1 s"))),
+    "3-D": small_case(3, protocol(("strip", "1 s"))),
+}
+EVERY_STEP = {"output": {"checkpoint_interval": "1 us", "keep_checkpoints": 1000}}
+
+
+def scalars(path: Path) -> dict[str, Any]:
+    with h5py.File(path, "r") as file:
+        return json.loads(file["scalars"][()])
+
+
+def moments(checkpoints: list[Path]) -> list[Path]:
+    """After the first steps, in the middle, after every kind of event: a rejected step, the end of a segment."""
+    known = [scalars(path) for path in checkpoints]
+    chosen = {0, len(known) // 2}
+    for event in ("rejected", "segment", "segment_state"):
+        changes = [i for i in range(1, len(known)) if known[i][event] != known[i - 1][event]]
+        chosen |= set(changes[:1])
+    return [checkpoints[i] for i in sorted(chosen) if i < len(known) - 1]
+
+
+def end_of(directory: Path) -> dict[str, np.ndarray]:
+    """All curves but the wall time, and the fields of the last checkpoint with what the solvers keep."""
+    path = checkpoint.latest(directory)
+    assert path is not None
+    found = Run(directory).curves
+    with h5py.File(path, "r") as file:
+        fields = {name: data[...] for name, data in file["fields"].items()}
+    return fields | {name: found[name] for name in found.keys() - {"wall", "segment"}}
+
+
+def difference(directory: Path, reference: Path, names: Sequence[str] = ()) -> float:
+    """The largest between two ends (of these names, or of all), relative to the range; curves: over the later part."""
+    found, wanted, worst = end_of(directory), end_of(reference), 0.0
+    assert names or found.keys() == wanted.keys()
+    for name in names or wanted:
+        values = wanted[name][-len(found[name]) :]
+        scale = max(np.ptp(values), np.abs(values).max())
+        worst = max(worst, float(np.abs(found[name] - values).max() / scale)) if scale else worst
+    return worst
+
+
+def restarts(name: str, folder: str, forget: bool = False) -> dict[str, Any]:
+    """Run the case without a stop, with a checkpoint after every step, and from some of these to its end (collective).
+
+    forget: restart without what the solvers have kept; the differences are then those of pressure and potential.
+    """
+    table, base = CASES[name], Path(folder)
+    solver.run(case_from_dict(table), base / "whole")
+    solver.run(case_from_dict(merged(table, EVERY_STEP)), base / "every")
+    found = {"every": difference(base / "every", base / "whole")}
+    for path in moments(sorted((base / "every").glob("checkpoint_*.h5"))):
+        with pytest.MonkeyPatch.context() as patch:
+            if forget:
+                patch.setattr(Coupling, "keepers", {})
+            solver.run(case_from_dict(table), base / path.stem, restart=path)
+        names = ("pressure", "potential") if forget else ()
+        found[path.stem] = difference(base / path.stem, base / "whole", names)
+    whole = end_of(base / "whole")
+    return {"differences": found, "rejected": scalars(path)["rejected"], "dead": float(whole["dead_lithium"].max())}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_restart_is_the_uninterrupted_run(tmp_path, name):
+    result = restarts(name, str(tmp_path))
+    assert len(result["differences"]) >= 3
+    assert max(result["differences"].values()) <= EXACT, result
+    assert name not in ("voids", "dead Li") or result["rejected"] > 0, result
+    assert name != "dead Li" or result["dead"] > 0, result
+
+
+@pytest.mark.parametrize(("ranks", "name"), [(2, "voids"), (2, "direct"), (3, "dead Li")])
+def test_also_on_several_ranks(tmp_path, ranks, name):
+    result = rank_results(ranks, restarts, name, str(tmp_path))
+    assert max(result["differences"].values()) <= EXACT, result
+
+
+def test_what_the_solvers_keep_shows(tmp_path):
+    """A restart that does not take it up differs by more than rounding: the tests above can fail."""
+    found = restarts("voids", str(tmp_path), forget=True)["differences"]
+    assert found["every"] == 0.0 and max(found.values()) > SHOWS, found
