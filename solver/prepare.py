@@ -87,9 +87,9 @@ def _refuse_too_large(path: Path, case: Case) -> None:
     """Raise BadInput when this machine, or PETSc, cannot hold the case."""
     import numpy as np
     from mpi4py import MPI
-    from petsc4py import PETSc
 
     from solver.case_cost import problems_here, ranks_here
+    from solver.petsc import PETSc
 
     ranks = MPI.COMM_WORLD.size
     problems = problems_here(case, ranks_here(ranks), ranks, int(np.iinfo(PETSc.IntType).max))

@@ -33,11 +33,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from petsc4py import PETSc
 
 from solver.grid import Array, Grid
 from solver.kept import Kept
 from solver.linear import EPSILON, Forcing, Outcome
+from solver.petsc import PETSc
 from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
 from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 from solver.saddle import SaddleSolver

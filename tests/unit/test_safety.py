@@ -267,7 +267,7 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path):
 def test_a_table_looks_into_the_folders_of_its_points_only(tmp_path, name):
     (tmp_path / "points.csv").write_text(f"id,ranks,case_digest\n{name},1,a\n")
     result = CliRunner().invoke(app, ["table", str(tmp_path)])
-    assert result.exit_code == 2 and f"id: value {name!r}: not the name of a folder" in result.output
+    assert result.exit_code == 2 and f"id {name!r}; there should be the name of a folder" in result.output
 
 
 @pytest.mark.parametrize("inside", ["", "fields"])
