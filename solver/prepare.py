@@ -128,7 +128,7 @@ def _what_is_left(directory: Path, case: Case, force: bool) -> tuple[str | None,
             "with --force, or go on from them with --restart latest"
         )
     if found != Present.NOTHING:
-        complain(f"{directory} has {found.value}, which are replaced: the run begins from the start")
+        complain(f"{directory} holds {found.value}, which are replaced; the run begins from the start")
     return None, False
 
 
@@ -171,7 +171,7 @@ def _check_restart(directory: Path, restart: str) -> None:
         name = printable(restart)[:LONGEST_LINE]
         raise BadInput(f"--restart: no such file: {name}; give a checkpoint, 'latest' or 'auto'")
     elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
-        raise BadInput(f"--restart: {restart} is not of the run in {directory}; choose another --output")
+        raise BadInput(f"--restart: {restart} was not written by the run in {directory}; choose another directory with --output")
 
 
 def load(path: Path, overrides: list[str]) -> Case:
