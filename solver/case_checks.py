@@ -260,6 +260,9 @@ def _segment(where: str, segment: protocol.AnySegment, voltage_limit: float) -> 
 
 def _time(case: Case) -> Iterator[Problem]:
     time = case.time
+    smallest = min(time.min_step, time.fixed_step or math.inf)
+    if case.output.interval < smallest:  # steps land on the times of snapshots
+        yield Problem("output.interval", "shorter than the smallest time step", f"at least {smallest:g} s")
     if time.fixed_step is not None:
         return
     if time.min_step > time.max_step:

@@ -90,7 +90,7 @@ def cost(case: Case) -> Cost:
     return Cost(
         shape=shape,
         duration=duration,
-        steps=steps,
+        steps=max(steps, duration / case.output.interval),  # they land on the times of snapshots
         snapshots=duration / case.output.interval + 1,
         bytes_per_snapshot=8.0 * fields * math.prod(shape),
     )

@@ -35,6 +35,7 @@ from solver.units import nearest
 
 _MISSING = object()
 _MOST_LINES = 50  # of what is wrong with one file
+_LONGEST = 1500  # characters of such a line
 # pydantic puts the `kind` of a table into the path of an error, where a user's file has no such key.
 _KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "ccd", "loop", "random", "patches"} | {
     "bulk", "grain_boundaries", "flaws", "cracks", "random_cracks", "pores", "random_pores"
@@ -42,14 +43,20 @@ _KINDS = {"rest", "galvanostatic", "potentiostatic", "cc-cv", "profile", "ccd", 
 
 
 class CaseError(Exception):
-    """A case that cannot be used. `lines` has one line for each thing that is wrong."""
+    """A case that cannot be used. `lines` has one line for each thing that is wrong, and not very many of them."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self.lines = tuple(lines)
+        more = len(lines) - _MOST_LINES
+        kept = lines if more <= 1 else [*lines[:_MOST_LINES], f"and {more} more"]
+        self.lines = tuple(_bounded(printable(line)) for line in kept)
         super().__init__("\n".join(self.lines))
 
     def __reduce__(self) -> tuple[Any, ...]:  # it is sent to the other ranks
         return CaseError, (self.lines,)
+
+
+def _bounded(line: str) -> str:
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
 
 
 def load_case(path: str | Path, overrides: Sequence[str] = ()) -> Case:
@@ -119,8 +126,8 @@ def validate_table(
     except ValidationError as error:
         problems = list(dict.fromkeys(_problems(error, data)))  # without repetitions, in order
         lines = [_line(file, origins, problem, data) for problem in problems[:_MOST_LINES]]
-        more = max(error.error_count(), len(problems)) - _MOST_LINES
-        raise CaseError([*lines, *([f"{file}: and {more} more"] if more > 0 else [])]) from None
+        more = max(error.error_count(), len(problems)) - len(lines)
+        raise CaseError([*lines, f"{file}: and {more} more"] if len(lines) == _MOST_LINES and more else lines) from None
     data = given(data)
     keys = frozenset(_leaves(data))
     data = with_materials(data, case)

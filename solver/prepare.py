@@ -171,7 +171,8 @@ def _check_restart(directory: Path, restart: str) -> None:
         name = printable(restart)[:LONGEST_LINE]
         raise BadInput(f"--restart: no such file: {name}; give a checkpoint, 'latest' or 'auto'")
     elif Path(restart).resolve().parent != directory.resolve() and has_results(directory):
-        raise BadInput(f"--restart: {restart} was not written by the run in {directory}; choose another directory with --output")
+        remedy = "choose another directory with --output"
+        raise BadInput(f"--restart: {restart} was not written by the run in {directory}; {remedy}")
 
 
 def load(path: Path, overrides: list[str]) -> Case:

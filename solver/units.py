@@ -59,6 +59,14 @@ _COMMON: dict[str, tuple[str, ...]] = {
 _MEANT = {("s", "m"): "min", ("K", "C"): "degC", ("K", "°C"): "degC"}
 
 
+def _is_finite(value: float) -> bool:
+    """Whether a number is one that floating-point numbers reach."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     """The entry of `words` closest to `word` regardless of case, or "" when none is near."""
     by_lower = {w.lower(): w for w in reversed(list(words))}
@@ -203,7 +211,7 @@ class Quantity(_Spec):
     def parse(self, value: object) -> float:
         """The value in SI; raises ValueRefused."""
         if isinstance(value, bool) or not isinstance(value, str):
-            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
                 suggestion = f"{value} {self.shown_unit}"
                 raise ValueRefused("a number without a unit", self._form(), suggestion)
             raise ValueRefused("not a value with a unit", self._form())
@@ -291,11 +299,7 @@ class Number(_Spec):
             ):
                 suggestion = f"{value.strip()} without quotes"
             raise ValueRefused("not a number", self.allowed(), suggestion)
-        try:
-            finite = math.isfinite(value)
-        except OverflowError:  # a whole number of more than 308 digits
-            finite = False
-        if not finite:
+        if not _is_finite(value):
             raise ValueRefused("not a finite number", self.allowed())
         if not self.inside(Decimal(repr(value))):
             raise ValueRefused("out of range", self.allowed())

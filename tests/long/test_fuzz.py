@@ -26,7 +26,8 @@ SECONDS = 2  # of processor time for a check, without the start of Python
 MEMORY = 3_000_000_000  # bytes of addresses
 MOST_CELLS = 3000  # of a case that is run
 MOST_LINES = 60  # of messages
-ONE_STEP = ["--set", "time.fixed_step='1 ms'", "--set", "protocol=[{kind='rest', duration='1 ms'}]"]
+PROTOCOL = "protocol=[{kind='rest', duration='1 ms'}]"
+ONE_STEP = ["--set", "time.fixed_step='1 ms'", "--set", "output.interval='1 s'", "--set", PROTOCOL]
 
 pytestmark = pytest.mark.long
 

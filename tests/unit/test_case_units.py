@@ -167,3 +167,5 @@ def test_whole_numbers_of_any_length_are_judged():
             Number().parse(bad)
         with pytest.raises(ValueRefused):
             Integer(ge=0, le=5).parse(bad)
+        with pytest.raises(ValueRefused, match="not a value with a unit"):
+            Quantity("Pa").parse(bad)

@@ -146,6 +146,6 @@ def test_loops_are_counted_without_unrolling_them():
 
 
 def test_a_disk_that_is_too_small_is_told(tmp_path):
-    case = load_case(MINIMAL, ["output.interval=1 us"])
+    case = load_case(MINIMAL, ["output.interval=10 us", "protocol.0={kind='rest', duration='1 year'}"])
     (line,) = machine_warnings(case, tmp_path / "not" / "there")
     assert "GB are free in" in line and list(machine_warnings(load_case(MINIMAL), tmp_path)) == []

@@ -134,3 +134,10 @@ def test_text_is_shown_in_one_line_without_control_characters():
     assert len(one_line("word " * 5000, 40)) <= 40
     assert printable("a\nb\x1b") == "a\\nb\\x1b"
     assert short(16**6000) == "a whole number of more digits than Python reads"
+
+
+def test_messages_are_printable_bounded_and_few():
+    error = CaseError([f"{n} a\nb\0" + "x" * 10_000 for n in range(300)])
+    assert len(error.lines) == 51 and error.lines[-1] == "and 250 more"
+    assert all(line.isprintable() and len(line) < 2000 for line in error.lines)
+    assert type(error)(error.lines).lines == error.lines  # as it is sent to the other ranks
