@@ -23,6 +23,7 @@ from solver.linear import EPSILON, Forcing, LinearSolver, Outcome
 from solver.operators import Stencil, apply_stencil
 
 RESPONSE_TOLERANCE = 1e-2  # a derivative for Newton's method
+SURE = 1e-8  # error of s above which rounding is no matter
 LARGEST_CHANGE = 0.2  # of s in one Newton step: beyond the wells the energy is steep and Newton would overshoot
 
 Local = Callable[[Array], tuple[Array, Array]]  # s -> (L(s), dL/ds), per volume, 1/s
@@ -78,10 +79,12 @@ class PhaseFieldSolver:
             residual = inertia * (s - old) + (rate - source) * volume + apply_stencil(linear, s)
             residual *= per_weight
             norm = self.grid.sum(np.abs(residual)) / scale
-            sizes = (inertia + linear.diagonal) * np.abs(s) + inertia * np.abs(old)
-            sizes += (np.abs(slope * s) + np.abs(rate) + np.abs(source)) * volume
-            rounding = EPSILON * self.grid.sum(sizes * per_weight) / scale
-            if norm <= max(self.newton_tolerance, rounding) and newton >= least:
+            met = norm <= self.newton_tolerance
+            if not met and norm <= SURE:
+                sizes = (inertia + linear.diagonal) * np.abs(s) + inertia * np.abs(old)
+                sizes += (np.abs(slope * s) + np.abs(rate) + np.abs(source)) * volume
+                met = norm <= EPSILON * self.grid.sum(sizes * per_weight) / scale
+            if met and newton >= least:
                 return PhaseFieldResult(s, Outcome(True, "newton converged", krylov, norm), newton)
             if newton == self.max_newton or not np.isfinite(norm):
                 break

@@ -25,6 +25,7 @@ from tests.parallel.runs import merged, penetrating_case, small_case
 
 EXACT = 1e-10  # of the range; found: no difference at all
 SHOWS = 1e-8
+SOUND = ("time", "voltage", "contact_fraction", "void_volume", "lithium", "occupancy", "potential", "pressure")
 
 
 def protocol(*segments: tuple[str, str]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ CASES = {
         "output": {"interval": "1000 s"},
     }
     | protocol(("strip", "4 s"), ("plate", "6 s")),
-    "voids": merged(small_case(2, FAST), protocol(("strip", "1 s"), ("plate", "0.5 s"))),
+    "voids": merged(small_case(2, FAST), protocol(("strip", "0.5 s"), ("plate", "0.2 s"))),
     "dead Li": merged(
         penetrating_case(2, FAST), {"lithium": BIG_VOID} | protocol(("plate", "0.4 s"), ("strip", "0.2 s"))
     ),
@@ -97,21 +98,20 @@ def difference(directory: Path, reference: Path, names: Sequence[str] = ()) -> f
     return worst
 
 
-def restarts(name: str, folder: str, forget: bool = False) -> dict[str, Any]:
+def restarts(name: str, folder: str, names: Sequence[str] = (), forget: bool = False) -> dict[str, Any]:
     """Run the case without a stop, with a checkpoint after every step, and from some of these to its end (collective).
 
-    forget: restart without what the solvers have kept; the differences are then those of pressure and potential.
+    names: of what is compared, all if none; forget: restart without what the solvers have kept.
     """
     table, base = CASES[name], Path(folder)
     solver.run(case_from_dict(table), base / "whole")
     solver.run(case_from_dict(merged(table, EVERY_STEP)), base / "every")
-    found = {"every": difference(base / "every", base / "whole")}
+    found = {"every": difference(base / "every", base / "whole", names)}
     for path in moments(sorted((base / "every").glob("checkpoint_*.h5"))):
         with pytest.MonkeyPatch.context() as patch:
             if forget:
                 patch.setattr(Coupling, "keepers", {})
             solver.run(case_from_dict(table), base / path.stem, restart=path)
-        names = ("pressure", "potential") if forget else ()
         found[path.stem] = difference(base / path.stem, base / "whole", names)
     whole = end_of(base / "whole")
     return {"differences": found, "rejected": scalars(path)["rejected"], "dead": float(whole["dead_lithium"].max())}
@@ -126,13 +126,23 @@ def test_a_restart_is_the_uninterrupted_run(tmp_path, name):
     assert name != "dead Li" or result["dead"] > 0, result
 
 
-@pytest.mark.parametrize(("ranks", "name"), [(2, "voids"), (2, "direct"), (3, "dead Li")])
+@pytest.mark.parametrize(
+    ("ranks", "name"),
+    [
+        (2, "voids"),
+        pytest.param(2, "direct", marks=pytest.mark.long),
+        pytest.param(3, "dead Li", marks=pytest.mark.long),
+        pytest.param(3, "3-D", marks=pytest.mark.long),
+    ],
+)
 def test_also_on_several_ranks(tmp_path, ranks, name):
-    result = rank_results(ranks, restarts, name, str(tmp_path))
+    """On two ranks MUMPS does not repeat itself bit for bit, which shows in the errors in the log."""
+    names = SOUND if name == "direct" else ()
+    result = rank_results(ranks, restarts, name, str(tmp_path), names)
     assert max(result["differences"].values()) <= EXACT, result
 
 
 def test_what_the_solvers_keep_shows(tmp_path):
     """A restart that does not take it up differs by more than rounding: the tests above can fail."""
-    found = restarts("voids", str(tmp_path), forget=True)["differences"]
+    found = restarts("voids", str(tmp_path), SOUND, forget=True)["differences"]
     assert found["every"] == 0.0 and max(found.values()) > SHOWS, found
