@@ -30,8 +30,9 @@ from tests.parallel.test_restart import children, rows
 pytestmark = pytest.mark.long
 
 SEED = int(os.environ.get("LIFRONT_SEED", "1"))
-KILLS = {1: [5, 5, 5, 5, 5, 5, 5], 2: [5, 5, 5]}  # of each run, by number of ranks
-LATEST = 9.0  # s after its start at which a run is killed; by then some have come to their end
+KILLS = {1: 35, 2: 15}  # while at work, by number of ranks
+OF_ONE_RUN = 5
+STEPS = 48  # about, of a run
 PROTOCOL = [
     {"kind": "galvanostatic", "direction": "strip", "duration": "20 s"},
     {"kind": "galvanostatic", "direction": "plate", "duration": "20 s"},
@@ -57,10 +58,14 @@ def to_the_end(ranks: int, case: Path, run: Path) -> None:
     assert "Traceback" not in err
 
 
-def kill(ranks: int, case: Path, run: Path, after: float) -> bool:
-    """Start it, kill all of it; returns whether it was still at work."""
+def kill(ranks: int, case: Path, run: Path, moment: random.Random) -> bool:
+    """Start it, kill all of it after some steps, or in the set-up; returns whether it was still at work."""
     with start_ranks(ranks, command(case, run)) as process:
-        time.sleep(after)
+        begun, steps = time.monotonic(), rows(run)
+        wanted = moment.randint(steps - 5, STEPS)  # in one of some cases without waiting for a step
+        while process.poll() is None and rows(run) < wanted and time.monotonic() < begun + 300.0:
+            time.sleep(0.002)
+        time.sleep(moment.uniform(0.0, 2.0 if wanted <= steps else 0.05))
         working = process.poll() is None
         for pid in (process.pid, *(children(process.pid) if working else ())):
             with suppress(ProcessLookupError):
@@ -91,20 +96,20 @@ def largest_difference(run: Path, reference: Path) -> float:
 def test_runs_that_are_killed_again_and_again_come_to_the_same_end(tmp_path, ranks):
     case = case_file(tmp_path)
     to_the_end(ranks, case, tmp_path / "whole")
-    moments = random.Random(SEED + ranks)
-    differences, hit, steps = [], 0, []
-    for number, kills in enumerate(KILLS[ranks]):
-        run = tmp_path / f"run{number}"
-        for _ in range(kills):
-            hit += kill(ranks, case, run, moments.uniform(0.0, LATEST))
-            steps.append(rows(run))
+    moment = random.Random(SEED + ranks)
+    differences, hits, at = [], 0, []
+    while hits < KILLS[ranks]:
+        run = tmp_path / f"run{len(differences)}"
+        for _ in range(OF_ONE_RUN):
+            if kill(ranks, case, run, moment):
+                hits += 1
+                at.append(rows(run))
         to_the_end(ranks, case, run)
         differences.append(largest_difference(run, tmp_path / "whole"))
         names = [sorted(path.name for path in (folder / "fields").iterdir()) for folder in (run, tmp_path / "whole")]
         assert names[0] == names[1]
         assert not list(run.rglob("*.part"))
         shutil.rmtree(run)
-    total = sum(KILLS[ranks])
-    print(f"\n{ranks} ranks: {total} kills, {hit} while at work, at steps {steps}; lost 0; ", end="")
+    print(f"\n{ranks} ranks: {hits} kills, after {at} steps; {len(differences)} runs, lost 0; ", end="")
     print(f"largest difference {max(differences):.1e}", file=sys.stdout)
     assert max(differences) <= 1e-10
