@@ -17,6 +17,8 @@ RANKS ?= 2
 PYTHON := .venv/bin/python
 # for example: make test PYTEST="-k environment"
 PYTEST ?=
+# processes that run tests; those of a file stay together, because they share what they have made
+WORKERS ?= 2
 
 .PHONY: help demo test lint long benchmark setup clean
 
@@ -37,7 +39,7 @@ demo: setup
 	@echo "curves: results/demo/curves.png   ParaView: results/demo/fields.xdmf"
 
 test: lint
-	$(PYTHON) -m pytest $(PYTEST)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint:
 	@tools/setup.sh tests pictures peers sweeps
