@@ -143,7 +143,7 @@ def lateral_cells(extent: float, spacing: float) -> int:
 
 
 def graded_cells(length: float, spacing: float, fine_depth: float, growth: float, max_spacing: float) -> int:
-    """Cells on one side of the contact: as `solver.grid.normal_faces` lays them, within a cell for very many."""
+    """Cells on one side of the contact: as `grid.normal_faces` lays them, within a cell for very many."""
     fine = min(length, fine_depth)
     cells = max(1, math.ceil(fine / spacing * (1 - _ROUNDING)))
     rest, step, largest = length - fine, fine / cells, max(max_spacing, spacing)

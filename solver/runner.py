@@ -32,7 +32,7 @@ class Result:
     """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call.
 
     seconds: wall time of this call per physics, for output, and in total.
-    results: scalars that the protocol is made to find, by name (SI): see `solver.ramp_results`; empty without a ramp.
+    results: scalars that the protocol is made to find, by name (SI): see `ramp_results`; empty without a ramp.
     """
 
     curves: dict[str, np.ndarray]
