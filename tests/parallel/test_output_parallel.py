@@ -70,6 +70,7 @@ def test_ranks_write_the_same_bytes(tmp_path, serial, ranks, writer):
 def write_shares(path: str, major: int) -> dict[str, Any]:
     """Compressed datasets of which ranks have much, little or nothing; major: HDF5 that can compress from several."""
     comm, length = MPI.COMM_WORLD, 3 * hdf5.CHUNK
+    hdf5.LARGEST_GATHERED = -1
     hdf5.FILTERS_IN_PARALLEL = (major, 10, 2)
     shares = {"first": (0, *[length] * 4), "last": (0, 0, 0, 0, length), "uneven": (0, 5, 5, length // 2, length)}
     with hdf5.create(Path(path), comm) as file:

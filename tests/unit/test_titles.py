@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 import solver
-from postprocess import Run, contact_plots
+from postprocess import Run, contact_plots, pictures
 from postprocess.penetration_plots import plot_penetration
 from postprocess.plots import plot_run
 from postprocess.sweep_table import PointResult, print_table
@@ -70,8 +70,8 @@ def test_pictures_have_the_title_as_it_is(title, run, monkeypatch, recwarn):
     drawn = []
     suptitle = Figure.suptitle
     monkeypatch.setattr(Figure, "suptitle", lambda self, text, **how: drawn.append(text) or suptitle(self, text, **how))
-    monkeypatch.setattr(Run, "info", {"resolved_case": {"title": title}})
-    monkeypatch.setattr(contact_plots, "DOTS_PER_INCH", 20)
+    monkeypatch.setattr(Run, "case", {"title": title})
+    monkeypatch.setattr(pictures, "DOTS_PER_INCH", 20)
     assert np.ptp(imread(plot_run(run))) > 0
     assert len(drawn[0]) < 400 and drawn[0].isprintable()
     if title == TITLES["formula"]:
@@ -80,15 +80,15 @@ def test_pictures_have_the_title_as_it_is(title, run, monkeypatch, recwarn):
 
 
 def test_the_picture_of_filaments_has_the_title_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(contact_plots, "DOTS_PER_INCH", 20)
+    monkeypatch.setattr(pictures, "DOTS_PER_INCH", 20)
     directory = synthetic.filament_run(tmp_path)
-    monkeypatch.setattr(Run, "info", {"resolved_case": {"title": TITLES["formula"]}})
+    monkeypatch.setattr(Run, "case", {"title": TITLES["formula"]})
     assert plot_penetration(directory).exists()
 
 
 def test_a_directory_that_is_named_like_a_formula_is_drawn(tmp_path, run, monkeypatch):
     path = shutil.copytree(run, tmp_path / r"a $\frac{x$ b")
-    monkeypatch.setattr(Run, "info", {})
+    monkeypatch.setattr(Run, "case", {})
     assert contact_plots.headline(Run(path)).startswith(r"a $\frac{x$ b")
     assert plot_run(path).exists()
 
