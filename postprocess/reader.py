@@ -21,6 +21,7 @@ import numpy as np
 from solver.output import stored
 from solver.output.stored import CELLS, DIRECTIONS, ResultsError, Stored
 from solver.text import is_directory, printable
+from solver.whole_files import read_plain
 
 __all__ = ["DIRECTIONS", "TENSOR", "FieldDescription", "ResultsError", "Run"]
 
@@ -217,7 +218,8 @@ def read_summary(path: Path) -> dict[str, Any]:
 def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Columns and units of log.csv. Raises ResultsError."""
     try:
-        complete = path.read_text(encoding="utf-8").rpartition("\n")[0]  # a running solver may be in mid-row
+        lines = read_plain(path).decode().replace("\r\n", "\n")
+        complete = lines.rpartition("\n")[0]  # a running solver may be in mid-row
         header, *rows = list(csv.reader(complete.split("\n"))) or [[]]
     except FileNotFoundError:
         raise ResultsError(f"{path}: no such file") from None

@@ -136,9 +136,7 @@ def _state(folder: Path, summary: Mapping[str, Any], done: bool) -> tuple[str, s
 
 def _complaint(log: Path) -> str:
     """Exit code of a run that left no summary: with the signal that killed it, or the last thing that it said."""
-    if not log.exists():
-        return ""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in _text(log).splitlines() if line.strip()]
     code = lines.pop() if lines else ""
     number = code.removeprefix("exit code ")
     if not code.startswith("exit code ") or not is_whole(number):

@@ -38,7 +38,7 @@ from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
 from solver.voice import Voice
-from solver.whole_files import write_text
+from solver.whole_files import read_plain, write_text
 
 TABLE, RESULT, START = "trials.csv", "ccd.json", "start"
 COLUMNS = (
@@ -135,8 +135,9 @@ def check_search(case: Case, directory: Path, replace: bool = False) -> None:
     """
     _ramp(case)
     for trial in (directory / START, *sorted(directory.glob("plate_*"))):
-        if found := [trial] if trial.is_symlink() else present.links(trial):
-            raise SearchRefused(f"{found[0]} is a link, which is not followed; remove it, or choose another --output")
+        found = f"{trial} is a link, which is not followed" if trial.is_symlink() else present.in_the_way(trial)
+        if found:
+            raise SearchRefused(f"{found}; remove it, or choose another --output")
     if _case_in(directory) not in (None, case_key(case)) and not replace:
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
@@ -153,7 +154,7 @@ def _case_in(directory: Path) -> str | None:
             key = str(stored.json_object(result)["case"])
         except (stored.ResultsError, KeyError):
             foreign = result
-    if table.exists() and (key is None or not table.is_file() or not table.read_bytes().startswith(_HEADINGS)):
+    if table.exists() and (key is None or not table.is_file() or not read_plain(table).startswith(_HEADINGS)):
         foreign = table
     if foreign is not None:
         raise SearchRefused(f"{foreign} was not written by a search and would be overwritten; choose another --output")
@@ -322,7 +323,7 @@ def _read(path: Path) -> list[dict[str, Value]]:
     """The rows of a table of trials. Raises SearchRefused for a table that no search has written."""
     names = [column_name(heading) for heading in COLUMNS]
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").split("\n"))) if path.exists() else []
+        rows = list(csv.reader(read_plain(path).decode().split("\n"))) if path.exists() else []
         # not a row that was cut off by a kill
         found: list[dict[str, Value]] = [dict(zip(names, c, strict=True)) for c in rows[1:] if len(c) == len(COLUMNS)]
         for row in found:

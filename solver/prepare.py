@@ -98,11 +98,11 @@ def _refuse_too_large(path: Path, case: Case) -> None:
 
 
 def _refuse_foreign(directory: Path, case: Case) -> None:
-    """Files of the user's, and links that lead elsewhere, are not replaced."""
-    from solver.output.present import foreign, links
+    """Files of the user's, links that lead elsewhere, and folders are not replaced."""
+    from solver.output.present import foreign, in_the_way
 
-    if found := links(directory):
-        raise BadInput(f"--output: {found[0]} is a link, which is not followed; remove it, or choose another directory")
+    if found := in_the_way(directory):
+        raise BadInput(f"--output: {found}; remove it, or choose another directory")
     if (theirs := foreign(directory, case)) is not None:
         raise BadInput(
             f"--output: {theirs} was not written by lifront and would be overwritten; choose another directory"

@@ -169,11 +169,17 @@ def _recorder(case: Case, directory: str | Path | None, grid: Grid, console: Con
     if directory is None:
         return MemoryRecorder(grid.comm, console)
     about = provenance.collect(case.source.text, _resolved(case), grid.comm, _seeds(case), case.source.overrides)
-    copies = files.on_root(grid.comm, lambda: present.copies(case, Path(directory)))
+    copies = files.on_root(grid.comm, lambda: _copies(case, Path(directory)))
     output = case.output
     return FileRecorder(
         Path(directory), grid, console, about, copies, output.fields, output.keep_checkpoints, output.precision
     )
+
+
+def _copies(case: Case, directory: Path) -> dict[str, bytes]:
+    if found := present.in_the_way(directory):
+        raise files.FileError(found)
+    return present.copies(case, directory)
 
 
 def _seeds(case: Case) -> dict[str, int]:

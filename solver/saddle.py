@@ -26,8 +26,10 @@ iterations that a new one would have saved have cost as much as its set-up.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -103,6 +105,7 @@ class SaddleSolver:
         self._wasted = 0.0  # iterations more than that since then
         self.setups = 0
         self.stale = True
+        _ALIVE.add(self)
 
     def set_matrices(
         self, stiffness: PETSc.Mat, gradient: PETSc.Mat, divergence: PETSc.Mat, diagonals: tuple, loose: Array
@@ -190,6 +193,12 @@ class SaddleSolver:
         outcome = Outcome(reason > 0, reason_name(reason), iterations, self.ksp.getResidualNorm())
         return x[:n].copy(), x[n:].copy(), outcome
 
+    def destroy(self) -> None:
+        """Let go of what PETSc calls back into Python for."""
+        self.ksp.destroy()
+        if self._operator is not None:
+            self._operator.destroy()
+
     @property
     def numbers(self) -> dict[str, float]:
         """By which the preconditioner is judged: iterations when it was new, and those wasted since."""
@@ -199,6 +208,16 @@ class SaddleSolver:
         """Go on with the matrices that have just been set, as with a preconditioner that has been used."""
         self._per_digit, self._wasted = kept["per_digit"], kept["wasted"]
         self._new = False
+
+
+_ALIVE: WeakSet[SaddleSolver] = WeakSet()
+
+
+@atexit.register
+def _destroy_all() -> None:
+    """Those that an error has kept alive: PETSc would free them after Python's end, call it, and crash."""
+    for solver in tuple(_ALIVE):
+        solver.destroy()
 
 
 class VelocityPreconditioner:

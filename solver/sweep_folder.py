@@ -25,7 +25,7 @@ import tomli_w
 
 from solver.case_files import digest
 from solver.sweep import Point, plain
-from solver.whole_files import make_part, publish, write_text
+from solver.whole_files import make_part, publish, read_plain, write_text
 
 CASE, DONE, POINTS, LIST, RESULTS = "case.toml", "done.json", "points.csv", "points.txt", "results.csv"
 LOCK = ".lock"
@@ -86,8 +86,8 @@ def write(points: Sequence[Point], directory: Path) -> list[str]:
 def done_digest(folder: Path) -> str | None:
     """Hash of the case that was run to its end in a folder, None when none was."""
     try:
-        found = json.loads((folder / DONE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_plain(folder / DONE))
+    except (OSError, ValueError, RecursionError):
         return None
     return str(found.get("case_digest", "")) if isinstance(found, dict) else None
 
@@ -96,7 +96,7 @@ def _refuse_foreign(directory: Path) -> None:
     """Raise FolderError when there are files of these names that no sweep has written."""
     path = directory / POINTS
     if path.exists():
-        ours = path.read_bytes().startswith(",".join(HEADING).encode())
+        ours = path.is_file() and read_plain(path).startswith(",".join(HEADING).encode())
         found = [] if ours else [path]
     else:
         found = [path for path in (directory / LIST, directory / RESULTS) if path.exists()]
@@ -130,8 +130,8 @@ def _present(folder: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        return digest(tomllib.loads(path.read_text(encoding="utf-8")), folder.joinpath)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return digest(tomllib.loads(read_plain(path).decode()), folder.joinpath)
+    except (OSError, ValueError, RecursionError):
         return ""
 
 
@@ -148,5 +148,5 @@ def _table(points: Sequence[Point]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a text file in one piece, unless it says so already."""
-    if path.is_symlink() or not path.exists() or path.read_bytes() != text.encode():
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)

@@ -25,6 +25,7 @@ from typing import Any
 from solver import sweep_folder as folder
 from solver.environment import for_children
 from solver.sweep import Point
+from solver.whole_files import read_plain
 
 MPIRUN = "mpirun --oversubscribe --bind-to none"  # several at once: bound, each would take the first core
 LOG, SNAKEMAKE_LOG = "run.log", "snakemake.log"
@@ -115,9 +116,9 @@ def _start(command: list[str], directory: Path, aside: str, lock: int, words: Se
 
 
 def _unlink_links(paths: Iterable[Path]) -> None:
-    """Remove those that are links: lines are added to these files, so that a link would be followed."""
+    """Remove links and pipes: lines are added to these files, so that a link would be followed, and a pipe wait."""
     for path in paths:
-        if path.is_symlink():
+        if path.is_symlink() or path.is_fifo():
             path.unlink()
 
 
@@ -190,7 +191,7 @@ def _signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
 def _reason(point: Path) -> str:
     """Why a run ended, "" of one that has not come to its end."""
     done = point / folder.DONE
-    return str(json.loads(done.read_text(encoding="utf-8"))["stop_reason"]) if done.exists() else ""
+    return str(json.loads(read_plain(done))["stop_reason"]) if done.exists() else ""
 
 
 def _size(path: Path) -> int:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from mpi4py import MPI
 
+from solver.output.stored import FOLDER
+
 T = TypeVar("T")
 
-# Everything that a run writes into its directory, as patterns, in the order in which it may be deleted; the copy of the
-# case is not among them.
+# Everything that a run writes into its directory, as regular expressions, in the order in which it may be deleted, and
+# nothing else: what a user has put beside it (log.csv.old, checkpoint_good.h5) stays. The copy of the case is not among
+# them.
 OUTPUTS = (
-    "done.json*",
-    "summary.json*",
-    "fields/fields_*.vtkhdf*",
-    "fields.xdmf*",
-    "fields.vtkhdf.series*",
-    "checkpoint_*.h5*",
-    "log.csv*",
-    "curves.png",
-    "field_*.png",
-    "stresses.png",
-    "penetration.png",
+    r"done\.json",
+    r"summary\.json",
+    r"fields/fields_[0-9]+\.vtkhdf",
+    r"fields\.xdmf",
+    r"fields\.vtkhdf\.series",
+    r"checkpoint_[0-9]+\.h5",
+    r"log\.csv",
+    r"curves\.png",
+    r"field_.*\.png",
+    r"stresses\.png",
+    r"penetration\.png",
 )
 
 
@@ -58,8 +62,15 @@ def reason(error: Exception) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
+def written(directory: Path) -> list[Path]:
+    """What is there of `OUTPUTS`, finished or not, in their order; nothing behind a link in place of a folder."""
+    folders = [directory] if (directory / FOLDER).is_symlink() else [directory, directory / FOLDER]
+    there = {path.relative_to(directory).as_posix(): path for folder in folders for path in folder.glob("*")}
+    matches = [re.compile(rf"{pattern}(\.part)?").fullmatch for pattern in OUTPUTS]
+    return [there[name] for match in matches for name in sorted(there) if match(name)]
+
+
 def clear(directory: Path) -> None:
     """Delete what an earlier run left in its directory, so that nothing of it mixes with a new run."""
-    for pattern in OUTPUTS:
-        for path in directory.glob(pattern):
-            path.unlink()
+    for path in written(directory):
+        path.unlink()

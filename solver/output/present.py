@@ -13,7 +13,8 @@ import tomli_w
 
 from solver.case import Case, Source
 from solver.case_files import beside
-from solver.output import checkpoint, files, summary
+from solver.output import checkpoint, files, stored, summary
+from solver.whole_files import read_plain
 
 CASE = "case.toml"
 DIGEST = "case.digest"  # hash of the case, written when its run begins or goes on; left when results are cleared
@@ -69,14 +70,14 @@ def look(directory: Path, source: Source) -> Present:
 def _same(directory: Path, source: Source) -> bool:
     """Whether what a run has left is of this case, by the hash that it wrote first."""
     try:
-        return (directory / DIGEST).read_text(encoding="utf-8", errors="replace").strip() == source.digest
+        return read_plain(directory / DIGEST).decode(errors="replace").strip() == source.digest
     except OSError:
         return False
 
 
 def has_results(directory: Path) -> bool:
     """Whether a run has written into the directory."""
-    return any(found for pattern in files.OUTPUTS for found in directory.glob(pattern))
+    return bool(files.written(directory))
 
 
 def foreign(directory: Path, case: Case) -> Path | None:
@@ -90,11 +91,15 @@ def foreign(directory: Path, case: Case) -> Path | None:
     return None
 
 
-def links(directory: Path) -> list[Path]:
-    """What a run would write or delete in a directory and that is a link: it leads elsewhere."""
-    names = (*files.OUTPUTS, "fields", CASE, "resolved.json", DIGEST)
-    found = {path for name in names for path in directory.glob(name) if path.is_symlink()}
-    return sorted(path for path in found if path.suffix != ".part")
+def in_the_way(directory: Path) -> str | None:
+    """What a run cannot write or delete in a directory, in words: links, which lead elsewhere, and folders; or None."""
+    folder = directory / stored.FOLDER
+    for path in (*files.written(directory), *(directory / name for name in (CASE, "resolved.json", DIGEST)), folder):
+        if path.is_symlink() and path.suffix != ".part":  # such a link is replaced
+            return f"{path} is a link, which is not followed"
+        if path.is_dir() and path != folder:
+            return f"{path} is a folder, where a run writes a file"
+    return f"{folder} is a file, where a run writes a folder" if folder.exists() and not folder.is_dir() else None
 
 
 def lock(directory: Path) -> int | None:

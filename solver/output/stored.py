@@ -22,6 +22,8 @@ import h5py
 import numpy as np
 from h5py import h5d, h5l, h5z
 
+from solver.whole_files import read_plain
+
 Array = np.ndarray
 
 FOLDER = "fields"
@@ -239,7 +241,7 @@ def text(value: Any) -> str:
 def json_object(path: Path) -> dict[str, Any]:
     """The content of a JSON file that holds a table of names and values. Raises ResultsError."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
+        content = json.loads(read_plain(path), parse_int=_whole_number)
         json.dumps(content, ensure_ascii=False).encode()  # half characters can be written in JSON, but not be shown
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
@@ -253,7 +255,7 @@ def json_object(path: Path) -> dict[str, Any]:
 def text_of(path: Path, sha256: str) -> str | None:
     """The text of a file when its hash (see `digest`) is the given one, with or without its last line break."""
     try:
-        found = path.read_bytes().decode()
+        found = read_plain(path).decode()
     except (OSError, ValueError):
         return None
     return next((text for text in (found, found.removesuffix("\n")) if digest(text) == sha256), None)

@@ -1,0 +1,87 @@
+"""What a run deletes and reads in its folder: its own plain files, and nothing that lies beside or in place of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from solver.output import files, present, summary
+from solver.output.stored import ResultsError, json_object
+from solver.runner import run
+from solver.whole_files import read_plain
+from tests import synthetic
+from tests.mpi import ROOT, environment
+from tests.unit.test_damaged_results import refused, tiny_case
+
+OTHERS = ("log.csv.old", "done.json.bak", "checkpoint_good.h5", "fields/fields_best.vtkhdf", "summary.json.txt")
+PLATE = {"kind": "galvanostatic", "direction": "plate", "duration": "1 s"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("finished")
+    run(tiny_case(1, PLATE), directory)
+    return directory
+
+
+def test_a_new_run_deletes_no_files_that_no_run_has_written(tmp_path):
+    synthetic.strip_run(tmp_path, dim=1)
+    for name in OTHERS:
+        (tmp_path / name).write_text("")
+    files.clear(tmp_path)
+    assert not present.has_results(tmp_path)
+    assert all((tmp_path / name).exists() for name in OTHERS)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_000001.h5", "log.csv.part", "case.toml"])
+def test_a_folder_in_place_of_a_file_is_refused_before_anything_is_deleted(tmp_path, finished, name):
+    directory = Path(shutil.copytree(finished, tmp_path / "run"))
+    (directory / name).unlink(missing_ok=True)
+    (directory / name).mkdir()
+    before = sorted(directory.iterdir())
+    said = refused("run", ROOT / "cases/minimal.toml", "--output", directory, "--force")
+    assert f"{directory / name} is a folder, where a run writes a file; remove it" in said
+    assert sorted(directory.iterdir()) == before
+
+
+def test_a_run_from_python_follows_no_link_either(tmp_path, finished):
+    elsewhere = Path(shutil.copytree(finished / "fields", tmp_path / "fields"))
+    before = sorted(elsewhere.iterdir())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/fields").symlink_to(elsewhere)
+    with pytest.raises(files.FileError, match="fields is a link, which is not followed"):
+        run(tiny_case(1, PLATE), tmp_path / "run")
+    files.clear(tmp_path / "run")
+    assert sorted(elsewhere.iterdir()) == before
+
+
+def test_a_pipe_in_place_of_a_file_does_not_wait(tmp_path):
+    for name in ("summary.json", "done.json", "log.csv"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(OSError, match="not a plain file but a pipe"):
+        read_plain(tmp_path / "log.csv")
+    with pytest.raises(ResultsError, match="not a plain file but a pipe"):
+        json_object(tmp_path / "summary.json")
+    assert summary.done_digest(tmp_path) is None
+    assert "not a plain file but a pipe" in refused("info", tmp_path)
+
+
+def test_an_error_that_keeps_solvers_alive_does_not_crash_the_program_at_its_end(tmp_path, finished):
+    """PETSc would call Python after its end: a restart that cannot write, in a script that does not catch the error."""
+    directory = Path(shutil.copytree(finished, tmp_path / "run"))
+    script = (
+        "from solver.output import summary; from solver.runner import run\n"
+        "from tests.unit.test_kept_results import PLATE, tiny_case\n"
+        "def retract(directory): raise OSError(30, 'Read-only file system', 'summary.json')\n"
+        "summary.retract = retract\n"
+        f"run(tiny_case(1, PLATE), {str(directory)!r}, 'latest')"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.endswith("FileError: summary.json: Read-only file system\n")
