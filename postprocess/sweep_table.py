@@ -136,9 +136,7 @@ def _state(folder: Path, summary: Mapping[str, Any], done: bool) -> tuple[str, s
 
 def _complaint(log: Path) -> str:
     """Exit code of a run that left no summary: with the signal that killed it, or the last thing that it said."""
-    if not log.exists():
-        return ""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in _text(log).splitlines() if line.strip()]
     code = lines.pop() if lines else ""
     number = code.removeprefix("exit code ")
     if not code.startswith("exit code ") or not is_whole(number):
@@ -185,7 +183,7 @@ def _results(folder: Path, summary: Mapping[str, Any]) -> tuple[dict[str, Scalar
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace").strip() if is_file(path) else ""
 
 
 def _json(path: Path) -> tuple[dict[str, Any], str]:

@@ -37,6 +37,7 @@ from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+from solver.text import LARGEST_RESULT, read_text
 from solver.voice import Voice
 from solver.whole_files import write_text
 
@@ -322,12 +323,12 @@ def _read(path: Path) -> list[dict[str, Value]]:
     """The rows of a table of trials. Raises SearchRefused for a table that no search has written."""
     names = [column_name(heading) for heading in COLUMNS]
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").split("\n"))) if path.exists() else []
+        rows = list(csv.reader(read_text(path, LARGEST_RESULT).split("\n"))) if path.exists() else []
         # not a row that was cut off by a kill
         found: list[dict[str, Value]] = [dict(zip(names, c, strict=True)) for c in rows[1:] if len(c) == len(COLUMNS)]
         for row in found:
             _trial(row)
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         remedy = "mend it, or replace the trials with --force"
         raise SearchRefused(f"{path}: damaged ({error}); {remedy}") from None
     return found

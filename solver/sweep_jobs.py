@@ -80,7 +80,7 @@ def run(
     line on every point that has ended. words: options of `lifront run` for every point. Interrupted by SIGINT or
     SIGTERM, running points write checkpoints and end.
     """
-    _unlink_links([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
+    _unlink_others([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
     starts = {point.id: _size(directory / point.id / LOG) for point in points}
     for point in points:
         (directory / point.id / folder.DONE).unlink(missing_ok=True)  # of another case
@@ -114,10 +114,10 @@ def _start(command: list[str], directory: Path, aside: str, lock: int, words: Se
         )
 
 
-def _unlink_links(paths: Iterable[Path]) -> None:
-    """Remove those that are links: lines are added to these files, so that a link would be followed."""
+def _unlink_others(paths: Iterable[Path]) -> None:
+    """Remove links and pipes: lines are added to these files, so that a link would be followed, and a pipe waits."""
     for path in paths:
-        if path.is_symlink():
+        if path.is_symlink() or path.is_fifo():
             path.unlink()
 
 
