@@ -20,8 +20,7 @@ import numpy as np
 
 from solver.output import stored
 from solver.output.stored import CELLS, DIRECTIONS, ResultsError, Stored
-from solver.text import is_directory, printable
-from solver.whole_files import read_plain
+from solver.text import LARGEST_RESULT, NoSuchFile, is_directory, printable, read_text
 
 __all__ = ["DIRECTIONS", "TENSOR", "FieldDescription", "ResultsError", "Run"]
 
@@ -218,12 +217,11 @@ def read_summary(path: Path) -> dict[str, Any]:
 def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Columns and units of log.csv. Raises ResultsError."""
     try:
-        lines = read_plain(path).decode().replace("\r\n", "\n")
-        complete = lines.rpartition("\n")[0]  # a running solver may be in mid-row
+        complete = read_text(path, LARGEST_RESULT).rpartition("\n")[0]  # a running solver may be in mid-row
         header, *rows = list(csv.reader(complete.split("\n"))) or [[]]
-    except FileNotFoundError:
+    except NoSuchFile:
         raise ResultsError(f"{path}: no such file") from None
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise ResultsError(f"{path}: damaged, or not a table ({error})") from None
     if bad := [n for n, row in enumerate(rows, 2) if len(row) != len(header)]:
         raise ResultsError(f"{path}: line {bad[0]} does not have the {len(header)} columns of the heading")

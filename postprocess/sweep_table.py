@@ -183,7 +183,7 @@ def _results(folder: Path, summary: Mapping[str, Any]) -> tuple[dict[str, Scalar
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace").strip() if is_file(path) else ""
 
 
 def _json(path: Path) -> tuple[dict[str, Any], str]:

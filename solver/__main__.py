@@ -34,6 +34,7 @@ app = typer.Typer(
     epilog="Arguments after -- go to PETSc.",
 )
 _petsc_options: list[str] = []
+SCHEMA_BEGINS = b'"$defs"'  # what the first key of a schema is
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file (TOML)", show_default=False)]
 SetOption = Annotated[
@@ -167,12 +168,14 @@ def schema(
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that the user has named. Raises BadInput."""
+    """Write the schema to a file that the user has named. Raises BadInput."""
     from solver.whole_files import write_text
 
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise BadInput(f"{path}: is no plain file and is not replaced; allowed: the name of a file or of a new one")
     try:
+        if path.exists() and SCHEMA_BEGINS not in path.read_bytes()[:100]:
+            raise BadInput(f"{path}: was not written by lifront and would be overwritten; choose another name")
         write_text(path, text)
     except OSError as error:
         raise BadInput(_not_written(error)) from None

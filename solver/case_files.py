@@ -13,7 +13,7 @@ from solver.text import is_file
 
 FILE_KEYS = ("file", "mesh")  # their value is a file, its path relative to the case file
 COPY = "input_"  # begins the names of copies; no result is called so
-LONGEST = 100  # characters of the rest
+LONGEST = 100  # bytes of the rest; file systems take names of 255
 
 
 def given(data: Any) -> Any:
@@ -60,7 +60,7 @@ def beside(data: dict[str, Any], directory: Path) -> dict[str, Path]:
         source = directory / table[key]
         if not is_file(source):
             continue
-        name = re.sub(r"[^\w.-]+", "_", table[key])[-LONGEST:]
+        name = re.sub(r"[^\w.-]+", "_", table[key]).encode()[-LONGEST:].decode(errors="ignore")
         name = name if name.startswith(COPY) else COPY + name
         while files.get(name, source) != source:
             name = f"_{name}"

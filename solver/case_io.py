@@ -224,6 +224,7 @@ def _enter(node: Any, part: str, path: str, following: str | None, value: Any = 
 def _toml_value(text: str) -> Any:
     try:
         parsed = parse_toml(f"value = {text}")
+        parse_toml(f"value = [{text}]")  # in which a comment would leave out the bracket
     except Unreadable:
         return text
     return parsed["value"] if set(parsed) == {"value"} else text

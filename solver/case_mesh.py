@@ -172,6 +172,8 @@ def _group_problems(
         hint = ""
         if any(not block.tags for block in mesh.blocks):
             hint = "; saved with the Gmsh option Mesh.SaveAll = 0, as MSH 2.2 has no groups otherwise"
+        elif any(other.startswith("_part{") for other in names):
+            hint = "; they are in groups of partitions: the Gmsh option Mesh.PartitionCreatePhysicals = 0"
         yield "the group has no elements", f"a group of {allowed} elements{hint}", ""
     elif len({kind.dim for kind in kinds}) > 1:
         found = " and ".join(sorted({kind.name for kind in kinds}))

@@ -234,19 +234,26 @@ def resolve_segments(
     directory: Path,
     problems: list[Problem],
     prefix: str = "protocol",
+    read: dict[str, ProfileTable] | None = None,
 ) -> tuple[AnySegment, ...]:
-    """Segments with default currents put in and profiles read; what is missing is added to `problems`."""
+    """Segments with default currents put in and profiles read, each once; what is missing is added to `problems`.
+
+    read: profiles that have been read.
+    """
+    read = {} if read is None else read
     out: list[AnySegment] = []
     for index, segment in enumerate(segments):
         where = f"{prefix}.{index}"
         if isinstance(segment, Loop):
             inner = resolve_segments(
-                segment.segments, current_density, directory, problems, f"{where}.segments"
+                segment.segments, current_density, directory, problems, f"{where}.segments", read
             )
             segment = segment.model_copy(update={"segments": inner})
         elif isinstance(segment, Profile) and segment.table is None:
             try:
-                segment = segment.model_copy(update={"table": read_profile(directory / segment.file)})
+                if segment.file not in read:
+                    read[segment.file] = read_profile(directory / segment.file)
+                segment = segment.model_copy(update={"table": read[segment.file]})
             except ProfileRefused as error:
                 problems.append(Problem(f"{where}.file", str(error)))
         elif (

@@ -242,7 +242,11 @@ VacancyFraction = Annotated[
 ]
 Percentage = Annotated[float, Number(gt=0, lt=100, usual=Usual(0.01, 90, "less has no effect, more is no additive"))]
 PoissonRatio = Annotated[
-    float, Number(ge=0, lt=0.5, usual=Usual(0.01, 0.4999, "cork has 0, rubber 0.4999; metals and ceramics 0.2 to 0.4"))
+    float,
+    Number(
+        ge=0, lt=0.5,
+        usual=Usual(0.01, 0.4999, "cork has 0, rubber 0.4999; metals and ceramics 0.2 to 0.4", zero=False),
+    ),
 ]
 Growth = Annotated[float, Number(ge=1, le=1.5)]
 Exponent = Annotated[float, Number(ge=1, le=100, usual=Usual(1, 20, "creep of metals has 3 to 8"))]

@@ -37,8 +37,9 @@ from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+from solver.text import LARGEST_RESULT, is_file, read_text
 from solver.voice import Voice
-from solver.whole_files import read_plain, write_text
+from solver.whole_files import write_text
 
 TABLE, RESULT, START = "trials.csv", "ccd.json", "start"
 COLUMNS = (
@@ -154,7 +155,7 @@ def _case_in(directory: Path) -> str | None:
             key = str(stored.json_object(result)["case"])
         except (stored.ResultsError, KeyError):
             foreign = result
-    if table.exists() and (key is None or not table.is_file() or not read_plain(table).startswith(_HEADINGS)):
+    if table.exists() and (key is None or not is_file(table) or not table.read_bytes().startswith(_HEADINGS)):
         foreign = table
     if foreign is not None:
         raise SearchRefused(f"{foreign} was not written by a search and would be overwritten; choose another --output")
@@ -323,12 +324,12 @@ def _read(path: Path) -> list[dict[str, Value]]:
     """The rows of a table of trials. Raises SearchRefused for a table that no search has written."""
     names = [column_name(heading) for heading in COLUMNS]
     try:
-        rows = list(csv.reader(read_plain(path).decode().split("\n"))) if path.exists() else []
+        rows = list(csv.reader(read_text(path, LARGEST_RESULT).split("\n"))) if path.exists() else []
         # not a row that was cut off by a kill
         found: list[dict[str, Value]] = [dict(zip(names, c, strict=True)) for c in rows[1:] if len(c) == len(COLUMNS)]
         for row in found:
             _trial(row)
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         remedy = "mend it, or replace the trials with --force"
         raise SearchRefused(f"{path}: damaged ({error}); {remedy}") from None
     return found

@@ -87,14 +87,15 @@ def read_mesh_file(path: Path) -> MeshFile:
         tags, points = _nodes_2(take["Nodes"])
         found = _elements_2(take["Elements"], binary=order is not None)
     else:
-        groups: dict[tuple[int, int], frozenset[int]] = {}
+        groups: dict[tuple[int, int], _Sets] = {}
         for name in ("Entities", "PartitionedEntities"):
             if name in take:
                 groups |= _entities(take[name], version, name == "PartitionedEntities")
         tags, points = _nodes_4(take["Nodes"], version)
         found = _elements_4(take["Elements"], version, groups)
+    _refuse_part(found)
     rows = _Rows(tags)
-    blocks = [Block(kind, rows.of(nodes), groups_of) for kind, nodes, groups_of in found]
+    blocks = [Block(kind, rows.of(nodes), sets[0]) for kind, nodes, sets in found]
     return MeshFile(points, blocks, _names(sections.get("PhysicalNames", b"")))
 
 
@@ -264,7 +265,17 @@ class _Rows:
         return self._order[at]
 
 
-_Found = list[tuple[Kind, np.ndarray, frozenset[int]]]
+_Sets = tuple[frozenset[int], frozenset[int]]  # the groups and the partitions that an element is in
+_Found = list[tuple[Kind, np.ndarray, _Sets]]
+
+
+def _refuse_part(found: _Found) -> None:
+    """Raise MeshRefused for a file that has one of several parts of a mesh: the others would be missing."""
+    dim = max((kind.dim for kind, nodes, _ in found if len(nodes)), default=0)
+    parts = [partitions for kind, nodes, (_, partitions) in found if kind.dim == dim and len(nodes)]
+    if parts and all(parts) and len(frozenset().union(*parts)) == 1:
+        allowed = "the whole mesh: before it is partitioned, or with the Gmsh option Mesh.PartitionSplitMeshFiles = 0"
+        raise MeshRefused("it has elements of one partition only", allowed)
 
 
 def _kind(number: int) -> Kind:
@@ -284,7 +295,7 @@ def _nodes_2(take: _Numbers) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _elements_2(take: _Numbers, binary: bool) -> _Found:
-    """Kind, tags of nodes and group; an element in two groups is there twice."""
+    """Kind, tags of nodes, group and partitions; an element in two groups is there twice."""
     count, tables = take.first_line(), []
     if not binary:
         tables = _lines_2(take, count)
@@ -299,7 +310,9 @@ def _elements_2(take: _Numbers, binary: bool) -> _Found:
     found: _Found = []
     for kind, tags, table in tables:
         groups = np.abs(table[:, 0]) if tags > 0 else np.zeros(len(table), dtype=np.int64)
-        found.extend((kind, table[groups == g, tags:], frozenset([int(g)] if g else [])) for g in np.unique(groups))
+        partitions = frozenset(map(int, np.unique(table[:, 3]))) if tags > 3 else frozenset()
+        for group in np.unique(groups):
+            found.append((kind, table[groups == group, tags:], (frozenset([int(group)] if group else []), partitions)))
     return found
 
 
@@ -323,20 +336,24 @@ def _lines_2(take: _Numbers, count: int) -> list[tuple[Kind, int, np.ndarray]]:
 # -- MSH 4 ---------------------------------------------------------------------------------------------
 
 
-def _entities(take: _Numbers, version: str, partitioned: bool) -> dict[tuple[int, int], frozenset[int]]:
-    """Groups of each entity (dimension, tag); a group is negative where it has the entity turned round."""
+def _entities(take: _Numbers, version: str, partitioned: bool) -> dict[tuple[int, int], _Sets]:
+    """Groups and partitions of each entity (dimension, tag); a group is negative where it has the entity turned round.
+
+    A mesh of a single partition has none.
+    """
+    several = partitioned and take.size() > 1
     if partitioned:
-        take.size()
         take.ints(2 * take.size())  # what each partition has of its neighbours
     groups = {}
     for dim, count in enumerate(take.sizes(4)):
         for _ in range(int(count)):
             tag = int(take.ints(1)[0])
+            parts: frozenset[int] = frozenset()
             if partitioned:
                 take.ints(2)
-                take.ints(take.size())
+                parts = frozenset(map(int, take.ints(take.size())))
             take.take("f8", 3 if dim == 0 and version == "4.1" else 6)
-            groups[dim, tag] = frozenset(map(int, np.abs(take.ints(take.size()))))
+            groups[dim, tag] = frozenset(map(int, np.abs(take.ints(take.size())))), parts if several else frozenset()
             if dim > 0:
                 take.ints(take.size())
     take.finish()
@@ -364,8 +381,8 @@ def _nodes_4(take: _Numbers, version: str) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(tags), np.concatenate(points)
 
 
-def _elements_4(take: _Numbers, version: str, groups: dict[tuple[int, int], frozenset[int]]) -> _Found:
-    """Kind, tags of nodes and groups of each block."""
+def _elements_4(take: _Numbers, version: str, groups: dict[tuple[int, int], _Sets]) -> _Found:
+    """Kind, tags of nodes, groups and partitions of each block."""
     blocks, total = map(int, take.sizes(4 if version == "4.1" else 2)[:2])
     found: _Found = []
     for _ in range(blocks):
@@ -376,7 +393,7 @@ def _elements_4(take: _Numbers, version: str, groups: dict[tuple[int, int], froz
         rows = (take.sizes if version == "4.1" else take.ints)(count * width).reshape(count, width)
         if groups and (dim, tag) not in groups:
             take.refuse(f"has an entity {tag} of dimension {dim} that is not in $Entities")
-        found.append((kind, rows[:, 1:], groups.get((dim, tag), frozenset())))
+        found.append((kind, rows[:, 1:], groups.get((dim, tag), (frozenset(), frozenset()))))
     take.finish()
     if sum(len(nodes) for _, nodes, _ in found) != total:
         take.refuse("has another number of elements than it announces")

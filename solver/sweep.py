@@ -25,6 +25,7 @@ import itertools
 import json
 import math
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,10 @@ def count(path: Path, overrides: Sequence[str] = ()) -> int:
     return len(_read(path, overrides)[1])
 
 
-def expand(path: Path, overrides: Sequence[str] = (), most: int = LARGEST_SWEEP) -> tuple[Point, ...]:
-    """The points of a case file, `most` of them at most, every one checked.
+def expand(
+    path: Path, overrides: Sequence[str] = (), most: int = LARGEST_SWEEP, within: float = math.inf
+) -> tuple[Point, ...]:
+    """The points of a case file, every one checked: `most` of them, or those that are checked `within` some seconds.
 
     `overrides` change the file first, as with --set. Raises CaseError with all problems, each with the points that
     have it.
@@ -98,7 +101,10 @@ def expand(path: Path, overrides: Sequence[str] = (), most: int = LARGEST_SWEEP)
     data, combinations, origins = _read(path, overrides)
     points: list[Point] = []
     problems: dict[str, list[str]] = {}
+    deadline = time.monotonic() + within
     for number, values in enumerate(combinations[:most], 1):
+        if number > 1 and time.monotonic() > deadline:
+            break
         where = f"point {number} of {len(combinations)}: {describe(values)}"
         try:
             points.append(_point(data, values, path, origins))

@@ -20,10 +20,10 @@ rule point:
         touch("{point}.ended"),  # what a point has come to is seen by its own done.json
     threads: lambda wildcards: RANKS[wildcards.point]
     params:
-        folder=shlex.quote(FOLDER),
-        mpirun=os.environ["LIFRONT_MPIRUN"],
-        python=shlex.quote(sys.executable),
-        words=os.environ["LIFRONT_WORDS"],
+        folder=lambda _: shlex.quote(FOLDER),  # functions, for in a text { } would be taken for a wildcard
+        mpirun=lambda _: os.environ["LIFRONT_MPIRUN"],
+        python=lambda _: shlex.quote(sys.executable),
+        words=lambda _: os.environ["LIFRONT_WORDS"],
         ranks=lambda wildcards: RANKS[wildcards.point],
     shell:
         # snakemake sets OMP_NUM_THREADS to the ranks; the last line of the log tells how the run ended

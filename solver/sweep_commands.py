@@ -6,6 +6,7 @@ started in its process as long as mpirun runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from solver.voice import QuietOption, VerboseOption, Voice, chosen
 if TYPE_CHECKING:
     from solver.sweep import Point
 
-CHECKED_POINTS = 50  # of a sweep by check, which is to answer at once
+CHECKED_POINTS, CHECKED_WITHIN = 50, 0.5  # of a sweep, and s, by check, which is to answer at once
 EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file with [sweep]", show_default=False)]
@@ -101,7 +102,7 @@ def print_sweep(case: Path, overrides: Sequence[str]) -> bool:
     if not _or_exit(lambda: has_sweep(case, overrides)):
         return False
     number = _or_exit(lambda: count(case, overrides))
-    points = _points(case, overrides, CHECKED_POINTS)
+    points = _points(case, overrides, CHECKED_POINTS, CHECKED_WITHIN)
     what = "1 point" if number == 1 else f"{number} points"
     print(f"a sweep of {what}; 'lifront sweep {case}' runs them, 'lifront expand {case}' writes them")
     for point in points:
@@ -112,11 +113,13 @@ def print_sweep(case: Path, overrides: Sequence[str]) -> bool:
     return True
 
 
-def _points(case: Path, overrides: Sequence[str], most: int | None = None) -> tuple[Point, ...]:
+def _points(
+    case: Path, overrides: Sequence[str], most: int | None = None, within: float = math.inf
+) -> tuple[Point, ...]:
     from solver import sweep as sweeps
 
     largest = sweeps.LARGEST_SWEEP if most is None else most
-    points: tuple[Point, ...] = _or_exit(lambda: sweeps.expand(case, overrides, largest))
+    points: tuple[Point, ...] = _or_exit(lambda: sweeps.expand(case, overrides, largest, within))
     return points
 
 

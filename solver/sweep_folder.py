@@ -14,9 +14,7 @@ import csv
 import errno
 import fcntl
 import io
-import json
 import os
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +23,8 @@ import tomli_w
 
 from solver.case_files import digest
 from solver.sweep import Point, plain
-from solver.whole_files import make_part, publish, read_plain, write_text
+from solver.text import Unreadable, is_file, parse_json, parse_toml, read_text
+from solver.whole_files import make_part, publish, write_text
 
 CASE, DONE, POINTS, LIST, RESULTS = "case.toml", "done.json", "points.csv", "points.txt", "results.csv"
 LOCK = ".lock"
@@ -86,8 +85,8 @@ def write(points: Sequence[Point], directory: Path) -> list[str]:
 def done_digest(folder: Path) -> str | None:
     """Hash of the case that was run to its end in a folder, None when none was."""
     try:
-        found = json.loads(read_plain(folder / DONE))
-    except (OSError, ValueError, RecursionError):
+        found = parse_json(read_text(folder / DONE))
+    except Unreadable:
         return None
     return str(found.get("case_digest", "")) if isinstance(found, dict) else None
 
@@ -96,7 +95,7 @@ def _refuse_foreign(directory: Path) -> None:
     """Raise FolderError when there are files of these names that no sweep has written."""
     path = directory / POINTS
     if path.exists():
-        ours = path.is_file() and read_plain(path).startswith(",".join(HEADING).encode())
+        ours = is_file(path) and path.read_bytes().startswith(",".join(HEADING).encode())
         found = [] if ours else [path]
     else:
         found = [path for path in (directory / LIST, directory / RESULTS) if path.exists()]
@@ -130,8 +129,8 @@ def _present(folder: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        return digest(tomllib.loads(read_plain(path).decode()), folder.joinpath)
-    except (OSError, ValueError, RecursionError):
+        return digest(parse_toml(read_text(path)), folder.joinpath)
+    except Unreadable:
         return ""
 
 
@@ -148,5 +147,5 @@ def _table(points: Sequence[Point]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a text file in one piece, unless it says so already."""
-    if path.is_symlink() or not path.is_file() or path.read_bytes() != text.encode():
+    if path.is_symlink() or not is_file(path) or path.read_bytes() != text.encode():
         write_text(path, text)

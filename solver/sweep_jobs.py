@@ -8,7 +8,6 @@ job is `lifront run --restart auto`, which goes on from the last checkpoint of t
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shlex
 import shutil
@@ -25,7 +24,7 @@ from typing import Any
 from solver import sweep_folder as folder
 from solver.environment import for_children
 from solver.sweep import Point
-from solver.whole_files import read_plain
+from solver.text import parse_json, read_text
 
 MPIRUN = "mpirun --oversubscribe --bind-to none"  # several at once: bound, each would take the first core
 LOG, SNAKEMAKE_LOG = "run.log", "snakemake.log"
@@ -81,7 +80,7 @@ def run(
     line on every point that has ended. words: options of `lifront run` for every point. Interrupted by SIGINT or
     SIGTERM, running points write checkpoints and end.
     """
-    _unlink_links([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
+    _unlink_others([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
     starts = {point.id: _size(directory / point.id / LOG) for point in points}
     for point in points:
         (directory / point.id / folder.DONE).unlink(missing_ok=True)  # of another case
@@ -115,8 +114,8 @@ def _start(command: list[str], directory: Path, aside: str, lock: int, words: Se
         )
 
 
-def _unlink_links(paths: Iterable[Path]) -> None:
-    """Remove links and pipes: lines are added to these files, so that a link would be followed, and a pipe wait."""
+def _unlink_others(paths: Iterable[Path]) -> None:
+    """Remove links and pipes: lines are added to these files, so that a link would be followed, and a pipe waits."""
     for path in paths:
         if path.is_symlink() or path.is_fifo():
             path.unlink()
@@ -191,7 +190,7 @@ def _signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
 def _reason(point: Path) -> str:
     """Why a run ended, "" of one that has not come to its end."""
     done = point / folder.DONE
-    return str(json.loads(read_plain(done))["stop_reason"]) if done.exists() else ""
+    return str(parse_json(read_text(done))["stop_reason"]) if done.exists() else ""
 
 
 def _size(path: Path) -> int:

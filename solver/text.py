@@ -18,6 +18,7 @@ from rich.console import Console
 
 LARGEST_CASE = 10_000_000  # bytes; the longest case by hand has some ten thousand
 LARGEST_TABLE = 200_000_000  # bytes, of a measured profile: a year at one row a second is half as much
+LARGEST_RESULT = 4_000_000_000  # bytes, of a log or a table of results: ten million steps
 DEEPEST = 50  # tables and lists inside each other; the schema needs less than ten but for loops in loops
 SHOWN = 60  # characters of a value in a message
 LONGEST_LINE = 200  # characters of a name or title that is shown

@@ -91,12 +91,13 @@ class ValueRefused(ValueError):
 class Usual:
     """The magnitudes that materials and cells have, as in a case file, and why: outside of them a case gives a warning.
 
-    Zero, where it is allowed, turns something off and is always usual.
+    Zero, where it is allowed, mostly turns something off and is usual then.
     """
 
     low: str | float
     high: str | float
     reason: str
+    zero: bool = True  # whether it is usual
 
     def text(self) -> str:
         """The range in words."""
@@ -130,7 +131,7 @@ class _Spec(ABC):
 
     def unusual(self, value: float) -> str:
         """Why no cell has this value (SI), "" when some has."""
-        if self.usual is None or value == 0:
+        if self.usual is None or (value == 0 and self.usual.zero):
             return ""
         low, high = (self.usual_bound(bound) for bound in (self.usual.low, self.usual.high))
         if low * (1 - _ROUNDING) <= abs(value) <= high * (1 + _ROUNDING):

@@ -6,23 +6,10 @@ in that folder, or of the name it has while it is written, does not lead to a fi
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-
-def read_plain(path: Path) -> bytes:
-    """The content of a file of results. Raises OSError, also for what is no plain file: a pipe would wait."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        mode = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "not a plain file but a pipe, a socket or a device", str(path))
-        return stream.read()
 
 
 def part(path: Path) -> Path:

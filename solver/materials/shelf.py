@@ -16,6 +16,7 @@ from solver.materials import Material, MaterialError, UnknownMaterial
 from solver.units import ValueRefused, nearest
 
 NAME = re.compile(r"\w[\w .+()-]{0,63}", re.ASCII)
+MOST_HINTS = 50  # near names that are sought for one case; messages have no more lines
 ALLOWED_NAME = "letters, digits and _ - + . ( ) and spaces, at most 64, the first a letter or a digit"
 
 
@@ -31,6 +32,8 @@ class Shelf:
         self.beside = beside
         self.own: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
         self.files: dict[str, Path] = {}
+        self._known: dict[str, list[str]] = {}
+        self._hints = 0
 
     def load(self, name: str) -> Material:
         """The material of a name. Raises MaterialError; ValueRefused where the name cannot be that of a material."""
@@ -60,11 +63,15 @@ class Shelf:
         if material is None or material.kind != kind:
             other = f"; {material.file} is of the kind '{material.kind}'" if material and name in self.own else ""
             names = self._names(kind)
-            raise ValueRefused(f"unknown {kind}{other}", f"one of {', '.join(names)}", nearest(name, names))
+            self._hints += 1
+            hint = nearest(name, names) if self._hints <= MOST_HINTS else ""
+            raise ValueRefused(f"unknown {kind}{other}", f"one of {', '.join(names)}", hint)
         return material
 
     def _names(self, kind: str) -> list[str]:
-        """Names of the materials of a kind. Files that are no materials are passed over."""
+        """Names of the materials of a kind, which are sought once. Files that are no materials are passed over."""
+        if kind in self._known:
+            return self._known[kind]
         beside = [] if self.beside is None else self.beside.glob("*.toml")
         found = []
         for name in sorted({*self.own, *(path.stem for path in beside), *materials.available()}):
@@ -73,4 +80,5 @@ class Shelf:
                     found.append(name)
             except (MaterialError, ValueRefused):
                 continue
+        self._known[kind] = found
         return found

@@ -14,7 +14,7 @@ import tomli_w
 from solver.case import Case, Source
 from solver.case_files import beside
 from solver.output import checkpoint, files, stored, summary
-from solver.whole_files import read_plain
+from solver.text import Unreadable, read_text
 
 CASE = "case.toml"
 DIGEST = "case.digest"  # hash of the case, written when its run begins or goes on; left when results are cleared
@@ -70,8 +70,8 @@ def look(directory: Path, source: Source) -> Present:
 def _same(directory: Path, source: Source) -> bool:
     """Whether what a run has left is of this case, by the hash that it wrote first."""
     try:
-        return read_plain(directory / DIGEST).decode(errors="replace").strip() == source.digest
-    except OSError:
+        return read_text(directory / DIGEST).strip() == source.digest
+    except Unreadable:
         return False
 
 

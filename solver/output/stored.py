@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5l, h5z
 
-from solver.whole_files import read_plain
+from solver.text import LARGEST_RESULT, Unreadable, is_file, read_text
 
 Array = np.ndarray
 
@@ -241,10 +241,10 @@ def text(value: Any) -> str:
 def json_object(path: Path) -> dict[str, Any]:
     """The content of a JSON file that holds a table of names and values. Raises ResultsError."""
     try:
-        content = json.loads(read_plain(path), parse_int=_whole_number)
+        content = json.loads(read_text(path, LARGEST_RESULT), parse_int=_whole_number)
         json.dumps(content, ensure_ascii=False).encode()  # half characters can be written in JSON, but not be shown
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
+    except Unreadable as error:
+        raise ResultsError(f"{path}: cannot be read: {error}") from None
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: damaged, or not JSON ({_first_line(error)})") from None
     if not isinstance(content, dict):
@@ -255,7 +255,7 @@ def json_object(path: Path) -> dict[str, Any]:
 def text_of(path: Path, sha256: str) -> str | None:
     """The text of a file when its hash (see `digest`) is the given one, with or without its last line break."""
     try:
-        found = read_plain(path).decode()
+        found = path.read_bytes().decode() if is_file(path) else ""
     except (OSError, ValueError):
         return None
     return next((text for text in (found, found.removesuffix("\n")) if digest(text) == sha256), None)

@@ -14,7 +14,8 @@ from typing import Any
 from mpi4py import MPI
 
 from solver.output import files
-from solver.whole_files import read_plain, write_text
+from solver.text import read_text
+from solver.whole_files import write_text
 
 NAME = "summary.json"
 DONE = "done.json"
@@ -63,9 +64,9 @@ def write_done(directory: str | Path, comm: MPI.Comm, case_digest: str) -> None:
 def done_digest(directory: str | Path) -> str | None:
     """Hash of the case that was run to its end in a directory; None when done.json is not there or says nothing."""
     try:
-        content = json.loads(read_plain(Path(directory) / DONE))
+        content = json.loads(read_text(Path(directory) / DONE))
         return str(content["case_digest"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -96,7 +96,7 @@ def steps(folder: Path) -> list[int]:
 
 
 def test_only_what_failed_was_killed_or_has_changed_is_run_again(tmp_path):
-    case, runs = tmp_path / "case.toml", tmp_path / "runs"
+    case, runs = tmp_path / "case.toml", tmp_path / "runs {x} 'y'"
     short, failing, long = sweep_case(case, SHORT, FAILING, LONG)
     with started(case, runs) as process:
         wait_for(lambda: checkpoint.latest(runs / long) is not None, process)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -20,6 +23,7 @@ from solver.__main__ import app
 from solver.case import Case
 from solver.case_io import case_from_dict
 from solver.critical_current import COLUMNS, SearchRefused, case_key, check_search
+from solver.output.present import Present, look
 from solver.voice import Voice
 from tests import synthetic
 
@@ -61,10 +65,10 @@ LOGS = {
     "heading": (lambda t: t.replace("time [s]", "time [min]"), "heading 'time [min]'"),
     "name": (lambda t: t.replace("time [s]", "tame [s]"), "no column 'time'"),
     "twice": (lambda t: t.replace("voltage [V]", "dt [s]"), "heading 'dt [s]': there twice"),
-    "nul": (lambda t: t.replace("\n1,", "\n1\0,"), "column step, line 3: '1\\x00' is no number"),
+    "nul": (lambda t: t.replace("\n1,", "\n1\0,"), "a NUL character in line 3"),
     "text": (lambda t: t.replace("\n5,300,", "\n5,soon,"), "column time, line 7: 'soon' is no number"),
     "huge": (lambda t: t.replace("\n2,", "\n" + "9" * 200000 + ","), "field larger than field limit"),
-    "latin": (lambda t: t.encode() + b"\xff\xfe\n", "can't decode byte 0xff"),
+    "latin": (lambda t: t.encode() + b"\xff\xfe\n", "not UTF-8 text (line "),
     "short": (lambda t: t.replace("\n3,", "\n3\n3,"), "line 5 does not have the"),
     "empty": (lambda t: "", "no column"),
     "quote": (lambda t: t.replace("\n4,", '\n"4,'), "line 6"),
@@ -87,7 +91,7 @@ SUMMARIES = {
     "list": ("[]", "a list where there should be a table"),
     "no json": ("{", "damaged, or not JSON"),
     "deep": ("[" * 100000, "damaged, or not JSON"),
-    "bytes": (b"\xff\xfe{}", "damaged, or not JSON"),
+    "bytes": (b"\xff\xfe{}", "cannot be read: not UTF-8 text"),
     "half character": (r'{"stop_reason": "\ud800"}', "damaged, or not JSON"),
     "reason": ('{"stop_reason": ["a"]}', "stop_reason: ['a']; there should be text"),
     "results": ('{"results": [1]}', "results: [1]; there should be a table"),
@@ -222,3 +226,49 @@ def test_damaged_trials_of_a_search(tmp_path):
         check_search(case, tmp_path)
     result.write_text('{"case": "x", "results": [1]}')
     assert refused("info", tmp_path).startswith(f"{result}: results: [1]; there should be a table")
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """A command that waits for the writer of a pipe fails instead of hanging."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("waits for a pipe")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", ["log.csv", "summary.json"])
+def test_a_pipe_in_a_result_folder_is_not_waited_for(run, name, no_waiting):
+    pipe(run / name)
+    for command_ in ("info", "plot"):
+        said = refused(command_, run)
+        assert str(run / name) in said and "not a regular file" in said
+
+
+def test_pipes_decide_nothing_of_a_run(run, no_waiting):
+    case = tiny_case(1, {"kind": "rest", "duration": "1 s"})
+    for name in ("done.json", "case.digest"):
+        pipe(run / name)
+    assert look(run, case.source) in (Present.BROKEN_OFF, Present.OTHER)
+
+
+def test_pipes_in_the_folder_of_a_search_are_refused(tmp_path, no_waiting):
+    ramp = {"kind": "ccd", "start": "1 mA/cm^2", "increment": "1 mA/cm^2", "capacity": "0.01 mAh/cm^2"}
+    case = tiny_case(1, ramp | {"max_current_density": "2 mA/cm^2"})
+    (tmp_path / "ccd.json").write_text(json.dumps({"case": case_key(case)}))
+    os.mkfifo(tmp_path / "trials.csv")
+    with pytest.raises(SearchRefused, match="was not written by a search"):
+        check_search(case, tmp_path)
+    pipe(tmp_path / "ccd.json")
+    with pytest.raises(SearchRefused, match="was not written by a search"):
+        check_search(case, tmp_path)

@@ -13,7 +13,6 @@ import pytest
 from solver.output import files, present, summary
 from solver.output.stored import ResultsError, json_object
 from solver.runner import run
-from solver.whole_files import read_plain
 from tests import synthetic
 from tests.mpi import ROOT, environment
 from tests.unit.test_damaged_results import refused, tiny_case
@@ -63,12 +62,10 @@ def test_a_run_from_python_follows_no_link_either(tmp_path, finished):
 def test_a_pipe_in_place_of_a_file_does_not_wait(tmp_path):
     for name in ("summary.json", "done.json", "log.csv"):
         os.mkfifo(tmp_path / name)
-    with pytest.raises(OSError, match="not a plain file but a pipe"):
-        read_plain(tmp_path / "log.csv")
-    with pytest.raises(ResultsError, match="not a plain file but a pipe"):
+    with pytest.raises(ResultsError, match="not a regular file but a device, a pipe"):
         json_object(tmp_path / "summary.json")
     assert summary.done_digest(tmp_path) is None
-    assert "not a plain file but a pipe" in refused("info", tmp_path)
+    assert "a pipe" in refused("info", tmp_path)
 
 
 def test_an_error_that_keeps_solvers_alive_does_not_crash_the_program_at_its_end(tmp_path, finished):

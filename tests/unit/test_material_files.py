@@ -14,9 +14,11 @@ from solver import materials
 from solver.__main__ import app
 from solver.case_io import CaseError, load_case
 from solver.case_report import rows
+from solver.materials.shelf import Shelf
 from solver.output.present import copies
 from solver.sweep import expand
 from solver.sweep_folder import _present, write
+from solver.units import ValueRefused
 
 SALT = """name = "{name}"
 kind = "electrolyte"
@@ -234,3 +236,17 @@ def test_points_of_a_sweep_carry_their_materials(tmp_path):
     file.write_text(file.read_text().replace("2 mS", "5 mS"))
     assert [point.id in message for point, message in zip(expand(path)[:1], write(expand(path), runs), strict=True)]
     assert conductivity(first) == pytest.approx(0.5)
+
+
+def test_materials_that_are_not_there_are_sought_once(tmp_path, monkeypatch):
+    """Many layers and many tables: each name would be compared with each."""
+    parsed: list[str] = []
+    parse = materials.parse
+    monkeypatch.setattr(materials, "parse", lambda file, *more: parsed.append(file) or parse(file, *more))
+    shelf = Shelf({f"M{k}": {"name": f"M{k}", "kind": "electrolyte"} for k in range(200)}, tmp_path)
+    hints = []
+    for number in range(100):
+        with pytest.raises(ValueRefused, match="unknown electrolyte") as refused:
+            shelf.of_kind(f"Li6PS5C{number}", "electrolyte")
+        hints.append(refused.value.suggestion)
+    assert len(parsed) < 300 and (hints[0], hints[-1]) == ("Li6PS5Cl", "")

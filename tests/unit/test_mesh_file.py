@@ -68,6 +68,8 @@ def test_every_format_gives_the_same_groups(name):
         ("curved_41b", r"Mesh\.ElementOrder = 1"),
         ("quads_22a", r"a group of quad elements; allowed: line or triangle in a 2-D case; .* Mesh\.RecombineAll = 0"),
         ("quads_41b", r"Mesh\.RecombineAll = 0"),
+        ("split_22a_1", r"it has elements of one partition only; .* Mesh\.PartitionSplitMeshFiles = 0"),
+        ("split_41b_2", r"Mesh\.PartitionSplitMeshFiles = 0"),
     ],
 )
 def test_what_is_not_read_is_refused_with_the_option_of_gmsh(name, expected):
@@ -250,5 +252,12 @@ def test_lines_of_different_lengths():
     """Elements of MSH 2 whose numbers of tags change from line to line."""
     section = b"4\n1 1 2 5 1 10 11\n2 1 4 5 1 1 2 11 12\n3 1 2 6 1 12 13\n4 15 2 5 1 10\n"
     found = mesh_file._elements_2(mesh_file._Numbers("Elements", section, None), binary=False)
-    lines = {(tuple(map(tuple, nodes)), *groups) for kind, nodes, groups in found if kind.name == "line"}
+    lines = {(tuple(map(tuple, nodes)), *groups) for kind, nodes, (groups, _) in found if kind.name == "line"}
     assert lines == {(((10, 11),), 5), (((12, 13),), 6), (((11, 12),), 5)}
+
+
+def test_groups_that_are_called_after_partitions_are_told_with_the_option_of_gmsh(tmp_path):
+    path = write_2(tmp_path, "2 8 10 20 30")
+    names = '$PhysicalNames\n2\n2 5 "pore"\n2 8 "_part{1}_physical{5}_dim{2}"\n$EndPhysicalNames'
+    path.write_text(re.sub(r"\$PhysicalNames.*\$EndPhysicalNames", lambda _: names, path.read_text(), flags=re.DOTALL))
+    assert "Mesh.PartitionCreatePhysicals = 0" in refusal(path)

@@ -2,9 +2,11 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
+from solver import case_protocol
 from solver.case_io import case_from_dict
 from solver.protocol import (
     START,
@@ -200,3 +202,15 @@ def test_expected_duration():
     strip, plate, cc_cv = segments(STRIP, PLATE, CC_CV)
     assert [expected_duration(s) for s in (strip, plate, cc_cv)] == [3600.0, 10.0, 3600.0]
     assert expected_duration(Segment(kind="potentiostatic", label="", voltage=0.1, capacity=1.0)) == math.inf
+
+
+def test_a_profile_that_many_segments_name_is_read_once(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("time [s],current_density [A/m^2]\n0,1\n5,1\n")
+    read: list[Path] = []
+    real = case_protocol.read_profile
+    monkeypatch.setattr(case_protocol, "read_profile", lambda path: read.append(path) or real(path))
+    profile = {"kind": "profile", "file": "a.csv"}
+    loop = {"kind": "loop", "repeat": 2, "segments": [profile, profile]}
+    table = {"schema_version": 1, "drive": {"stack_pressure": "3 MPa"}, "protocol": [profile, loop, profile]}
+    case = case_from_dict(table, directory=tmp_path)
+    assert read == [tmp_path / "a.csv"] and len(expand(case)) == 6

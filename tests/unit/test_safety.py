@@ -286,8 +286,11 @@ def test_logs_that_are_links_are_begun_anew(tmp_path, precious):
     log = tmp_path / "run.log"
     log.symlink_to(precious)
     (tmp_path / "other.log").write_text("kept")
-    sweep_jobs._unlink_links([log, tmp_path / "other.log", tmp_path / "none.log"])
+    sweep_jobs._unlink_others([log, tmp_path / "other.log", tmp_path / "none.log"])
     assert precious.exists() and not log.is_symlink() and (tmp_path / "other.log").read_text() == "kept"
+    os.mkfifo(log)  # which would wait for its reader
+    sweep_jobs._unlink_others([log])
+    assert not log.exists()
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "device"])
@@ -302,6 +305,14 @@ def test_the_schema_goes_into_a_plain_file(tmp_path, precious, kind):
     result = CliRunner().invoke(app, ["schema", str(path)])
     assert result.exit_code == 2 and "schema.json: is no plain file and is not replaced; allowed" in result.output
     assert precious.read_text() == "mine\n"
+
+
+def test_the_schema_replaces_a_schema_and_nothing_else(tmp_path, precious):
+    result = CliRunner().invoke(app, ["schema", str(precious)])
+    assert result.exit_code == 2 and "was not written by lifront and would be overwritten" in result.output
+    assert precious.read_text() == "mine\n"
+    for _ in range(2):
+        assert CliRunner().invoke(app, ["schema", str(tmp_path / "schema.json")]).exit_code == 0
 
 
 def test_a_done_file_that_is_no_table_counts_as_none(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import tomllib
 from collections import Counter
@@ -107,6 +108,11 @@ def test_an_identity_is_a_plain_name(case):
     for point in points(case, BASE, odd):
         assert set(point.id) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-"), point.id
         assert point.id[0].isalnum() and len(point.id) < 70
+
+
+def test_check_looks_at_points_for_a_short_time_only(case):
+    write(case, BASE, GRID)
+    assert len(expand(case, within=0)) == 1 and len(expand(case, most=2)) == 2 and len(expand(case)) == 6
 
 
 def test_a_table_as_a_value_replaces_the_one_in_the_file(case):
@@ -219,6 +225,39 @@ def test_files_lie_beside_the_cases_that_name_them(case, tmp_path):
     assert len(sweep_folder.write(expand(case), runs)) == 2
     code, out = cli("expand", write(case, PROFILE.format("dya")), "--output", runs)
     assert code == 2 and "did you mean 'day.csv'?" in out
+
+
+def test_names_of_copied_files_are_as_long_as_file_systems_take(tmp_path):
+    folder = tmp_path / ("\U00020000" * 50)
+    folder.mkdir()
+    write(folder / ("\U00020000" * 50 + ".csv"), "time [s],current_density [mA/cm^2]\n0,0\n5,-1\n")
+    name = "/".join(["\U00020000" * 50] * 2)
+    (first, _) = points(tmp_path / "sweep.toml", PROFILE.replace("data/{}", name))
+    sweep_folder.write([first], runs_made(tmp_path / "runs"))
+    assert load_case(tmp_path / "runs" / first.id / "case.toml").source.digest == first.digest
+
+
+@pytest.mark.parametrize("content", ["a = " + "[" * 3000, "a = " + "9" * 6000, None], ids=["deep", "digits", "pipe"])
+def test_a_point_with_something_that_is_no_case_is_written_anew(case, tmp_path, content):
+    runs = runs_made(tmp_path / "runs")
+    found = points(case, BASE, GRID)
+    sweep_folder.write(found, runs)
+    path = runs / found[0].id / "case.toml"
+    path.unlink()
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content)
+    sweep_folder.write(found, runs)
+    assert load_case(path).source.digest == found[0].digest
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_points_that_are_no_file_are_of_no_sweep(case, tmp_path, kind):
+    runs = runs_made(tmp_path / "runs")
+    os.mkfifo(runs / "points.csv") if kind == "pipe" else (runs / "points.csv").mkdir()
+    with pytest.raises(sweep_folder.FolderError, match="was not written by a sweep"):
+        sweep_folder.write(points(case, BASE, GRID), runs)
 
 
 @pytest.mark.parametrize("name", ["log.csv", "case.toml", "done.json"])

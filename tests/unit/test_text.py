@@ -89,6 +89,9 @@ def test_overrides_of_any_text_are_values_or_refused():
     apply_override(data, "title=[abc] demo")
     assert data["title"] == "[abc] demo"
     apply_override(data, "title=" + "[" * 3000)
+    for text in ("1.2 # not a comment", '"6 MPa" # no', "1, 2", "1\n# no"):  # nothing of a value is left out
+        apply_override(data, f"title={text}")
+        assert data["title"] == text
     for override in ("title=\udcff", ".".join("a" * (DEEPEST + 1)) + "=1", "electrolyte.²=1", "electrolyte.\uff11=1"):
         refusal(apply_override, data, override)
 

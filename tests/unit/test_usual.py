@@ -52,6 +52,7 @@ ABSURD = [
     "electrolyte.0.youngs_modulus=1 Pa",
     "electrolyte.0.youngs_modulus=22 TPa",
     "electrolyte.0.poisson_ratio=1e-9",
+    "electrolyte.0.poisson_ratio=0",
     "electrolyte.0.poisson_ratio=0.4999999",
     "electrolyte.0.lithium_interfacial_energy=100 J/m^2",
     "electrolyte.0.density=1.86 kg/cm^3",

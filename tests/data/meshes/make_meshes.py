@@ -61,6 +61,10 @@ def main() -> None:
         gmsh.option.setNumber("Mesh.PartitionCreateGhostCells", 0)
     for version in ("22a", "41b"):
         model()
+        gmsh.model.mesh.partition(2)
+        save("split", version, PartitionSplitMeshFiles=1)  # into two files, of which one is kept
+    for version in ("22a", "41b"):
+        model()
         edges = (gmsh.model.getEntitiesInBoundingBox(x - 0.1, 0.9, -1, x + 0.1, 2.1, 1, 1) for x in (1.4, 0.4))
         right, left = ([tag for _, tag in found] for found in edges)
         gmsh.model.mesh.setPeriodic(1, right, left, [1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1])
