@@ -5,6 +5,11 @@ from solver import import_path as import_path  # isort: skip  # no module of the
 
 from typing import TYPE_CHECKING, Any
 
+from solver import interrupts as interrupts
+
+if import_path.IS_COMMAND:
+    interrupts.heed_early()
+
 from solver import environment as environment  # early: it sets what must be set before NumPy and h5py load
 
 if TYPE_CHECKING:

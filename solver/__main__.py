@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from solver import jobs, sweep_commands, terminal
+from solver import interrupts, jobs, sweep_commands, terminal
 from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
 from solver.jobs import complain as _complain
 from solver.prepare import load, prepare_run, prepare_search
@@ -134,7 +134,7 @@ def _search(voice: Voice, comm: MPI.Comm, job: Job) -> int:
     """Search; returns the exit code (collective)."""
     import solver
 
-    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, progress=voice, comm=comm)
+    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, voice, comm, jobs.leave)
     return int(found.exit_code)
 
 
@@ -329,6 +329,8 @@ def main() -> None:
     if "--" in arguments:
         split = arguments.index("--")
         arguments, _petsc_options[:] = arguments[:split], arguments[split + 1 :]
+    if arguments[:1] not in (["run"], ["ccd"]):
+        interrupts.ignore_early()
     app(args=arguments, prog_name="lifront")
 
 

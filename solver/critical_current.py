@@ -31,6 +31,7 @@ from mpi4py import MPI
 
 from solver.case import Case
 from solver.case_ramp import Ramp
+from solver.interrupts import Leave
 from solver.output import checkpoint, files, present, stored, summary
 from solver.output.log import LogTable, Value, column_name
 from solver.protocol import expand
@@ -109,19 +110,21 @@ def find_ccd(
     wall: float | None = None,
     progress: bool | Voice = False,
     comm: MPI.Comm | None = None,
+    leave: Leave | None = None,
 ) -> CriticalCurrent:
     """The CCD between `start` and `max_current_density` of the case's ramp (collective).
 
     directory: where trials and their runs are kept. Trials that are already there are not run again, one that was
     interrupted goes on. None keeps nothing, and each trial runs from the beginning of the protocol.
     tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried, or how much to say.
+    leave: of commands, how they end at once, see `solver.run`.
 
     Raises SearchRefused; SolveFailed when a trial could not be solved, which says nothing of the cell.
     """
     if not tolerance > 0:
         raise SearchRefused(f"tolerance: value {tolerance:g} A/m^2; allowed: more than 0")
     comm = MPI.COMM_WORLD if comm is None else comm
-    search = _Search(case, None if directory is None else Path(directory), wall, Voice.of(progress), comm)
+    search = _Search(case, None if directory is None else Path(directory), wall, Voice.of(progress), comm, leave)
     try:
         return search.result(tolerance)
     except _Interrupted:
@@ -135,11 +138,14 @@ def check_search(case: Case, directory: Path, replace: bool = False) -> None:
     trials are to be replaced.
     """
     _ramp(case)
+    known = _case_in(directory)
     for trial in (directory / START, *sorted(directory.glob("plate_*"))):
         found = f"{trial} is a link, which is not followed" if trial.is_symlink() else present.in_the_way(trial)
         if found:
             raise SearchRefused(f"{found}; remove it, or choose another --output")
-    if _case_in(directory) not in (None, case_key(case)) and not replace:
+        if known is None and present.has_results(trial):
+            raise SearchRefused(f"{trial} has results, but no {RESULT} says of which case; choose another --output")
+    if known not in (None, case_key(case)) and not replace:
         remedy = "choose another one with --output, or replace them with --force"
         raise SearchRefused(f"{directory} holds trials of another case; {remedy}")
     if not replace:
@@ -195,8 +201,16 @@ def _ramp(case: Case) -> tuple[int, Ramp]:
 class _Search:
     """The case at any current, its runs, and the table of trials. All methods but `at` are collective."""
 
-    def __init__(self, case: Case, directory: Path | None, wall: float | None, voice: Voice, comm: MPI.Comm):
-        self.case, self.directory, self.comm, self.voice = case, directory, comm, voice
+    def __init__(
+        self,
+        case: Case,
+        directory: Path | None,
+        wall: float | None,
+        voice: Voice,
+        comm: MPI.Comm,
+        leave: Leave | None = None,
+    ):
+        self.case, self.directory, self.comm, self.voice, self.leave = case, directory, comm, voice, leave
         self.deadline = None if wall is None else time.monotonic() + wall
         self.index, self.ramp = _ramp(case)
         segments = expand(self.at(self.ramp.start))
@@ -264,7 +278,7 @@ class _Search:
         found = files.on_root(self.comm, lambda: _with_checkpoints(directory, start))
         wall = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         voice = self.voice if self.voice >= Voice.NORMAL else Voice.SILENT  # the ends of the trials are not the result
-        result = run(self.at(current), directory, found, wall, voice, self.comm, segments)
+        result = run(self.at(current), directory, found, wall, voice, self.comm, segments, self.leave)
         if result.exit_code == EXIT_INTERRUPTED:
             raise _Interrupted
         return result
@@ -284,7 +298,8 @@ class _Search:
         def prepare() -> list[dict[str, Value]]:
             check_search(self.case, directory)
             directory.mkdir(parents=True, exist_ok=True)
-            write_text(directory / RESULT, json.dumps({"case": key}) + "\n")
+            if _case_in(directory) is None:  # what is there stays until it is replaced
+                write_text(directory / RESULT, json.dumps({"case": key}) + "\n")
             return _read(directory / TABLE)
 
         rows = files.on_root(self.comm, prepare)

@@ -28,5 +28,6 @@ def _is_command_line() -> bool:
     return word.removeprefix("-m").partition(".")[0] == "solver"
 
 
-if _is_command_line():
+IS_COMMAND = _is_command_line()
+if IS_COMMAND:
     sys.path[:] = [entry for entry in sys.path if not is_working_directory(entry) or os.path.realpath(entry) == ROOT]

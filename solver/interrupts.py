@@ -1,7 +1,8 @@
 """Requests from outside to a running simulation: signals and the wall-clock limit.
 
 SIGUSR1: write a checkpoint and go on. SIGINT and SIGQUIT (keys), SIGHUP (a terminal that closes), SIGTERM, SIGUSR2,
-SIGXCPU, the wall-clock limit: write a checkpoint and stop; a second one ends the program at once. A handler only
+SIGXCPU, the wall-clock limit: write a checkpoint and stop; a second one ends the program at once (not SIGHUP and
+SIGXCPU, which the system itself repeats: of shells and terminals that close, for every second). A handler only
 notes the signal; `pending` combines those of all ranks once per step, so every rank takes the same decision. Before
 the first step there is nothing to save: a command then ends at once.
 
@@ -14,6 +15,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -32,9 +34,32 @@ class Request(IntEnum):
 
 _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR2, signal.SIGXCPU)
 _SIGNALS = {signal.SIGUSR1: Request.CHECKPOINT} | dict.fromkeys(_STOPS, Request.STOP)
+_REPEATED = (signal.SIGHUP, signal.SIGXCPU)
+INTERRUPTED = 4  # exit code, see README.md
 SAME = 0.3  # s within which a signal that comes again is the same request (`timeout` sends two)
 
 Leave = Callable[[signal.Signals, bool], None]
+
+
+def heed_early() -> None:
+    """For commands, before anything slow is imported: a stop ends the program, SIGUSR1 asks for nothing yet."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _leave_early)
+
+
+def ignore_early() -> None:
+    """What the signals do without `heed_early`."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _leave_early:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def _leave_early(number: int, frame: FrameType | None) -> None:
+    if _SIGNALS[signal.Signals(number)] == Request.STOP:
+        with suppress(OSError):
+            os.write(2, f"ended by {signal.Signals(number).name} before anything was computed\n".encode())
+        os._exit(INTERRUPTED)
 
 
 class Interrupts:
@@ -79,7 +104,8 @@ class Interrupts:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         received = signal.Signals(number)
         if _SIGNALS[received] == Request.STOP:
-            again = self._first_stop is not None and time.monotonic() - self._first_stop > SAME
+            late = self._first_stop is not None and time.monotonic() - self._first_stop > SAME
+            again = late and received not in _REPEATED
             if again or (self.leave and not self.stepping):
                 self._end(received, again)
             if self._first_stop is None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from solver.protocol import START, Segment, SegmentState
 
-# keys of a case that change neither the results nor the protocol that is looked at segment by segment
-NO_MATTER = ("title", "schema_version", "output.", "protocol", "drive.current_density")
+# keys of a case that change neither the results nor the protocol that is looked at segment by segment; of a mesh
+# matters what is in it, not where it is
+NO_MATTER = ("title", "schema_version", "output.", "protocol", "drive.current_density", "geometry.mesh")
 
 
 class CannotContinue(RuntimeError):

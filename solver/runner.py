@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from solver.simulation import EXIT_DONE, Simulation, SolveFailed
 from solver.voice import Voice
 
 LATEST = "latest"
+MESH_DIGEST = "mesh_sha256"  # in the provenance of a run
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _saved(
         try:
             return _read(path, grid, case, console)
         except checkpoint.CheckpointError as error:
-            console.message(f"restart: {error}")
+            console.message(f"restart: {error}", Voice.QUIET)
             refusals.append(error)
     raise refusals[0] if refusals else checkpoint.CheckpointError(f"{place}: no checkpoint to restart from")
 
@@ -142,6 +144,10 @@ def _go_on(
     Raises CheckpointError when the case cannot go on from there.
     """
     changed, matter = case_differences(saved.provenance["resolved_case"], _resolved(case))
+    mesh = _mesh_digest(case, simulation.grid.comm)
+    if saved.provenance.get(MESH_DIGEST, mesh) != mesh:
+        line = f"geometry.mesh: {case.geometry.mesh}: what is in it has changed"
+        changed, matter = [*changed, line], [*matter, line]
     for line in changed:
         recorder.message(f"restart: the case differs from the checkpoint's: {line}")
     try:
@@ -169,11 +175,18 @@ def _recorder(case: Case, directory: str | Path | None, grid: Grid, console: Con
     if directory is None:
         return MemoryRecorder(grid.comm, console)
     about = provenance.collect(case.source.text, _resolved(case), grid.comm, _seeds(case), case.source.overrides)
+    about |= {MESH_DIGEST: _mesh_digest(case, grid.comm)}
     copies = files.on_root(grid.comm, lambda: _copies(case, Path(directory)))
     output = case.output
     return FileRecorder(
         Path(directory), grid, console, about, copies, output.fields, output.keep_checkpoints, output.precision
     )
+
+
+def _mesh_digest(case: Case, comm: MPI.Comm) -> str:
+    """Hash of what the mesh of the case says, wherever it is; "" without one (collective)."""
+    mesh = case.geometry.mesh
+    return "" if mesh is None else files.on_root(comm, lambda: sha256(Path(mesh).read_bytes()).hexdigest())
 
 
 def _copies(case: Case, directory: Path) -> dict[str, bytes]:

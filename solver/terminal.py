@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
+STANDARD_ERROR = 2  # the last of the three descriptors
+
 
 class Patient:
     """A text stream that goes silent when it cannot be written to any more."""
@@ -45,7 +47,13 @@ class Patient:
 
 
 def protect() -> None:
-    """Make the standard streams patient; descriptors that are closed lead nowhere."""
+    """Make the standard streams patient; descriptors that are closed lead nowhere.
+
+    No other file gets one of the three descriptors: what is said there would be written into it.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        pass
+    os.close(handle)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # the descriptor was closed when Python started

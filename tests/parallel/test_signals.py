@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from solver import interrupts as interrupts_module
 from solver.interrupts import Interrupts, Request
 from solver.output import checkpoint
 from solver.simulation import EXIT_INTERRUPTED
-from tests.mpi import environment, run_ranks, start_ranks
+from tests.mpi import ROOT, environment, run_ranks, start_ranks
 from tests.parallel.runs import merged, small_case
 from tests.parallel.test_restart import rows, wait_for
+from tests.unit.test_ramp import PLANAR
 
 ENDLESS = {
     "protocol": [
@@ -68,6 +71,24 @@ def test_a_signal_during_the_exchange_is_not_lost():
         os.kill(os.getpid(), signal.SIGUSR1)
         assert interrupts.pending() == Request.STOP
         assert interrupts.reason == "wall-clock limit"
+
+
+@pytest.mark.parametrize("repeated", [signal.SIGHUP, signal.SIGXCPU])
+def test_signals_that_the_system_repeats_are_no_second_request(monkeypatch, repeated):
+    """A shell and its terminal both tell of the end; SIGXCPU comes every second."""
+    now = itertools.count()
+    monkeypatch.setattr(interrupts_module.time, "monotonic", lambda: float(next(now)))
+
+    def leave(received: signal.Signals, again: bool) -> None:
+        raise SystemExit(f"{received.name} {again}")
+
+    with Interrupts(SignallingComm(), leave=leave) as interrupts:
+        interrupts.stepping = True
+        for number in (repeated, repeated):
+            os.kill(os.getpid(), number)
+        assert interrupts.pending() == Request.STOP and interrupts.reason == repeated.name
+        with pytest.raises(SystemExit, match="SIGTERM True"):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_signal_that_arrives_while_a_checkpoint_is_written_asks_for_no_other():
@@ -128,3 +149,35 @@ def test_sigterm_ends_a_run_with_a_checkpoint(tmp_path, case_file):
     assert process.returncode == EXIT_INTERRUPTED, err
     assert checkpoint.latest(run) is not None
     assert stop_reason(run) == "interrupted by SIGTERM"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGUSR1, 0)])
+def test_a_signal_while_the_command_is_imported(number, code):
+    """As early as there is Python code of lifront: Ctrl-C is no traceback, a request for a checkpoint is no end."""
+    script = (
+        f"import os, sys; sys.argv[0] = 'lifront'; import solver; os.kill(os.getpid(), {int(number)})\n"
+        "from solver.__main__ import main; sys.argv[1:] = ['--version']; main()"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
+
+
+def test_ctrl_c_ends_a_search_as_it_ends_a_run(tmp_path):
+    """`lifront ccd`: with a checkpoint and the same exit code; what was found stays."""
+    case, search = tmp_path / "case.json", tmp_path / "search"
+    slow = {"time": {"fixed_step": "1 ms"}, "output": {"interval": "1000 s", "checkpoint_interval": "1 h"}}
+    case.write_text(json.dumps(PLANAR | slow))
+    command = [sys.executable, "-m", "solver", "ccd", str(case), "--output", str(search)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            trial = search / "plate_0.5mA_cm2"
+            wait_for(lambda: rows(trial) >= 3, process)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=200)
+        finally:
+            process.kill()
+    assert process.returncode == EXIT_INTERRUPTED, err
+    assert stop_reason(trial) == "interrupted by SIGINT" and checkpoint.latest(trial) is not None

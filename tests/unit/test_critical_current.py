@@ -15,7 +15,7 @@ from solver import critical_current
 from solver.__main__ import _summary
 from solver.case import Case
 from solver.case_io import case_from_dict, load_case
-from solver.critical_current import NOTHING, SearchRefused, bisect, case_key, find_ccd
+from solver.critical_current import NOTHING, SearchRefused, bisect, case_key, check_search, find_ccd
 from solver.jobs import BadInput
 from solver.output.present import lock
 from solver.prepare import prepare_search
@@ -92,6 +92,18 @@ def test_trials_that_are_there_are_not_run_again(tmp_path, monkeypatch):
     assert trials(tmp_path)[: len(before)] == before
     monkeypatch.setattr(critical_current, "run", lambda *_: pytest.fail("a trial was run again"))
     assert find_ccd(planar(), tmp_path, tolerance=6.0).results == coarse.results | {"trials": len(before) + 1}
+
+
+def test_a_result_stays_until_it_is_replaced_and_trials_of_an_unknown_case_are_not_used(tmp_path):
+    found = find_ccd(planar(), tmp_path, tolerance=6.0)
+    stopped = find_ccd(planar(), tmp_path, tolerance=3.0, wall=0.0)
+    assert stopped.exit_code == EXIT_INTERRUPTED
+    assert json.loads((tmp_path / "ccd.json").read_text())["results"] == found.results
+    for name in ("ccd.json", "trials.csv"):
+        (tmp_path / name).unlink()
+    for replace in (False, True):
+        with pytest.raises(SearchRefused, match=r"has results, but no ccd\.json says of which case"):
+            check_search(planar(voltage_limit="30 mV"), tmp_path, replace)
 
 
 def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path):

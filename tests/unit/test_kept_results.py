@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from solver import terminal
+from solver.case import Case
+from solver.case_io import load_case
 from solver.output import files, present, summary
 from solver.output.stored import ResultsError, json_object
 from solver.runner import run
 from tests import synthetic
 from tests.mpi import ROOT, environment
+from tests.unit.networks import MESH_CASE
 from tests.unit.test_damaged_results import refused, tiny_case
 
 OTHERS = ("log.csv.old", "done.json.bak", "checkpoint_good.h5", "fields/fields_best.vtkhdf", "summary.json.txt")
@@ -82,3 +86,34 @@ def test_an_error_that_keeps_solvers_alive_does_not_crash_the_program_at_its_end
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stderr.endswith("FileError: summary.json: Read-only file system\n")
+
+
+def test_no_file_gets_the_descriptor_of_a_closed_standard_stream(tmp_path):
+    """All three closed: what is said there would be written into the next file that is opened."""
+    script = (
+        "import os; os.closerange(0, 3)\n"
+        "from solver import terminal; terminal.protect()\n"
+        f"file = open({str(tmp_path / 'log.csv')!r}, 'w'); terminal.say_at_once('ended')\n"
+        "raise SystemExit(file.fileno())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment(), check=False)
+    assert done.returncode > terminal.STANDARD_ERROR
+    assert (tmp_path / "log.csv").read_text() == ""
+
+
+def test_a_mesh_whose_content_has_changed_makes_another_case_and_one_that_was_moved_does_not(tmp_path):
+    """What has been computed with the old one is not said to be of the new one."""
+
+    def plating(name: str, text: str, seconds: int) -> Case:
+        (tmp_path / name).write_text(text)
+        keys = {"geometry.mesh": tmp_path / name, "interface.width": "1 um", "protocol.0.duration": f"{seconds} s"}
+        return load_case(MESH_CASE, [f"{key}={value}" for key, value in (keys | {"output.fields": "[]"}).items()])
+
+    text = MESH_CASE.with_name("defects.msh").read_text()
+    changed = text.replace("\n1 0 2.30940108 0\n", "\n1 0 2.5 0\n")
+    assert changed != text
+    run(plating("a.msh", text, 1), tmp_path / "run")
+    for name, content, seconds, same in (("b.msh", text, 2, True), ("b.msh", changed, 3, False)):
+        case = plating(name, content, seconds)
+        run(case, tmp_path / "run", "latest")
+        assert (summary.done_digest(tmp_path / "run") == case.source.digest) == same
