@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also as a plain script
 
-from solver.grid import Array
+from solver.numerics.grid import Array
 from solver.physics import free_energy as fe
 from tests.verification.penetrating import INTERFACIAL, FlawedCell, driven
 from tests.verification.setups import finish, prepare

@@ -38,7 +38,7 @@ import fipy
 import numpy as np
 from fipy.solvers.petsc import LinearGMRESSolver, LinearPCGSolver
 
-from solver.linear import multigrid
+from solver.numerics.linear import multigrid
 from solver.petsc import PETSc
 
 Array = np.ndarray
@@ -50,7 +50,7 @@ LARGEST_CHANGE = 0.05  # V, in one Newton step
 LARGEST_LITHIUM_CHANGE = 0.2  # of xi
 FORCING = 1e-2
 
-# FiPy's solvers have no options prefix; those of `solver.linear` have one, so these reach FiPy only.
+# FiPy's solvers have no options prefix; those of `solver.numerics.linear` have one, so these reach FiPy only.
 # ILU takes pivots of the size of dx^2 for zero unless told otherwise.
 OPTIONS = {
     "pc_hypre_type": "boomeramg",

@@ -16,9 +16,9 @@ from mpi4py import MPI
 from benchmarks.peer import Constants, Motion, Peer
 from solver import build
 from solver.case import Case
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
+from solver.numerics.state import State
 from solver.physics.coupling import Coupling
-from solver.state import State
 from solver.step import Step, StepResult
 
 METAL_SHARE = 0.75  # of the cells along the normal

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from mpi4py import MPI
 
-from solver import defects, geometry, protocol, random_fields
+from solver import defects, geometry, protocol
 from solver.case import Case, RandomHeterogeneity
 from solver.case_materials import ElectrolyteLayer
-from solver.grid import Array, Grid, lateral_faces, normal_faces
+from solver.numerics import random_fields
+from solver.numerics.grid import Array, Grid, lateral_faces, normal_faces
+from solver.numerics.state import State
 from solver.output.recorder import MemoryRecorder
 from solver.physics import deformation, filament, free_energy, kinetics, lining, penetration, vacancies
 from solver.physics.charge import ChargeBalance
@@ -24,7 +26,6 @@ from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
 from solver.physics.penetration import Penetration
 from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
 from solver.simulation import Simulation
-from solver.state import State
 from solver.stepper import Stepper
 
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers

@@ -40,7 +40,7 @@ MOST_SNAPSHOTS = 100_000
 LONGEST_RUN = 30 * 86400.0  # s of computing, above which it is told
 _LOOPED = 10_000  # cells of graded size that are counted one by one
 _SMALL_SPACING = 5e-9  # m: smaller cells, rather than a large box, are what makes a grid large
-_ROUNDING = 1e-9  # of a cell, as in solver/grid.py
+_ROUNDING = 1e-9  # of a cell, as in solver/numerics/grid.py
 _GB = 1e9
 
 
@@ -138,7 +138,7 @@ def _normal(case: Case) -> tuple[int, int]:
 
 
 def lateral_cells(extent: float, spacing: float) -> int:
-    """Cells along the contact: as `solver.grid.lateral_faces` lays them."""
+    """Cells along the contact: as `solver.numerics.grid.lateral_faces` lays them."""
     return max(4, math.ceil(extent / spacing * (1 - _ROUNDING)))
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array, Grid
-from solver.operators import along_axis, full_faces
+from solver.numerics.grid import Array, Grid
+from solver.numerics.operators import along_axis, full_faces
 
 FLOOR = 1e-6
 

@@ -115,10 +115,10 @@ def _execute(
         return 0
 
     from solver.defects.mesh import MeshChanged
-    from solver.grid import TooManyRanks
+    from solver.numerics.grid import TooManyRanks
+    from solver.numerics.saddle import NoFactorisation
     from solver.output.checkpoint import CheckpointError
     from solver.output.files import FileError
-    from solver.saddle import NoFactorisation
     from solver.simulation import SolveFailed
 
     if job.wall is not None:

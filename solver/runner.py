@@ -14,8 +14,8 @@ from mpi4py import MPI
 
 from solver.build import make_grid, make_simulation
 from solver.case import Case
-from solver.grid import Grid
 from solver.interrupts import Interrupts, Leave
+from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder

@@ -16,12 +16,12 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from solver.failure import failure
-from solver.grid import Array, Grid
 from solver.interrupts import Interrupts, Request
-from solver.kept import Keeper, gather, hand_out
+from solver.numerics.grid import Array, Grid
+from solver.numerics.kept import Keeper, gather, hand_out
+from solver.numerics.state import State
 from solver.progress import CannotContinue, Progress, has_ended, take_place
 from solver.protocol import TIME_TOLERANCE, Segment, SegmentState, expected_duration
-from solver.state import State
 from solver.step import Step, StepResult
 from solver.stepper import Stepper, StepTooSmall
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.grid import Grid, lateral_faces, normal_faces
+from solver.numerics.grid import Grid, lateral_faces, normal_faces
+from solver.numerics.state import FIELDS
 from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
-from solver.state import FIELDS
 
 PROVENANCE: dict[str, Any] = {
     "case": 'title = "made up"  # \u00b5m\n',

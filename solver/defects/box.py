@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 
 @dataclass(frozen=True)

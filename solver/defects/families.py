@@ -17,8 +17,8 @@ import numpy as np
 from solver import case_defects as case
 from solver.defects.box import Box
 from solver.defects.shapes import Balls, Cloud, Discs, Everywhere, Grains, Planes, Shape, Trace
-from solver.grid import Array
-from solver.random_fields import normal, uniform
+from solver.numerics.grid import Array
+from solver.numerics.random_fields import normal, uniform
 
 UNIT = np.ones(1)
 

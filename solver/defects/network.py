@@ -18,7 +18,7 @@ from solver.defects.families import Family, make_family
 from solver.defects.mesh import mesh_families
 from solver.defects.shapes import Cloud, Trace
 from solver.geometry import Height, flat
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 CORE = 0.1  # of b: above, a cavity has its own properties whatever crosses it
 SMALLEST = 1e-6  # of b: below there is no defect

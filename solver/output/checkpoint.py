@@ -31,7 +31,7 @@ from mpi4py import MPI
 from solver.output import checksum, files, hdf5
 
 if TYPE_CHECKING:
-    from solver.grid import Grid
+    from solver.numerics.grid import Grid
 
 Array = np.ndarray
 T = TypeVar("T")

@@ -13,8 +13,8 @@ import hashlib
 import numpy as np
 from mpi4py import MPI
 
-from solver.grid import Array, Grid
-from solver.random_fields import mix
+from solver.numerics.grid import Array, Grid
+from solver.numerics.random_fields import mix
 
 
 def of_text(text: str) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
+from solver.numerics.state import FIELDS
 from solver.output import checkpoint, files, summary
 from solver.output.log import Console, LogTable, Rows
 from solver.output.snapshots import SnapshotWriter
-from solver.state import FIELDS
 from solver.voice import Voice
 from solver.whole_files import write_bytes
 

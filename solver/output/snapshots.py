@@ -30,8 +30,8 @@ from solver.output.vtk_layout import VtkLayout
 from solver.whole_files import write_text
 
 if TYPE_CHECKING:
-    from solver.grid import Grid
-    from solver.state import FieldInfo
+    from solver.numerics.grid import Grid
+    from solver.numerics.state import FieldInfo
 
 Array = np.ndarray
 

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.grid import Grid
+from solver.numerics.grid import Grid
+from solver.numerics.state import TENSOR
 from solver.output.hdf5 import Writer
 from solver.output.stored import DIRECTIONS, Frame
-from solver.state import TENSOR
 
 Array = np.ndarray
 

@@ -29,9 +29,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array, Grid
-from solver.linear import EPSILON, Forcing, LinearSolver, Outcome
-from solver.operators import Stencil, conductance, net_outflow
+from solver.numerics.grid import Array, Grid
+from solver.numerics.linear import EPSILON, Forcing, LinearSolver, Outcome
+from solver.numerics.operators import Stencil, conductance, net_outflow
 
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
-from solver.connectivity import connected
-from solver.grid import GHOSTS, Array, Grid
+from solver.numerics.connectivity import connected
+from solver.numerics.grid import GHOSTS, Array, Grid
 
 HALO = 3.0  # widths lambda: half a diffuse interface, from xi = 1/2 to 0.05
 

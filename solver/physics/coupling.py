@@ -27,11 +27,13 @@ from functools import cached_property
 
 import numpy as np
 
-from solver import random_fields
 from solver.geometry import Contact
-from solver.grid import Array, Grid
-from solver.kept import Keeper
-from solver.linear import Outcome
+from solver.numerics import random_fields
+from solver.numerics.grid import Array, Grid
+from solver.numerics.kept import Keeper
+from solver.numerics.linear import Outcome
+from solver.numerics.state import State
+from solver.numerics.timing import Timers
 from solver.physics import free_energy as fe
 from solver.physics import kinetics, vacancies
 from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, TopControl
@@ -42,9 +44,7 @@ from solver.physics.lithium import LithiumEquation
 from solver.physics.measures import Measures
 from solver.physics.occupancy import OccupancyBalance
 from solver.physics.penetration import Penetration
-from solver.state import State
 from solver.step import Step, StepResult
-from solver.timing import Timers
 
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "filament": 0.02, "source": 0.004, "contact": 0.02}
 SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array
+from solver.numerics.grid import Array
 from solver.physics.constants import GAS_CONSTANT
 
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq

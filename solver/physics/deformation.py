@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import Contact
-from solver.grid import AXES, Array, Grid
+from solver.numerics.grid import AXES, Array, Grid
+from solver.numerics.state import State
 from solver.physics import free_energy as fe
 from solver.physics import stress_measures, vacancies
 from solver.physics.mechanics import Load, MechanicalState, Mechanics, MechanicsResult
-from solver.state import State
 
 
 def field_names(dim: int) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import Contact
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 
 def well(s: Array) -> Array:

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array
+from solver.numerics.grid import Array
 from solver.physics.constants import FARADAY, GAS_CONSTANT
 
 DEPLETION = 20.0  # stripping fades out where less than 1/20 of the sites' Li is left

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from solver import geometry
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 
 def volume_share(weight_share: float, density: float, host_density: float) -> float:

@@ -34,14 +34,14 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from solver.grid import Array, Grid
-from solver.kept import Kept
-from solver.linear import EPSILON, Forcing, Outcome
+from solver.numerics.grid import Array, Grid
+from solver.numerics.kept import Kept
+from solver.numerics.linear import EPSILON, Forcing, Outcome
+from solver.numerics.saddle import SaddleSolver
+from solver.numerics.staggered import Staggered
 from solver.petsc import PETSc
 from solver.physics.rheology import VOID_BULK_RATIO, Properties, Response, Rheology, Tensor
 from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
-from solver.saddle import SaddleSolver
-from solver.staggered import Staggered
 
 STRESS_UNIT = 1e6  # Pa
 VELOCITY_UNIT = 1e-9  # m/s

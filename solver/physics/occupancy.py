@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import Contact
-from solver.grid import Array, Grid
-from solver.linear import LinearSolver, Outcome
-from solver.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
+from solver.numerics.grid import Array, Grid
+from solver.numerics.linear import LinearSolver, Outcome
+from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
 
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 

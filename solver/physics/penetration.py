@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import Contact
-from solver.grid import AXES, Array, Grid
+from solver.numerics.grid import AXES, Array, Grid
+from solver.numerics.state import State
 from solver.physics.deformation import Deformation
 from solver.physics.filament import OPENED, FilamentEquation, FilamentTerm
-from solver.state import State
 
 FIELDS = ("filament", "opened")
 LITHIUM_CONDUCTIVITY = 1.08e7  # S/m at 20 degC: CRC Handbook of Chemistry and Physics, resistivity of the elements

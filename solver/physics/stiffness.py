@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from solver.grid import Array
+from solver.numerics.grid import Array
+from solver.numerics.saddle import SaddleSolver
 from solver.petsc import PETSc
 from solver.physics.rheology import Rheology
-from solver.saddle import SaddleSolver
 
 PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear viscosities
 LOOSE_SHARE = 0.2  # of the viscosity of edges: softer cells do not hold a velocity (at 0.02, 40 % more iterations)

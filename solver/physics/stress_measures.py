@@ -15,8 +15,8 @@ from itertools import combinations
 
 import numpy as np
 
-from solver.grid import AXES, Array
-from solver.state import TENSOR
+from solver.numerics.grid import AXES, Array
+from solver.numerics.state import TENSOR
 
 ROWS = [[0, 3, 5], [3, 1, 4], [5, 4, 2]]  # where the entries of the 3x3 matrix are among the six
 

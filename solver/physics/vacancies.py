@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array
+from solver.numerics.grid import Array
 from solver.physics.constants import FARADAY
 from solver.physics.creep import creep_prefactor
 

@@ -147,7 +147,7 @@ def test_a_protocol_shorter_than_what_was_done_is_refused_and_nothing_changes(ca
     ],
 )
 def test_a_run_that_is_refused_leaves_everything(case, words, message, monkeypatch):
-    monkeypatch.setattr("solver.saddle._can_factorise", lambda: False)
+    monkeypatch.setattr("solver.numerics.saddle._can_factorise", lambda: False)
     run()
     before = files_there()
     assert message in run(*words, code=2)
@@ -157,7 +157,7 @@ def test_a_run_that_is_refused_leaves_everything(case, words, message, monkeypat
 def test_results_are_replaced_by_a_run_that_can_begin_and_by_no_other(case, monkeypatch):
     run()
     before = files_there()
-    monkeypatch.setattr("solver.saddle._can_factorise", lambda: False)
+    monkeypatch.setattr("solver.numerics.saddle._can_factorise", lambda: False)
     run("--force", "--set", 'mechanics.linear_solver="direct"', code=2)
     assert files_there() == before
     assert "replaced" in run("--restart", "auto", "--force", "--set", 'protocol.0.duration="1 s"')

@@ -14,8 +14,8 @@ from mpi4py import MPI
 from solver.build import make_grid, make_simulation
 from solver.case import Case
 from solver.case_io import case_from_dict
-from solver.grid import Grid
 from solver.interrupts import Interrupts
+from solver.numerics.grid import Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics
 from solver.physics.rheology import memory_weight

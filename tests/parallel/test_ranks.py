@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from solver.grid import Grid
-from solver.linear import LinearSolver
-from solver.operators import (
+from solver.numerics.grid import Grid
+from solver.numerics.linear import LinearSolver
+from solver.numerics.operators import (
     Stencil,
     apply_stencil,
     conductance,
@@ -20,7 +20,7 @@ from solver.operators import (
     hybrid_weight,
     net_outflow,
 )
-from solver.random_fields import LateralField, normal
+from solver.numerics.random_fields import LateralField, normal
 from tests.mpi import rank_results
 from tests.parallel.runs import FIXED, agreement, differences, gathered, merged, run_case, small_case
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from solver.case_defects import Crack, Cracks, Flaws, GrainBoundaries
 from solver.defects import make_network
-from solver.grid import Grid
+from solver.numerics.grid import Grid
 
 ROOT = Path(__file__).parents[2]
 MINIMAL, MESH_CASE = ROOT / "cases/minimal.toml", ROOT / "cases/mesh_defects/case.toml"

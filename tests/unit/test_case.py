@@ -13,7 +13,7 @@ from solver.case_checks import cells_per_width, find_warnings
 from solver.case_cost import cost
 from solver.case_io import CaseError, apply_override, case_from_dict, load_case
 from solver.case_report import print_report, rows
-from solver.state import FIELDS
+from solver.numerics.state import FIELDS
 from tests.mpi import run_ranks
 from tests.unit.test_case_errors import lifront
 

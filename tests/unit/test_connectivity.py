@@ -7,8 +7,8 @@ import pytest
 from mpi4py import MPI
 from scipy import ndimage
 
-from solver.connectivity import components, connected
-from solver.grid import Grid
+from solver.numerics.connectivity import components, connected
+from solver.numerics.grid import Grid
 
 
 def grid_of(shape: tuple[int, ...], *periodic: bool) -> Grid:

@@ -13,7 +13,7 @@ from solver import case_cost
 from solver.case_checks import find_warnings
 from solver.case_cost import cost, graded_cells, lateral_cells, machine_warnings, problems_here, ranks_here
 from solver.case_io import CaseError, load_case
-from solver.grid import lateral_faces, normal_faces
+from solver.numerics.grid import lateral_faces, normal_faces
 from tests.fuzz import ROOT
 from tests.mpi import environment
 

@@ -19,7 +19,7 @@ from solver.defects.cavities import make_cavities
 from solver.defects.families import make_family
 from solver.defects.mesh import Facets, MeshChanged, Solids, distance_to_simplex
 from solver.defects.shapes import Cloud
-from solver.grid import Grid
+from solver.numerics.grid import Grid
 from tests.unit.networks import HALF_WIDTH, LAMBDA, MESH_CASE, MINIMAL, ROOT, box_grid, network, one_crack
 
 # -- meshes --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from solver.case_io import load_case
 from solver.defects.box import Box
 from solver.defects.families import layer_ranges, make_family
 from solver.defects.shapes import Cloud, Grains
-from solver.grid import Grid
+from solver.numerics.grid import Grid
 from tests.mpi import rank_results
 from tests.unit.networks import HALF_WIDTH, LAMBDA, MESH_CASE, UM, box_grid, flaws, grains, network, one_crack
 

@@ -16,10 +16,10 @@ from postprocess.field_plots import field_map, plot_field
 from postprocess.penetration_plots import COLOURS, deepest, plot_penetration, section, shows_filaments
 from postprocess.plots import plot_run
 from solver.__main__ import app
-from solver.grid import Grid
+from solver.numerics.grid import Grid
+from solver.numerics.state import FIELDS
 from solver.output import files
 from solver.output.snapshots import SnapshotWriter
-from solver.state import FIELDS
 from tests import synthetic
 
 UM = 1e-6

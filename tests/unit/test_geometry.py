@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solver.geometry import FLOOR, Layers, face_conductivities, make_contact
-from solver.grid import Grid, lateral_faces, normal_faces
+from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from tests.verification.order import assert_order
 
 

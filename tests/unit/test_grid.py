@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from solver.grid import Grid, TooManyRanks, lateral_faces, normal_faces
+from solver.numerics.grid import Grid, TooManyRanks, lateral_faces, normal_faces
 
 
 class ManyRanks:

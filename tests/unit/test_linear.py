@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver import linear
 from solver.geometry import Layers, face_conductivities, make_contact
-from solver.grid import Grid
-from solver.kept import Kept
-from solver.linear import Forcing, LinearSolver
-from solver.operators import Stencil, apply_stencil, conductance, face_mean, hybrid_weight
+from solver.numerics import linear
+from solver.numerics.grid import Grid
+from solver.numerics.kept import Kept
+from solver.numerics.linear import Forcing, LinearSolver
+from solver.numerics.operators import Stencil, apply_stencil, conductance, face_mean, hybrid_weight
 from solver.petsc import PETSc
 
 

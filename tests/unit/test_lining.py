@@ -8,7 +8,7 @@ from scipy.spatial import Voronoi
 
 from solver.build import additive_coverage, lining_energy, make_grid
 from solver.case_io import case_from_dict
-from solver.grid import Grid
+from solver.numerics.grid import Grid
 from solver.physics import lining
 
 MEV = 0.01602176634  # J/m^2 per meV/angstrom^2

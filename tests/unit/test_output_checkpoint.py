@@ -11,8 +11,8 @@ import pytest
 
 import solver
 from solver.case_io import load_case
-from solver.grid import Grid
 from solver.jobs import BadInput
+from solver.numerics.grid import Grid
 from solver.output import checkpoint, hdf5
 from solver.output.checkpoint import CheckpointError
 from solver.output.present import DIGEST, Present, copies, foreign, look

@@ -18,11 +18,11 @@ from postprocess import Run
 from solver.build import make_grid, make_simulation
 from solver.case import ALL_FIELDS
 from solver.case_io import case_from_dict
+from solver.numerics.state import FIELDS, TENSOR
 from solver.output.log import Console
 from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT
 from solver.output.recorder import FileRecorder
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
-from solver.state import FIELDS, TENSOR
 from tests import synthetic
 
 GRIDS = pytest.mark.parametrize(("dim", "graded"), [(d, g) for d in (1, 2, 3) for g in (False, True)])

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from postprocess import ResultsError, Run
+from solver.numerics.state import FIELDS
 from solver.output import stored
 from solver.output.snapshots import SnapshotWriter
-from solver.state import FIELDS
 from tests import synthetic
 
 

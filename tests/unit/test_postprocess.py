@@ -13,10 +13,10 @@ from postprocess.export import export
 from postprocess.field_plots import field_map, plot_field, plot_stresses, quantity
 from postprocess.plots import plot_run
 from solver.__main__ import app
-from solver.grid import Grid
+from solver.numerics.grid import Grid
+from solver.numerics.state import FIELDS
 from solver.output import files
 from solver.output.snapshots import SnapshotWriter
-from solver.state import FIELDS
 from tests import synthetic
 
 

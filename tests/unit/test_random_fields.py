@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.grid import Grid
-from solver.random_fields import LateralField, normal, uniform
+from solver.numerics.grid import Grid
+from solver.numerics.random_fields import LateralField, normal, uniform
 
 IDS = np.arange(200_000, dtype=np.uint64)
 WIDTH, LENGTH = 20e-6, 1.5e-6

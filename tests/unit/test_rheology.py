@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.grid import Grid
+from solver.numerics.grid import Grid
+from solver.numerics.staggered import Staggered
 from solver.physics.creep import CreepLaw
 from solver.physics.rheology import Rheology, Tensor, memory_weight
-from solver.staggered import Staggered
 from tests.verification.solids import properties
 
 LAW = CreepLaw(0.014, 6.6, 7e6)

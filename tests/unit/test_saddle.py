@@ -7,11 +7,11 @@ import pytest
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from solver import saddle
-from solver.grid import Grid
+from solver.numerics import saddle
+from solver.numerics.grid import Grid
+from solver.numerics.saddle import NoFactorisation, SaddleSolver
 from solver.physics import stiffness
 from solver.physics.mechanics import Load, Mechanics
-from solver.saddle import NoFactorisation, SaddleSolver
 from tests.verification.solids import converged, properties
 
 CONTRAST = 1e-8  # of a void to the solid

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
-from solver.staggered import Staggered
+from solver.numerics.grid import Array, Grid
+from solver.numerics.staggered import Staggered
 
 
 def graded(dim: int, periodic: bool = False) -> Grid:

@@ -8,9 +8,9 @@ from petsc4py import PETSc
 
 import solver
 from solver.case_io import case_from_dict
-from solver.grid import Grid
-from solver.linear import LinearSolver
-from solver.operators import Stencil, apply_stencil, conductance
+from solver.numerics.grid import Grid
+from solver.numerics.linear import LinearSolver
+from solver.numerics.operators import Stencil, apply_stencil, conductance
 from solver.physics.kinetics import KineticsParameters, transfer_current
 from tests.parallel.runs import Table, merged, small_case
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.grid import Array, Grid
-from solver.operators import full_faces
+from solver.numerics.grid import Array, Grid
+from solver.numerics.operators import full_faces
 from solver.physics.filament import OPENED, Defects, FilamentEquation, FilamentParameters
 from tests.verification.setups import VOLUME_PER_CHARGE
 

@@ -11,8 +11,8 @@ from mpi4py import MPI
 from solver.build import make_grid, make_simulation
 from solver.case import Case
 from solver.geometry import Contact
-from solver.grid import Array, Grid
 from solver.interrupts import Interrupts
+from solver.numerics.grid import Array, Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
 from solver.physics import free_energy as fe

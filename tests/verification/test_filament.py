@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid, normal_faces
-from solver.operators import full_faces
+from solver.numerics.grid import Array, Grid, normal_faces
+from solver.numerics.operators import full_faces
 from solver.physics import filament
 from solver.physics import free_energy as fe
 from solver.physics.charge import ChargeBalance, TopControl

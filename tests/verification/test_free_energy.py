@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
-from solver.operators import Stencil, apply_stencil, conductance
+from solver.numerics.grid import Array, Grid
+from solver.numerics.operators import Stencil, apply_stencil, conductance
 from solver.physics import free_energy as fe
 from solver.physics.coupling import Coupling
 from solver.physics.lithium import LithiumEquation

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics import free_energy as fe
 from solver.physics import kinetics
 from solver.physics.lithium import LithiumEquation

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from solver.geometry import Contact
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics import free_energy as fe
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance

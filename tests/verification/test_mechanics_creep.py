@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics import creep
 from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics import creep
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, in_cells, properties, quarter

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.order import assert_order

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics, _Problem
 from solver.physics.rheology import Rheology

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver import linear
-from solver.grid import GHOSTS, Grid, normal_faces
-from solver.linear import LinearSolver
-from solver.operators import (
+from solver.numerics import linear
+from solver.numerics.grid import GHOSTS, Grid, normal_faces
+from solver.numerics.linear import LinearSolver
+from solver.numerics.operators import (
     Stencil,
     apply_stencil,
     conductance,

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from solver.case import Case
-from solver.grid import Array
+from solver.numerics.grid import Array
 from solver.physics.coupling import Coupling
 from solver.physics.free_energy import step
 from solver.simulation import Simulation

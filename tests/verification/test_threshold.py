@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.grid import Grid
+from solver.numerics.grid import Grid
 from solver.physics.free_energy import EnergyParameters
 from solver.physics.lithium import LithiumEquation
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy

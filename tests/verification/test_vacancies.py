@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 import solver
 from solver.case import Case
 from solver.case_io import case_from_dict
-from solver.grid import Grid
+from solver.numerics.grid import Grid
 from solver.physics import vacancies
 from solver.physics.coupling import Coupling
 from solver.simulation import Simulation

@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solver.grid import GHOSTS, Array, Grid
-from solver.kept import Kept
-from solver.operators import Stencil, apply_stencil
+from solver.numerics.grid import GHOSTS, Array, Grid
+from solver.numerics.kept import Kept
+from solver.numerics.operators import Stencil, apply_stencil
 from solver.petsc import PETSc
 
 # rebuild when a digit of accuracy costs this many times the iterations it cost at first, plus an allowance because a

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mpi4py import MPI
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 
 def components(grid: Grid, mask: Array) -> Array:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.grid import Array, Grid
-from solver.linear import EPSILON, Forcing, LinearSolver, Outcome
-from solver.operators import Stencil, apply_stencil
+from solver.numerics.grid import Array, Grid
+from solver.numerics.linear import EPSILON, Forcing, LinearSolver, Outcome
+from solver.numerics.operators import Stencil, apply_stencil
 
 RESPONSE_TOLERANCE = 1e-2  # a derivative for Newton's method
 SURE = 1e-8  # error of s above which rounding is no matter

@@ -33,9 +33,9 @@ from weakref import WeakSet
 
 import numpy as np
 
-from solver.grid import Array
-from solver.kept import Numbers
-from solver.linear import Outcome, default_options, multigrid, reason_name
+from solver.numerics.grid import Array
+from solver.numerics.kept import Numbers
+from solver.numerics.linear import Outcome, default_options, multigrid, reason_name
 from solver.petsc import PETSc
 
 SETUP_COST = 5  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)

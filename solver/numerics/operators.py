@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solver.grid import Array, Grid
+from solver.numerics.grid import Array, Grid
 
 
 class Stencil:

@@ -1,0 +1,1 @@
+"""The grid, operators and solvers on it: arrays and PETSc, no physics."""
