@@ -26,8 +26,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also as a plain script
 
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array
-from solver.physics import free_energy as fe
 from tests.verification.penetrating import INTERFACIAL, FlawedCell, driven
 from tests.verification.setups import finish, prepare
 

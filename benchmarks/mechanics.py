@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import processes
+from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Array, Grid
-from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, _Problem
 from solver.physics.rheology import Properties, memory_weight
 

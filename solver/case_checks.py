@@ -19,7 +19,7 @@ from solver.case_materials import missing
 from solver.case_ramp import Ramp, ramp_problems
 from solver.case_types import Problem, in_um
 from solver.case_usual import usual_warnings
-from solver.physics.constants import FARADAY
+from solver.laws.constants import FARADAY
 from solver.text import printable
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from postprocess.pictures import write_picture
 from postprocess.reader import Run
 from solver.build import annihilation_parameters
 from solver.case import Case
-from solver.physics.constants import FARADAY, GAS_CONSTANT
+from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.laws.creep import creep_prefactor
 from solver.physics.coupling import CAPPED_SHARE
-from solver.physics.creep import creep_prefactor
 from solver.whole_files import write_text
 
 Array = np.ndarray

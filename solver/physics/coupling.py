@@ -28,17 +28,17 @@ from functools import cached_property
 import numpy as np
 
 from solver.geometry import Contact
+from solver.laws import free_energy as fe
+from solver.laws import kinetics, vacancies
+from solver.laws.constants import BOLTZMANN
 from solver.numerics import random_fields
 from solver.numerics.grid import Array, Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.linear import Outcome
 from solver.numerics.state import State
 from solver.numerics.timing import Timers
-from solver.physics import free_energy as fe
-from solver.physics import kinetics, vacancies
 from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, TopControl
 from solver.physics.conductor import Conductor
-from solver.physics.constants import BOLTZMANN
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
 from solver.physics.measures import Measures

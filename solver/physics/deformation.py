@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import Contact
+from solver.laws import free_energy as fe
+from solver.laws import stress_measures, vacancies
 from solver.numerics.grid import AXES, Array, Grid
 from solver.numerics.state import State
-from solver.physics import free_energy as fe
-from solver.physics import stress_measures, vacancies
 from solver.physics.mechanics import Load, MechanicalState, Mechanics, MechanicsResult
 
 

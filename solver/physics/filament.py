@@ -51,12 +51,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import FLOOR
+from solver.laws import free_energy as fe
+from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.numerics.grid import Array, Grid
 from solver.numerics.linear import Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces
 from solver.numerics.phase_field import Local, PhaseFieldResult, PhaseFieldSolver
-from solver.physics import free_energy as fe
-from solver.physics.constants import FARADAY, GAS_CONSTANT
 
 OPENED = 0.95  # zeta from which on the walls are separated
 SOLID = 0.02  # b below which there is no defect

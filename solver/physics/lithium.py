@@ -23,10 +23,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from solver.geometry import Contact
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
-from solver.physics import free_energy as fe
 
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.geometry import Contact
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.numerics.state import State
-from solver.physics import free_energy as fe
 from solver.physics.charge import ChargeOutcome
 from solver.physics.conductor import Conductor, find_conductor
 from solver.physics.penetration import Penetration

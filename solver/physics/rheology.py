@@ -32,9 +32,9 @@ from typing import Protocol
 
 import numpy as np
 
+from solver.laws.creep import SLOWEST, CreepLaw, solid_fraction
 from solver.numerics.grid import Array
 from solver.numerics.staggered import Staggered
-from solver.physics.creep import SLOWEST, CreepLaw, solid_fraction
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
 VOID_BULK_RATIO = 5 / 3  # of bulk to shear viscosity of a void

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
+from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Array, Grid
-from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics
 from solver.physics.rheology import memory_weight
 from tests.mpi import rank_results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.physics.creep import CreepLaw, creep_prefactor, solid_fraction
+from solver.laws.creep import CreepLaw, creep_prefactor, solid_fraction
 
 LAW = CreepLaw(0.014, 6.6, 7e6)
 STIFFNESS = 3e9  # G dt, Pa s

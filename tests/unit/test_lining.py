@@ -8,8 +8,8 @@ from scipy.spatial import Voronoi
 
 from solver.build import additive_coverage, lining_energy, make_grid
 from solver.case_io import case_from_dict
+from solver.laws import lining
 from solver.numerics.grid import Grid
-from solver.physics import lining
 
 MEV = 0.01602176634  # J/m^2 per meV/angstrom^2
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Grid
 from solver.numerics.staggered import Staggered
-from solver.physics.creep import CreepLaw
 from solver.physics.rheology import Rheology, Tensor, memory_weight
 from tests.verification.solids import properties
 

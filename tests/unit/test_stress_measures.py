@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from solver.physics import stress_measures
+from solver.laws import stress_measures
 
 MPA = 1e6
 # principal stresses of: nothing, pressure, uniaxial tension and compression (two equal), shear, three different

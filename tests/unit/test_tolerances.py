@@ -8,10 +8,10 @@ from petsc4py import PETSc
 
 import solver
 from solver.case_io import case_from_dict
+from solver.laws.kinetics import KineticsParameters, transfer_current
 from solver.numerics.grid import Grid
 from solver.numerics.linear import LinearSolver
 from solver.numerics.operators import Stencil, apply_stencil, conductance
-from solver.physics.kinetics import KineticsParameters, transfer_current
 from tests.parallel.runs import Table, merged, small_case
 
 SMALLEST = 1e-15  # that a case file may ask for

@@ -12,10 +12,10 @@ from solver.build import make_grid, make_simulation
 from solver.case import Case
 from solver.geometry import Contact
 from solver.interrupts import Interrupts
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
-from solver.physics import free_energy as fe
 from solver.physics.coupling import Coupling
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance

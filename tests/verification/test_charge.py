@@ -10,12 +10,12 @@ import pytest
 from solver.build import make_coupling, make_grid, make_state
 from solver.case_io import case_from_dict
 from solver.geometry import Layers, face_conductivities, make_contact
+from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.laws.kinetics import KineticsParameters, transfer_current
 from solver.numerics import linear
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.numerics.operators import apply_stencil
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
-from solver.physics.constants import FARADAY, GAS_CONSTANT
-from solver.physics.kinetics import KineticsParameters, transfer_current
 from solver.step import Step
 from tests.verification.order import assert_order
 

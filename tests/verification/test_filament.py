@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid, normal_faces
 from solver.numerics.operators import full_faces
 from solver.physics import filament
-from solver.physics import free_energy as fe
 from solver.physics.charge import ChargeBalance, TopControl
 from solver.physics.filament import FilamentTerm
 from tests.verification.filaments import WIDTH, advance, channel, equation, profile, whole_electrolyte

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.numerics.operators import Stencil, apply_stencil, conductance
-from solver.physics import free_energy as fe
 from solver.physics.coupling import Coupling
 from solver.physics.lithium import LithiumEquation
 from solver.step import Step

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from solver.laws import free_energy as fe
+from solver.laws import kinetics
 from solver.numerics.grid import Array, Grid
-from solver.physics import free_energy as fe
-from solver.physics import kinetics
 from solver.physics.lithium import LithiumEquation
 from tests.verification.setups import GAMMA, VOLUME_PER_CHARGE, bulk_metal, closed_metal, energy, relax
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.physics.constants import FARADAY, GAS_CONSTANT
-from solver.physics.kinetics import (
-    KineticsParameters,
-    anodic_availability,
-    equilibrium_potential,
-    transfer_current,
-)
+from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.laws.kinetics import KineticsParameters, anodic_availability, equilibrium_potential, transfer_current
 
 THERMAL = GAS_CONSTANT * 298.15 / FARADAY
 OMEGA = 13.0e-6

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from solver.geometry import Contact
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
-from solver.physics import free_energy as fe
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
 from tests.verification.order import assert_order

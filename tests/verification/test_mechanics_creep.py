@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from solver.laws import creep
+from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Array, Grid
-from solver.physics import creep
-from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, lower_faces, properties
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from solver.laws import creep
 from solver.numerics.grid import Array, Grid
-from solver.physics import creep
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, in_cells, properties, quarter
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Array, Grid
-from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.order import assert_order
 from tests.verification.solids import converged, lower_faces, properties

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Array, Grid
-from solver.physics.creep import CreepLaw
 from solver.physics.mechanics import Load, Mechanics, _Problem
 from solver.physics.rheology import Rheology
 from tests.verification.solids import properties

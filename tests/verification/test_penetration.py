@@ -9,7 +9,7 @@ import meshio
 import numpy as np
 import pytest
 
-from solver.physics import free_energy as fe
+from solver.laws import free_energy as fe
 from solver.physics.coupling import Coupling
 from solver.simulation import Simulation
 from tests.verification.penetrating import INTERFACIAL, THERMAL, FlawedCell, driven, last_current

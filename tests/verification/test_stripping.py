@@ -22,9 +22,9 @@ import numpy as np
 import pytest
 
 from solver.case import Case
+from solver.laws.free_energy import step
 from solver.numerics.grid import Array
 from solver.physics.coupling import Coupling
-from solver.physics.free_energy import step
 from solver.simulation import Simulation
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from solver.laws.free_energy import EnergyParameters
 from solver.numerics.grid import Grid
-from solver.physics.free_energy import EnergyParameters
 from solver.physics.lithium import LithiumEquation
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy
 

@@ -21,8 +21,8 @@ from scipy.optimize import brentq
 import solver
 from solver.case import Case
 from solver.case_io import case_from_dict
+from solver.laws import vacancies
 from solver.numerics.grid import Grid
-from solver.physics import vacancies
 from solver.physics.coupling import Coupling
 from solver.simulation import Simulation
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of

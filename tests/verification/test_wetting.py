@@ -19,8 +19,8 @@ import pytest
 from scipy.optimize import least_squares
 
 from solver.geometry import Contact, make_contact
+from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
-from solver.physics import free_energy as fe
 from solver.physics.lithium import LithiumEquation
 from tests.verification.setups import GAMMA, closed_metal, energy, relax
 

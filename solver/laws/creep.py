@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.laws.constants import GAS_CONSTANT
 from solver.numerics.grid import Array
-from solver.physics.constants import GAS_CONSTANT
 
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
 LOCAL_ITERATIONS = 50

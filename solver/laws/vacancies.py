@@ -29,9 +29,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.laws.constants import FARADAY
+from solver.laws.creep import creep_prefactor
 from solver.numerics.grid import Array
-from solver.physics.constants import FARADAY
-from solver.physics.creep import creep_prefactor
 
 MEGAPASCAL = 1e6
 

@@ -1,0 +1,1 @@
+"""Formulas of numbers and arrays: no grid, no PETSc."""
