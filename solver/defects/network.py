@@ -17,7 +17,7 @@ from solver.defects.box import Box
 from solver.defects.families import Family, make_family
 from solver.defects.mesh import mesh_families
 from solver.defects.shapes import Cloud, Trace
-from solver.geometry import Height, flat
+from solver.domain.contact import Height, flat
 from solver.numerics.grid import Array, Grid
 
 CORE = 0.1  # of b: above, a cavity has its own properties whatever crosses it

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.numerics.grid import Array, Grid
 
 

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solver import geometry
+from solver.domain import contact as geometry
 from solver.numerics.grid import Array, Grid
 
 

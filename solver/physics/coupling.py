@@ -27,7 +27,7 @@ from functools import cached_property
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import kinetics, vacancies
 from solver.laws.constants import BOLTZMANN

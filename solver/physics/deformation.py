@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import stress_measures, vacancies
 from solver.numerics.grid import AXES, Array, Grid

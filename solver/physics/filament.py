@@ -50,7 +50,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.geometry import FLOOR
+from solver.domain.contact import FLOOR
 from solver.laws import free_energy as fe
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.numerics.grid import Array, Grid

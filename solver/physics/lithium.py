@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow

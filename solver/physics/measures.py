@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.numerics.state import State

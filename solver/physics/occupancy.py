@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.numerics.grid import Array, Grid
 from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.numerics.grid import AXES, Array, Grid
 from solver.numerics.state import State
 from solver.physics.deformation import Deformation

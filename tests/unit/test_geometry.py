@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.geometry import FLOOR, Layers, face_conductivities, make_contact
+from solver.domain.contact import FLOOR, Layers, face_conductivities, make_contact
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from tests.verification.order import assert_order
 

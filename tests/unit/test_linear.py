@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.geometry import Layers, face_conductivities, make_contact
+from solver.domain.contact import Layers, face_conductivities, make_contact
 from solver.numerics import linear
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Kept

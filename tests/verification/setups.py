@@ -10,7 +10,7 @@ from mpi4py import MPI
 
 from solver.build import make_grid, make_simulation
 from solver.case import Case
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.interrupts import Interrupts
 from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid

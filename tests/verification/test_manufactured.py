@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from solver.geometry import Contact
+from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.physics.lithium import LithiumEquation

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from solver.geometry import Contact, make_contact
+from solver.domain.contact import Contact, make_contact
 from solver.laws import free_energy as fe
 from solver.numerics.grid import Array, Grid
 from solver.physics.lithium import LithiumEquation
