@@ -15,7 +15,7 @@ from mpi4py import MPI
 
 from benchmarks.peer import Constants, Motion, Peer
 from solver import build
-from solver.case import Case
+from solver.case.schema import Case
 from solver.numerics.grid import Array, Grid
 from solver.numerics.state import State
 from solver.physics.coupling import Coupling

@@ -13,13 +13,13 @@ if import_path.IS_COMMAND:
 from solver import environment as environment  # early: it sets what must be set before NumPy and h5py load
 
 if TYPE_CHECKING:
-    from solver.case_io import load_case
+    from solver.case.io import load_case
     from solver.critical_current import CriticalCurrent, find_ccd
     from solver.runner import Result, run
 
 __all__ = ["CriticalCurrent", "Result", "find_ccd", "load_case", "run"]
 _HOMES = {
-    "load_case": "solver.case_io",
+    "load_case": "solver.case.io",
     "run": "solver.runner",
     "Result": "solver.runner",
     "find_ccd": "solver.critical_current",

@@ -144,7 +144,7 @@ def _search(voice: Voice, comm: MPI.Comm, job: Job) -> int:
 @app.command()
 def check(case: CaseArgument, set_: SetOption = None) -> None:
     """Print a case with all defaults, its size and its warnings."""
-    from solver.case_report import print_report
+    from solver.case.report import print_report
 
     if not sweep_commands.print_sweep(case, set_ or []):
         print_report(_or_exit(lambda: load(case, set_ or [])))
@@ -155,7 +155,7 @@ def schema(
     file: Annotated[Path | None, typer.Argument(help="where to write it [standard output]")] = None,
 ) -> None:
     """Write the JSON schema of case files, for editors."""
-    from solver.case import Case
+    from solver.case.schema import Case
     from solver.sweep import SCHEMA
 
     table = Case.model_json_schema()

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from mpi4py import MPI
 
-from solver import defects, protocol
-from solver.case import Case, RandomHeterogeneity
-from solver.case_materials import ElectrolyteLayer
+from solver import defects
+from solver.case import segments as protocol
+from solver.case.materials import ElectrolyteLayer
+from solver.case.schema import Case, RandomHeterogeneity
 from solver.domain import contact as geometry
 from solver.laws import free_energy, kinetics, lining, vacancies
 from solver.laws.constants import FARADAY

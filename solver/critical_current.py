@@ -29,12 +29,12 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from solver.case import Case
-from solver.case_ramp import Ramp
+from solver.case.ramp import Ramp
+from solver.case.schema import Case
+from solver.case.segments import expand
 from solver.interrupts import Leave
 from solver.output import checkpoint, files, present, stored, summary
 from solver.output.log import LogTable, Value, column_name
-from solver.protocol import expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.runner import Result, run
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED

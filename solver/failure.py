@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from solver.protocol import Segment, SegmentState, voltage_limit_reached
+from solver.case.segments import Segment, SegmentState, voltage_limit_reached
 
 SHORT_CIRCUIT, CONTACT_LOSS, VOLTAGE_LIMIT = "short circuit", "contact loss", "voltage limit"
 

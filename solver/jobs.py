@@ -20,7 +20,7 @@ import typer
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from solver.case import Case
+    from solver.case.schema import Case
 
 EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4
 SIGNALLED = 128  # and the number of the signal: how shells tell of a program that a signal has ended

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from solver.jobs import BadInput, Job, complain
 
 if TYPE_CHECKING:
-    from solver.case import Case
+    from solver.case.schema import Case
     from solver.units import Quantity
 
 AUTO = "auto"
@@ -21,7 +21,7 @@ def prepare_search(
     path: Path, output: Path | None, overrides: list[str], tolerance: str, wall: str | None, force: bool
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
-    from solver.case_checks import find_warnings
+    from solver.case.checks import find_warnings
     from solver.critical_current import SearchRefused, check_search, clear_search
     from solver.output.present import has_results
     from solver.units import Quantity
@@ -48,8 +48,8 @@ def prepare_run(
     path: Path, output: Path | None, overrides: list[str], restart: str | None, wall: str | None, force: bool
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
-    from solver.case_checks import find_warnings
-    from solver.case_cost import machine_warnings
+    from solver.case.checks import find_warnings
+    from solver.case.cost import machine_warnings
 
     case = load(path, overrides)
     directory = Path("results") / path.stem if output is None else output
@@ -88,7 +88,7 @@ def _refuse_too_large(path: Path, case: Case) -> None:
     import numpy as np
     from mpi4py import MPI
 
-    from solver.case_cost import problems_here, ranks_here
+    from solver.case.cost import problems_here, ranks_here
     from solver.petsc import PETSc
 
     ranks = MPI.COMM_WORLD.size
@@ -177,7 +177,7 @@ def _check_restart(directory: Path, restart: str) -> None:
 
 def load(path: Path, overrides: list[str]) -> Case:
     """The case of a file. Raises BadInput with all that is wrong with it."""
-    from solver.case_io import CaseError, load_case
+    from solver.case.io import CaseError, load_case
 
     try:
         return load_case(path, overrides)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from solver.protocol import START, Segment, SegmentState
+from solver.case.segments import START, Segment, SegmentState
 
 # keys of a case that change neither the results nor the protocol that is looked at segment by segment; of a mesh
 # matters what is in it, not where it is

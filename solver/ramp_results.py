@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from solver.case.segments import Segment
 from solver.failure import CONTACT_LOSS, SHORT_CIRCUIT, VOLTAGE_LIMIT
-from solver.protocol import Segment
 
 Scalar = float | int | str | None
 

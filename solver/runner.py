@@ -13,7 +13,7 @@ import numpy as np
 from mpi4py import MPI
 
 from solver.build import make_grid, make_simulation
-from solver.case import Case
+from solver.case.schema import Case
 from solver.interrupts import Interrupts, Leave
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary

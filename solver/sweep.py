@@ -31,11 +31,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solver.case import Case, Source
-from solver.case_files import FILE_KEYS, beside, given
-from solver.case_files import digest as digest_of
-from solver.case_io import CaseError, apply_overrides, look_up, read_table, set_value, validate_table, with_materials
-from solver.case_report import rows
+from solver.case.files import FILE_KEYS, beside, given
+from solver.case.files import digest as digest_of
+from solver.case.io import CaseError, apply_overrides, look_up, read_table, set_value, validate_table, with_materials
+from solver.case.report import rows
+from solver.case.schema import Case, Source
 from solver.text import one_line, printable, short
 from solver.units import nearest
 

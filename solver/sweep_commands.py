@@ -151,7 +151,7 @@ def _print_table(directory: Path, voice: Voice = Voice.NORMAL) -> None:
 
 def _or_exit(action: Callable[[], Any]) -> Any:
     """The result of `action`; what the user can put right is reported and ends the program."""
-    from solver.case_io import CaseError
+    from solver.case.io import CaseError
     from solver.sweep_folder import FolderError
     from solver.sweep_jobs import CannotRun
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import tomli_w
 
-from solver.case_io import read_table
+from solver.case.io import read_table
 
 ROOT = Path(__file__).parents[1]
 LARGEST = 100_000  # bytes

@@ -16,7 +16,7 @@ from postprocess.contact_plots import GREY, Contact
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
 from solver.build import annihilation_parameters
-from solver.case import Case
+from solver.case.schema import Case
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.creep import creep_prefactor
 from solver.physics.coupling import CAPPED_SHARE

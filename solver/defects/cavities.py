@@ -21,7 +21,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from solver.case_mesh import SAME, longest_edges, measure
+from solver.case.mesh import SAME, longest_edges, measure
 from solver.defects.box import Box
 from solver.numerics.grid import Array
 

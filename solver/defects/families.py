@@ -14,7 +14,7 @@ from math import pi, sqrt
 
 import numpy as np
 
-from solver import case_defects as case
+from solver.case import defects as case
 from solver.defects.box import Box
 from solver.defects.shapes import Balls, Cloud, Discs, Everywhere, Grains, Planes, Shape, Trace
 from solver.numerics.grid import Array

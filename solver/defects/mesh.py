@@ -14,9 +14,9 @@ import numpy as np
 from mpi4py import MPI
 from scipy.spatial import cKDTree
 
-from solver.case_defects import Geometry
-from solver.case_mesh import MeshPart, read_parts
-from solver.case_types import Problem
+from solver.case.defects import Geometry
+from solver.case.mesh import MeshPart, read_parts
+from solver.case.types import Problem
 from solver.defects.box import Box
 from solver.defects.cavities import Cavities, make_cavities
 from solver.defects.families import UNIT, Family

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.case_defects import AnyDefect, Geometry
+from solver.case.defects import AnyDefect, Geometry
 from solver.defects.box import Box
 from solver.defects.families import Family, make_family
 from solver.defects.mesh import mesh_families

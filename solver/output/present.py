@@ -11,8 +11,8 @@ from pathlib import Path
 
 import tomli_w
 
-from solver.case import Case, Source
-from solver.case_files import beside
+from solver.case.files import beside
+from solver.case.schema import Case, Source
 from solver.output import checkpoint, files, stored, summary
 from solver.text import Unreadable, read_text
 

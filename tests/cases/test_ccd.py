@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import solver
-from solver.protocol import expand
+from solver.case.segments import expand
 
 CASES = Path(__file__).parents[2] / "cases" / "ccd"
 # a shallow electrolyte, a weak flaw and short half-cycles, so that a filament crosses it within one of them

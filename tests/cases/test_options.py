@@ -7,7 +7,7 @@ import pytest
 
 import solver
 from postprocess.reader import Run
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.output import checkpoint
 from solver.output.checkpoint import CheckpointError
 from solver.simulation import SolveFailed

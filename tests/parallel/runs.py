@@ -12,8 +12,8 @@ import numpy as np
 from mpi4py import MPI
 
 from solver.build import make_grid, make_simulation
-from solver.case import Case
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
+from solver.case.schema import Case
 from solver.interrupts import Interrupts
 from solver.numerics.grid import Grid
 from solver.output.log import Console

@@ -14,7 +14,7 @@ import pytest
 from mpi4py import MPI
 
 import solver
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.simulation import EXIT_DONE
 from tests.mpi import rank_results, run_ranks, start_ranks
 from tests.parallel.runs import FIXED, agreement, differences, merged, penetrating_case, run_case

@@ -9,7 +9,7 @@ import pytest
 from mpi4py import MPI
 
 import solver
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from tests.mpi import rank_results
 from tests.parallel.runs import AGREEMENT, FIXED, merged, small_case
 from tests.parallel.test_restart import assert_same_end, stopped_run

@@ -22,7 +22,7 @@ from mpi4py import MPI
 import solver
 from postprocess.reader import Run
 from solver import runner
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.interrupts import Interrupts, Request
 from solver.output import checkpoint
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED

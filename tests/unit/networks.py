@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from solver.case_defects import Crack, Cracks, Flaws, GrainBoundaries
+from solver.case.defects import Crack, Cracks, Flaws, GrainBoundaries
 from solver.defects import make_network
 from solver.numerics.grid import Grid
 

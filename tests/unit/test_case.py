@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from solver.case import ALL_FIELDS, Case
-from solver.case_checks import cells_per_width, find_warnings
-from solver.case_cost import cost
-from solver.case_io import CaseError, apply_override, case_from_dict, load_case
-from solver.case_report import print_report, rows
+from solver.case.checks import cells_per_width, find_warnings
+from solver.case.cost import cost
+from solver.case.io import CaseError, apply_override, case_from_dict, load_case
+from solver.case.report import print_report, rows
+from solver.case.schema import ALL_FIELDS, Case
 from solver.numerics.state import FIELDS
 from tests.mpi import run_ranks
 from tests.unit.test_case_errors import lifront

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from solver.case_io import CaseError, load_case
+from solver.case.io import CaseError, load_case
 from tests.mpi import environment
 
 ROOT = Path(__file__).parents[2]

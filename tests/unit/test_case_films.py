@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from solver import materials
-from solver.case_checks import find_warnings
-from solver.case_io import CaseError, case_from_dict, load_case
-from solver.case_report import print_report, rows
+from solver.case.checks import find_warnings
+from solver.case.io import CaseError, case_from_dict, load_case
+from solver.case.report import print_report, rows
 from solver.materials import Property
 
 W = {"material": "W", "thickness": "30 nm"}

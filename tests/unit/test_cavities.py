@@ -9,8 +9,8 @@ import pytest
 from mpi4py import MPI
 from scipy.spatial import Delaunay
 
-from solver.case_defects import Geometry
-from solver.case_mesh import measure
+from solver.case.defects import Geometry
+from solver.case.mesh import measure
 from solver.defects.box import Box
 from solver.defects.cavities import make_cavities
 from solver.defects.mesh import Solids, mesh_families

@@ -9,10 +9,10 @@ import time
 import numpy as np
 import pytest
 
-from solver import case_cost
-from solver.case_checks import find_warnings
-from solver.case_cost import cost, graded_cells, lateral_cells, machine_warnings, problems_here, ranks_here
-from solver.case_io import CaseError, load_case
+from solver.case import cost as case_cost
+from solver.case.checks import find_warnings
+from solver.case.cost import cost, graded_cells, lateral_cells, machine_warnings, problems_here, ranks_here
+from solver.case.io import CaseError, load_case
 from solver.numerics.grid import lateral_faces, normal_faces
 from tests.fuzz import ROOT
 from tests.mpi import environment

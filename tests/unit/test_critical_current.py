@@ -13,8 +13,8 @@ import pytest
 
 from solver import critical_current
 from solver.__main__ import _summary
-from solver.case import Case
-from solver.case_io import case_from_dict, load_case
+from solver.case.io import case_from_dict, load_case
+from solver.case.schema import Case
 from solver.critical_current import NOTHING, SearchRefused, bisect, case_key, check_search, find_ccd
 from solver.jobs import BadInput
 from solver.output.present import lock

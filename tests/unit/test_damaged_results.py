@@ -20,8 +20,8 @@ from postprocess.contact_plots import headline
 from postprocess.plots import plot_run
 from postprocess.sweep_table import read_points
 from solver.__main__ import app
-from solver.case import Case
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
+from solver.case.schema import Case
 from solver.critical_current import COLUMNS, SearchRefused, case_key, check_search
 from solver.output.present import Present, look
 from solver.voice import Voice

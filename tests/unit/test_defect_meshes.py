@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from solver.case_checks import find_warnings
-from solver.case_defects import Geometry
-from solver.case_io import CaseError, load_case
-from solver.case_mesh import MeshPart
+from solver.case.checks import find_warnings
+from solver.case.defects import Geometry
+from solver.case.io import CaseError, load_case
+from solver.case.mesh import MeshPart
 from solver.defects import make_network
 from solver.defects.box import Box
 from solver.defects.cavities import make_cavities
@@ -237,7 +237,7 @@ defects = [
 
 def test_a_case_with_all_kinds_reads_back_and_makes_a_network(tmp_path):
     from solver.build import make_grid
-    from solver.case_report import rows
+    from solver.case.report import rows
 
     case = load_case(MINIMAL, [" ".join(ALL_KINDS.split())])
     assert find_warnings(case) == []

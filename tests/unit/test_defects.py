@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.case_defects import Crack, Cracks, Pore, Pores, RandomCracks, RandomPores
-from solver.case_io import load_case
+from solver.case.defects import Crack, Cracks, Pore, Pores, RandomCracks, RandomPores
+from solver.case.io import load_case
 from solver.defects.box import Box
 from solver.defects.families import layer_ranges, make_family
 from solver.defects.shapes import Cloud, Grains
@@ -307,7 +307,7 @@ def test_the_largest_b_counts_with_its_properties():
 
 
 def test_a_crack_stays_open_where_boundaries_cross_it():
-    from solver.case_defects import Crack, Cracks
+    from solver.case.defects import Crack, Cracks
 
     grid = box_grid(cells=64)
     crack = Crack(position=("4 um", "0 um"), length="5 um")
@@ -320,7 +320,7 @@ def test_a_crack_stays_open_where_boundaries_cross_it():
 
 
 def test_bulk_is_everywhere_without_any_geometry():
-    from solver.case_defects import Bulk
+    from solver.case.defects import Bulk
 
     found = network(box_grid(cells=16), Bulk(kind="bulk", flaw_depth="1 um"))
     assert np.all(found.indicator == 1) and all(np.all(f == 1) for f in found.indicator_faces)

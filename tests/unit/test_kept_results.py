@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from solver import terminal
-from solver.case import Case
-from solver.case_io import load_case
+from solver.case.io import load_case
+from solver.case.schema import Case
 from solver.output import files, present, summary
 from solver.output.stored import ResultsError, json_object
 from solver.runner import run

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import Voronoi
 
 from solver.build import additive_coverage, lining_energy, make_grid
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.laws import lining
 from solver.numerics.grid import Grid
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from solver import materials
 from solver.__main__ import app
-from solver.case_io import CaseError, load_case
-from solver.case_report import rows
+from solver.case.io import CaseError, load_case
+from solver.case.report import rows
 from solver.materials.shelf import Shelf
 from solver.output.present import copies
 from solver.sweep import expand

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from solver import materials
-from solver.case_io import CaseError, case_from_dict
+from solver.case.io import CaseError, case_from_dict
 
 GOOD = """
 name = "Salt"

@@ -10,9 +10,10 @@ import re
 import numpy as np
 import pytest
 
-from solver import case_mesh, mesh_file
-from solver.case_defects import Geometry
-from solver.case_mesh import measure, read_parts
+from solver.case import mesh as case_mesh
+from solver.case import mesh_file
+from solver.case.defects import Geometry
+from solver.case.mesh import measure, read_parts
 from tests.unit.networks import ROOT
 
 MESHES = ROOT / "tests/data/meshes"

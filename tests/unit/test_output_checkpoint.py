@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import solver
-from solver.case_io import load_case
+from solver.case.io import load_case
 from solver.jobs import BadInput
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, hdf5

@@ -16,8 +16,8 @@ from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 from postprocess import Run
 from solver.build import make_grid, make_simulation
-from solver.case import ALL_FIELDS
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
+from solver.case.schema import ALL_FIELDS
 from solver.numerics.state import FIELDS, TENSOR
 from solver.output.log import Console
 from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT

@@ -6,17 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from solver import case_protocol
-from solver.case_io import case_from_dict
-from solver.protocol import (
-    START,
-    Control,
-    Segment,
-    SegmentState,
-    expand,
-    expected_duration,
-    voltage_limit_reached,
-)
+from solver.case import protocol as case_protocol
+from solver.case.io import case_from_dict
+from solver.case.segments import START, Control, Segment, SegmentState, expand, expected_duration, voltage_limit_reached
 
 
 def segments(*protocol, **drive):

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import solver
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
+from solver.case.segments import START, Segment, expand
 from solver.failure import failure
-from solver.protocol import START, Segment, expand
 from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, in_words, ramp_results
 
 RAMP = {"kind": "ccd", "start": "1 mA/cm^2", "increment": "0.1 mA/cm^2", "max_current_density": "2 mA/cm^2"}

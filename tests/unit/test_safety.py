@@ -19,7 +19,7 @@ from solver import environment as solver_environment
 from solver import sweep_folder, sweep_jobs
 from solver.__main__ import app
 from solver.campaign import Job, _run
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.critical_current import SearchRefused, check_search
 from solver.sweep import expand
 from tests import synthetic

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
+from solver.case.segments import Segment
 from solver.interrupts import Request
 from solver.numerics.state import State
 from solver.output.log import COLUMNS, column_name
-from solver.protocol import Segment
 from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
 from solver.step import Step, StepResult
 from solver.stepper import Stepper

@@ -18,7 +18,7 @@ from postprocess.reader import ResultsError
 from postprocess.sweep_table import read_points, write_table
 from solver import sweep_folder, sweep_jobs
 from solver.__main__ import app
-from solver.case_io import CaseError, load_case
+from solver.case.io import CaseError, load_case
 from solver.output.present import has_results
 from solver.sweep import expand
 

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from solver.case_io import CaseError, apply_override, load_case, read_table
-from solver.case_protocol import ProfileRefused, read_profile
+from solver.case.io import CaseError, apply_override, load_case, read_table
+from solver.case.protocol import ProfileRefused, read_profile
 from solver.text import DEEPEST, NoSuchFile, Unreadable, one_line, parse_json, parse_toml, printable, read_text, short
 from tests.fuzz import PROFILE, ROOT
 

@@ -14,8 +14,8 @@ from postprocess import Run, contact_plots, pictures
 from postprocess.penetration_plots import plot_penetration
 from postprocess.plots import plot_run
 from postprocess.sweep_table import PointResult, print_table
-from solver.case_io import case_from_dict, load_case
-from solver.case_report import print_report
+from solver.case.io import case_from_dict, load_case
+from solver.case.report import print_report
 from solver.output.log import Console
 from solver.sweep import expand
 from tests import synthetic

@@ -7,7 +7,7 @@ import pytest
 from petsc4py import PETSc
 
 import solver
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.laws.kinetics import KineticsParameters, transfer_current
 from solver.numerics.grid import Grid
 from solver.numerics.linear import LinearSolver

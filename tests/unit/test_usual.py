@@ -2,11 +2,11 @@
 
 import pytest
 
-from solver.case import Case
-from solver.case_checks import find_warnings
-from solver.case_io import CaseError, load_case
-from solver.case_types import spec_of
-from solver.case_usual import usual_warnings
+from solver.case.checks import find_warnings
+from solver.case.io import CaseError, load_case
+from solver.case.schema import Case
+from solver.case.types import spec_of
+from solver.case.usual import usual_warnings
 from solver.units import Quantity, Usual, ValueRefused
 from tests.fuzz import ROOT
 
@@ -170,7 +170,7 @@ def test_schema_shows_what_is_usual_and_why():
 
 
 def test_every_range_is_within_what_is_allowed_and_has_a_reason():
-    from solver.case_io import _models_in
+    from solver.case.io import _models_in
 
     seen, left = set(), [Case]
     while left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from solver.case import Case
+from solver.case.schema import Case
 from solver.interrupts import Interrupts, Request
 from solver.physics import filament
 from solver.simulation import Simulation

@@ -9,7 +9,7 @@ import numpy as np
 from mpi4py import MPI
 
 from solver.build import make_grid, make_simulation
-from solver.case import Case
+from solver.case.schema import Case
 from solver.domain.contact import Contact
 from solver.interrupts import Interrupts
 from solver.laws import free_energy as fe

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from solver.build import make_coupling, make_grid, make_state
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
 from solver.domain.contact import Layers, face_conductivities, make_contact
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, transfer_current

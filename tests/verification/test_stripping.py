@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.case import Case
+from solver.case.schema import Case
 from solver.laws.free_energy import step
 from solver.numerics.grid import Array
 from solver.physics.coupling import Coupling

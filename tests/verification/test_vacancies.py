@@ -19,8 +19,8 @@ import pytest
 from scipy.optimize import brentq
 
 import solver
-from solver.case import Case
-from solver.case_io import case_from_dict
+from solver.case.io import case_from_dict
+from solver.case.schema import Case
 from solver.laws import vacancies
 from solver.numerics.grid import Grid
 from solver.physics.coupling import Coupling

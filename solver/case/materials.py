@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
-from solver.case_defects import GrainBoundaries
-from solver.case_types import (
+from solver.case.defects import GrainBoundaries
+from solver.case.types import (
     Conductivity,
     Density,
     Diffusivity,

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from solver.case_types import (
+from solver.case.types import (
     Length,
     MeshUnit,
     Position,

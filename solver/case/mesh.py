@@ -19,9 +19,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from solver.case_defects import Geometry
-from solver.case_types import Problem
-from solver.mesh_file import STRAIGHT, Block, MeshFile, MeshRefused, read_mesh_file
+from solver.case.defects import Geometry
+from solver.case.mesh_file import STRAIGHT, Block, MeshFile, MeshRefused, read_mesh_file
+from solver.case.types import Problem
 from solver.text import LONGEST_LINE, is_file, neighbours, printable
 from solver.units import nearest
 

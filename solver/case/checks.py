@@ -6,24 +6,24 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from solver import case_protocol as protocol
-from solver.case_cost import cost_problems, cost_warnings
-from solver.case_defect_checks import (
+from solver.case import protocol
+from solver.case.cost import cost_problems, cost_warnings
+from solver.case.defect_checks import (
     check_between_sides,
     check_place,
     filament_problems,
     find_defect_problems,
     find_defect_warnings,
 )
-from solver.case_materials import missing
-from solver.case_ramp import Ramp, ramp_problems
-from solver.case_types import Problem, in_um
-from solver.case_usual import usual_warnings
+from solver.case.materials import missing
+from solver.case.ramp import Ramp, ramp_problems
+from solver.case.types import Problem, in_um
+from solver.case.usual import usual_warnings
 from solver.laws.constants import FARADAY
 from solver.text import printable
 
 if TYPE_CHECKING:
-    from solver.case import Case
+    from solver.case.schema import Case
 
 # Cells across lambda: with fewer the interface energy and the contact angle depend on the grid.
 CELLS_PER_WIDTH_ADVISED = 2.0

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from solver import case_defects as defects
-from solver.case_mesh import read_parts
-from solver.case_mesh_checks import mesh_warnings, place_problems
-from solver.case_types import Problem, in_um
+from solver.case import defects
+from solver.case.mesh import read_parts
+from solver.case.mesh_checks import mesh_warnings, place_problems
+from solver.case.types import Problem, in_um
 
 if TYPE_CHECKING:
-    from solver.case import Case
+    from solver.case.schema import Case
 
 LARGEST_POPULATION = 200_000  # members of one table, so that a wrong unit does not fill the memory
 STEEPEST_CRACK = math.radians(80)  # from the normal: a crack from the contact must leave it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from solver.case_types import (
+from solver.case.types import (
     BufferThickness,
     Iterations,
     Modulus,

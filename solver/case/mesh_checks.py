@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solver.case_mesh import MeshPart, longest_edges, read_parts
-from solver.case_types import Problem, in_um
+from solver.case.mesh import MeshPart, longest_edges, read_parts
+from solver.case.types import Problem, in_um
 
 if TYPE_CHECKING:
-    from solver.case import Case
+    from solver.case.schema import Case
 
 SMALL, LARGE = 0.01, 10.0  # of the box: a mesh that is smaller or larger is mostly in another unit
 _UNITS = {"1 m": 1.0, "1 mm": 1e-3, "1 um": 1e-6, "1 nm": 1e-9}

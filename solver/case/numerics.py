@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from solver.case_types import (
-    Iterations,
-    Section,
-    SmallStep,
-    Step,
-    TimeTolerance,
-    Tolerance,
-    key,
-)
+from solver.case.types import Iterations, Section, SmallStep, Step, TimeTolerance, Tolerance, key
 
 
 class TimeOptions(Section):

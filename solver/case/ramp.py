@@ -10,16 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from solver.case_types import (
-    Capacity,
-    CurrentDensity,
-    Fraction,
-    Problem,
-    Section,
-    Time,
-    key,
-    required,
-)
+from solver.case.types import Capacity, CurrentDensity, Fraction, Problem, Section, Time, key, required
 from solver.units import Number, Usual
 
 Factor = Annotated[

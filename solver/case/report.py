@@ -12,12 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from solver.case import Case
-from solver.case_checks import cells_per_width, find_warnings
-from solver.case_cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
-from solver.case_types import Section, spec_of
+from solver.case.checks import cells_per_width, find_warnings
+from solver.case.cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
+from solver.case.schema import Case
+from solver.case.segments import Segment, expand, expected_duration
+from solver.case.types import Section, spec_of
 from solver.materials.shelf import Shelf
-from solver.protocol import Segment, expand, expected_duration
 from solver.text import one_line, plain_console, printable
 from solver.units import Quantity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from solver.case_types import Section, spec_of
+from solver.case.types import Section, spec_of
 
 
 def usual_warnings(section: Section, prefix: str = "") -> Iterator[str]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from solver.case import Case, Source
-from solver.case_files import digest, given
-from solver.case_types import Problem, spec_of
+from solver.case.files import digest, given
+from solver.case.schema import Case, Source
+from solver.case.types import Problem, spec_of
 from solver.materials.shelf import Shelf
 from solver.text import (
     DEEPEST,

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from solver.case_types import (
-    Angle,
-    AspectFactor,
-    Length,
-    Section,
-    Width,
-    key,
-    resolved,
-)
+from solver.case.types import Angle, AspectFactor, Length, Section, Width, key, resolved
 from solver.units import Quantity, Usual
 
 _DRIVES = Usual("0.1 MPa", "10 GPa", "driving pressures of filaments are some MPa; 1 V makes 7 GPa of Li")

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from solver import case_protocol as schema
-from solver.case_ramp import Ramp
+from solver.case import protocol as schema
+from solver.case.ramp import Ramp
 
 if TYPE_CHECKING:
-    from solver.case import Case
+    from solver.case.schema import Case
 
 TIME_TOLERANCE = 1e-12
 CAPACITY_TOLERANCE = 1e-9

@@ -2,8 +2,8 @@
 
 A case file is TOML. Dimensional values are text with a unit ("1.0 mA/cm^2"); in a `Case` they are floats in
 SI (m, s, K, Pa, V, A/m^2, C/m^2, rad). A `Case` is immutable and complete: what a file leaves out has been
-filled in, from the defaults below, from the material data, or from other keys. `solver.case_io` reads files;
-`solver.protocol` turns the protocol into what the time loop needs.
+filled in, from the defaults below, from the material data, or from other keys. `solver.case.io` reads files;
+`solver.case.segments` turns the protocol into what the time loop needs.
 
 The z axis is the normal of the contact: z < 0 in the Li, z > 0 in the electrolyte.
 """
@@ -25,10 +25,10 @@ from pydantic import (
     model_validator,
 )
 
-from solver.case_checks import find_problems
-from solver.case_defects import AnyDefect, Geometry
-from solver.case_filament import WIDTHS_PER_CHANNEL, Filament
-from solver.case_materials import (
+from solver.case.checks import find_problems
+from solver.case.defects import AnyDefect, Geometry
+from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
+from solver.case.materials import (
     ElectrolyteLayer,
     Film,
     Lithium,
@@ -38,10 +38,10 @@ from solver.case_materials import (
     with_layer_material,
     with_material,
 )
-from solver.case_mechanics import Mechanics
-from solver.case_numerics import SolverOptions, TimeOptions
-from solver.case_protocol import AnySegment, resolve_segments
-from solver.case_types import (
+from solver.case.mechanics import Mechanics
+from solver.case.numerics import SolverOptions, TimeOptions
+from solver.case.protocol import AnySegment, resolve_segments
+from solver.case.types import (
     Angle,
     Capacitance,
     CellSize,

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solver.case_protocol import AnySegment, Loop
-from solver.case_types import Problem
-from solver.protocol import Segment, expected_duration, unroll
+from solver.case.protocol import AnySegment, Loop
+from solver.case.segments import Segment, expected_duration, unroll
+from solver.case.types import Problem
 from solver.text import is_whole
 
 if TYPE_CHECKING:
-    from solver.case import Case
+    from solver.case.schema import Case
 
 # of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
 BYTES_PER_CELL = {1: 5000, 2: 8000, 3: 15000}

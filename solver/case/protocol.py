@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from solver.case_ramp import Ramp
-from solver.case_types import (
+from solver.case.ramp import Ramp
+from solver.case.types import (
     Capacity,
     Count,
     CurrentDensity,
