@@ -1,6 +1,6 @@
 """Three of the four parts of the coupled step, written a second time in the terms of FiPy: a check and a yardstick.
 
-Charge, occupancy and lithium with grid, order and tolerances of `solver.physics.coupling`; indicator, free energy,
+Charge, occupancy and lithium with grid, order and tolerances of `solver.model.coupling`; indicator, free energy,
 kinetics and matrices are written here from the formulas:
 
     charge     div(s psi grad phi) = |grad psi| h j(phi), current density at the top      Newton, for the change of phi

@@ -14,12 +14,12 @@ import numpy as np
 from mpi4py import MPI
 
 from benchmarks.peer import Constants, Motion, Peer
-from solver import build
 from solver.case.schema import Case
+from solver.model import build
+from solver.model.coupling import Coupling
+from solver.model.step import Step, StepResult
 from solver.numerics.grid import Array, Grid
 from solver.numerics.state import State
-from solver.physics.coupling import Coupling
-from solver.step import Step, StepResult
 
 METAL_SHARE = 0.75  # of the cells along the normal
 
@@ -83,7 +83,7 @@ class Setting:
 
 @dataclass
 class Run:
-    """Fixed steps of `solver.physics.coupling` without the loop around it: nothing is rejected or written.
+    """Fixed steps of `solver.model.coupling` without the loop around it: nothing is rejected or written.
 
     Per step: seconds, of these the mechanics' (mechanics_seconds), its (Newton, Krylov) iterations, and the outcome.
     motion: what the mechanics gave to the last step, for the peer.

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from solver.build import make_grid, make_simulation
 from solver.case.schema import Case
 from solver.interrupts import Interrupts, Leave
+from solver.model.build import make_grid, make_simulation
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console

@@ -15,11 +15,11 @@ import solver
 from postprocess.contact_plots import GREY, Contact
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
-from solver.build import annihilation_parameters
 from solver.case.schema import Case
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.creep import creep_prefactor
-from solver.physics.coupling import CAPPED_SHARE
+from solver.model.build import annihilation_parameters
+from solver.model.coupling import CAPPED_SHARE
 from solver.whole_files import write_text
 
 Array = np.ndarray

@@ -99,7 +99,7 @@ def _opening_fits(case: Case, where: str, opening: float, prefix: str = "") -> _
 
 def _elastic(case: Case, where: str, defect: defects.Flaws) -> _Checked:
     """A pressure opens a flaw elastically only where it costs energy to separate the walls."""
-    from solver.build import boundary_energy  # which knows the physics, and cases
+    from solver.model.build import boundary_energy  # which knows the physics, and cases
     from solver.physics import filament
 
     linings = [boundary_energy(layer) for layer in case.electrolyte]

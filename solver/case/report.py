@@ -142,7 +142,7 @@ def _load(case: Case) -> str:
 
 def _print_expected(console: Console, case: Case) -> None:
     """What the planar formulas say of this case."""
-    from solver.build import additive_coverage, annihilation_parameters, critical_stripping_current
+    from solver.model.build import additive_coverage, annihilation_parameters, critical_stripping_current
 
     for index, layer in enumerate(case.electrolyte):
         if layer.additive is not None:

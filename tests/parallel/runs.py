@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from solver.build import make_grid, make_simulation
 from solver.case.io import case_from_dict
 from solver.case.schema import Case
 from solver.interrupts import Interrupts
+from solver.model.build import make_grid, make_simulation
 from solver.numerics.grid import Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder

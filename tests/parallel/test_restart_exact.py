@@ -18,8 +18,8 @@ import pytest
 import solver
 from postprocess.reader import Run
 from solver.case.io import case_from_dict
+from solver.model.coupling import Coupling
 from solver.output import checkpoint
-from solver.physics.coupling import Coupling
 from tests.mpi import rank_results
 from tests.parallel.runs import merged, penetrating_case, small_case
 

@@ -236,8 +236,8 @@ defects = [
 
 
 def test_a_case_with_all_kinds_reads_back_and_makes_a_network(tmp_path):
-    from solver.build import make_grid
     from solver.case.report import rows
+    from solver.model.build import make_grid
 
     case = load_case(MINIMAL, [" ".join(ALL_KINDS.split())])
     assert find_warnings(case) == []

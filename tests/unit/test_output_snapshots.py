@@ -15,9 +15,9 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 from postprocess import Run
-from solver.build import make_grid, make_simulation
 from solver.case.io import case_from_dict
 from solver.case.schema import ALL_FIELDS
+from solver.model.build import make_grid, make_simulation
 from solver.numerics.state import FIELDS, TENSOR
 from solver.output.log import Console
 from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT

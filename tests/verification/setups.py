@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from solver.build import make_grid, make_simulation
 from solver.case.schema import Case
 from solver.domain.contact import Contact
 from solver.interrupts import Interrupts
 from solver.laws import free_energy as fe
+from solver.model.build import make_grid, make_simulation
+from solver.model.coupling import Coupling
 from solver.numerics.grid import Array, Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
-from solver.physics.coupling import Coupling
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
 from solver.simulation import Simulation

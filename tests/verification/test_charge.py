@@ -7,16 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from solver.build import make_coupling, make_grid, make_state
 from solver.case.io import case_from_dict
 from solver.domain.contact import Layers, face_conductivities, make_contact
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, transfer_current
+from solver.model.build import make_coupling, make_grid, make_state
+from solver.model.step import Step
 from solver.numerics import linear
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.numerics.operators import apply_stencil
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
-from solver.step import Step
 from tests.verification.order import assert_order
 
 PI = np.pi

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from solver.laws import free_energy as fe
+from solver.model.coupling import Coupling
+from solver.model.step import Step
 from solver.numerics.grid import Array, Grid
 from solver.numerics.operators import Stencil, apply_stencil, conductance
-from solver.physics.coupling import Coupling
 from solver.physics.lithium import LithiumEquation
-from solver.step import Step
 from tests.verification.order import assert_order
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy, make_case, prepare
 

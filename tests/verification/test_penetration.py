@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from solver.laws import free_energy as fe
-from solver.physics.coupling import Coupling
+from solver.model.coupling import Coupling
 from solver.simulation import Simulation
 from tests.verification.penetrating import INTERFACIAL, THERMAL, FlawedCell, driven, last_current
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare

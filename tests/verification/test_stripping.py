@@ -23,8 +23,8 @@ import pytest
 
 from solver.case.schema import Case
 from solver.laws.free_energy import step
+from solver.model.coupling import Coupling
 from solver.numerics.grid import Array
-from solver.physics.coupling import Coupling
 from solver.simulation import Simulation
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of
 

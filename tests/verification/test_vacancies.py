@@ -22,8 +22,8 @@ import solver
 from solver.case.io import case_from_dict
 from solver.case.schema import Case
 from solver.laws import vacancies
+from solver.model.coupling import Coupling
 from solver.numerics.grid import Grid
-from solver.physics.coupling import Coupling
 from solver.simulation import Simulation
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of
 

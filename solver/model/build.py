@@ -15,13 +15,13 @@ from solver.domain import contact as geometry
 from solver.laws import free_energy, kinetics, lining, vacancies
 from solver.laws.constants import FARADAY
 from solver.laws.creep import CreepLaw, creep_prefactor
+from solver.model.coupling import FIELDS, Coupling, Noise
 from solver.numerics import random_fields
 from solver.numerics.grid import Array, Grid, lateral_faces, normal_faces
 from solver.numerics.state import State
 from solver.output.recorder import MemoryRecorder
 from solver.physics import deformation, filament, penetration
 from solver.physics.charge import ChargeBalance
-from solver.physics.coupling import FIELDS, Coupling, Noise
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
 from solver.physics.mechanics import Mechanics

@@ -31,6 +31,8 @@ from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import kinetics, vacancies
 from solver.laws.constants import BOLTZMANN
+from solver.model.measures import Measures
+from solver.model.step import Step, StepResult
 from solver.numerics import random_fields
 from solver.numerics.grid import Array, Grid
 from solver.numerics.kept import Keeper
@@ -41,10 +43,8 @@ from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, T
 from solver.physics.conductor import Conductor
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
-from solver.physics.measures import Measures
 from solver.physics.occupancy import OccupancyBalance
 from solver.physics.penetration import Penetration
-from solver.step import Step, StepResult
 
 TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "filament": 0.02, "source": 0.004, "contact": 0.02}
 SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error

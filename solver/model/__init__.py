@@ -1,0 +1,1 @@
+"""The coupled step: it joins physics, domain and case."""
