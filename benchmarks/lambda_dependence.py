@@ -26,8 +26,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also as a plain script
 
 from solver.case.schema import Case
+from solver.loop.runner import run
 from solver.model.build import make_coupling, make_grid
-from solver.runner import run
 from tests.verification.setups import energy
 from tests.verification.test_free_energy import interface_energy, relaxed_profile
 from tests.verification.test_front import DRIVE, SPEED, front_velocity

@@ -5,7 +5,7 @@ from solver import import_path as import_path  # isort: skip  # no module of the
 
 from typing import TYPE_CHECKING, Any
 
-from solver import interrupts as interrupts
+from solver.loop import interrupts
 
 if import_path.IS_COMMAND:
     interrupts.heed_early()
@@ -15,13 +15,13 @@ from solver import environment as environment  # early: it sets what must be set
 if TYPE_CHECKING:
     from solver.case.io import load_case
     from solver.critical_current import CriticalCurrent, find_ccd
-    from solver.runner import Result, run
+    from solver.loop.runner import Result, run
 
 __all__ = ["CriticalCurrent", "Result", "find_ccd", "load_case", "run"]
 _HOMES = {
     "load_case": "solver.case.io",
-    "run": "solver.runner",
-    "Result": "solver.runner",
+    "run": "solver.loop.runner",
+    "Result": "solver.loop.runner",
     "find_ccd": "solver.critical_current",
     "CriticalCurrent": "solver.critical_current",
 }

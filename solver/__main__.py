@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from solver import interrupts, jobs, sweep_commands, terminal
+from solver import jobs, sweep_commands, terminal
 from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
 from solver.jobs import complain as _complain
+from solver.loop import interrupts
 from solver.prepare import load, prepare_run, prepare_search
 from solver.voice import QuietOption, VerboseOption, Voice, chosen
 

@@ -32,12 +32,12 @@ from mpi4py import MPI
 from solver.case.ramp import Ramp
 from solver.case.schema import Case
 from solver.case.segments import expand
-from solver.interrupts import Leave
+from solver.loop.interrupts import Leave
+from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
+from solver.loop.runner import Result, run
+from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
 from solver.output import checkpoint, files, present, stored, summary
 from solver.output.log import LogTable, Value, column_name
-from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
-from solver.runner import Result, run
-from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
 from solver.text import LARGEST_RESULT, is_file, read_text
 from solver.voice import Voice
 from solver.whole_files import write_text
@@ -68,7 +68,7 @@ class SearchRefused(ValueError):
 
 @dataclass(frozen=True)
 class CriticalCurrent:
-    """Outcome of a search. results (SI): as those of a ramp in `solver.ramp_results` without cycles, None where
+    """Outcome of a search. results (SI): as those of a ramp in `solver.loop.ramp_results` without cycles, None where
     nothing applies, and the number of `trials`.
 
     The CCD lies between critical_current_density, which was plated to its end, and failure_current_density, which was

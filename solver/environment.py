@@ -121,7 +121,7 @@ def check_environment(petsc_options: Sequence[str] = ()) -> None:
     _require("petsc4py")
     _require("petsc4py.lib")
     try:
-        start_petsc(["-no_signal_handler", *petsc_options])  # signals are ours (solver/interrupts.py)
+        start_petsc(["-no_signal_handler", *petsc_options])  # signals are ours (solver/loop/interrupts.py)
     except ImportError as error:
         raise _missing("petsc4py", error) from error
     petsc = _require("petsc4py.PETSc")

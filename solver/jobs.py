@@ -63,7 +63,7 @@ def execute(
     prepare may raise BadInput. solve gives the exit code; what it raises of the known errors becomes a line and a code.
     """
     from solver.environment import EnvironmentProblem, check_environment
-    from solver.interrupts import Interrupts
+    from solver.loop.interrupts import Interrupts
 
     started = time.monotonic()
     with Interrupts(leave=leave):
@@ -115,11 +115,11 @@ def _execute(
         return 0
 
     from solver.defects.mesh import MeshChanged
+    from solver.loop.simulation import SolveFailed
     from solver.numerics.grid import TooManyRanks
     from solver.numerics.saddle import NoFactorisation
     from solver.output.checkpoint import CheckpointError
     from solver.output.files import FileError
-    from solver.simulation import SolveFailed
 
     if job.wall is not None:
         job = replace(job, wall=max(0.0, job.wall - (time.monotonic() - started)))

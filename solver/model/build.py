@@ -15,6 +15,8 @@ from solver.domain import contact as geometry
 from solver.laws import free_energy, kinetics, lining, vacancies
 from solver.laws.constants import FARADAY
 from solver.laws.creep import CreepLaw, creep_prefactor
+from solver.loop.simulation import Simulation
+from solver.loop.stepper import Stepper
 from solver.model.coupling import FIELDS, Coupling, Noise
 from solver.numerics import random_fields
 from solver.numerics.grid import Array, Grid, lateral_faces, normal_faces
@@ -28,8 +30,6 @@ from solver.physics.mechanics import Mechanics
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
 from solver.physics.penetration import Penetration
 from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
-from solver.simulation import Simulation
-from solver.stepper import Stepper
 
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied

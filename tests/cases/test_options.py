@@ -8,9 +8,9 @@ import pytest
 import solver
 from postprocess.reader import Run
 from solver.case.io import case_from_dict
+from solver.loop.simulation import SolveFailed
 from solver.output import checkpoint
 from solver.output.checkpoint import CheckpointError
-from solver.simulation import SolveFailed
 
 SMALL = {
     "schema_version": 1,

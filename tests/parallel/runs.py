@@ -13,7 +13,7 @@ from mpi4py import MPI
 
 from solver.case.io import case_from_dict
 from solver.case.schema import Case
-from solver.interrupts import Interrupts
+from solver.loop.interrupts import Interrupts
 from solver.model.build import make_grid, make_simulation
 from solver.numerics.grid import Grid
 from solver.output.log import Console

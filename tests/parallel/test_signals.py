@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from solver import interrupts as interrupts_module
-from solver.interrupts import Interrupts, Request
+from solver.loop import interrupts as interrupts_module
+from solver.loop.interrupts import Interrupts, Request
+from solver.loop.simulation import EXIT_INTERRUPTED
 from solver.output import checkpoint
-from solver.simulation import EXIT_INTERRUPTED
 from tests.mpi import ROOT, environment, run_ranks, start_ranks
 from tests.parallel.runs import merged, small_case
 from tests.parallel.test_restart import rows, wait_for

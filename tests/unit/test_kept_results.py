@@ -13,9 +13,9 @@ import pytest
 from solver import terminal
 from solver.case.io import load_case
 from solver.case.schema import Case
+from solver.loop.runner import run
 from solver.output import files, present, summary
 from solver.output.stored import ResultsError, json_object
-from solver.runner import run
 from tests import synthetic
 from tests.mpi import ROOT, environment
 from tests.unit.networks import MESH_CASE
@@ -76,7 +76,7 @@ def test_an_error_that_keeps_solvers_alive_does_not_crash_the_program_at_its_end
     """PETSc would call Python after its end: a restart that cannot write, in a script that does not catch the error."""
     directory = Path(shutil.copytree(finished, tmp_path / "run"))
     script = (
-        "from solver.output import summary; from solver.runner import run\n"
+        "from solver.output import summary; from solver.loop.runner import run\n"
         "from tests.unit.test_kept_results import PLATE, tiny_case\n"
         "def retract(directory): raise OSError(30, 'Read-only file system', 'summary.json')\n"
         "summary.retract = retract\n"

@@ -10,8 +10,8 @@ import pytest
 import solver
 from solver.case.io import case_from_dict
 from solver.case.segments import START, Segment, expand
-from solver.failure import failure
-from solver.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, in_words, ramp_results
+from solver.loop.failure import failure
+from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, in_words, ramp_results
 
 RAMP = {"kind": "ccd", "start": "1 mA/cm^2", "increment": "0.1 mA/cm^2", "max_current_density": "2 mA/cm^2"}
 HOUR, MAH_CM2 = 3600.0, 3.6e4

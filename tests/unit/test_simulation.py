@@ -11,12 +11,12 @@ import pytest
 from mpi4py import MPI
 
 from solver.case.segments import Segment
-from solver.interrupts import Request
+from solver.loop.interrupts import Request
+from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
+from solver.loop.stepper import Stepper
 from solver.model.step import Step, StepResult
 from solver.numerics.state import State
 from solver.output.log import COLUMNS, column_name
-from solver.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
-from solver.stepper import Stepper
 
 GRID: Any = SimpleNamespace(comm=MPI.COMM_SELF, vector=lambda: np.zeros(2), view=lambda v: v)
 RESISTANCE = 1e-3  # ohm m^2 of the made-up cell

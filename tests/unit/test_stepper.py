@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.stepper import LARGEST_GROWTH, SMALLEST_FACTOR, Stepper, StepTooSmall
+from solver.loop.stepper import LARGEST_GROWTH, SMALLEST_FACTOR, Stepper, StepTooSmall
 
 FAR = 1e9
 

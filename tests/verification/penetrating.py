@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from solver.case.schema import Case
-from solver.interrupts import Interrupts, Request
+from solver.loop.interrupts import Interrupts, Request
+from solver.loop.simulation import Simulation
 from solver.physics import filament
-from solver.simulation import Simulation
 from tests.verification.setups import VOLUME_PER_CHARGE, make_case, prepare, recorder_of
 
 OMEGA = 13.0e-6  # m^3/mol

@@ -10,8 +10,9 @@ from mpi4py import MPI
 
 from solver.case.schema import Case
 from solver.domain.contact import Contact
-from solver.interrupts import Interrupts
 from solver.laws import free_energy as fe
+from solver.loop.interrupts import Interrupts
+from solver.loop.simulation import Simulation
 from solver.model.build import make_grid, make_simulation
 from solver.model.coupling import Coupling
 from solver.numerics.grid import Array, Grid
@@ -19,7 +20,6 @@ from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
-from solver.simulation import Simulation
 
 GAMMA = 0.5  # J/m^2
 VOLUME_PER_CHARGE = 13.0e-6 / 96485.33212  # Omega/F, m^3/C

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from solver.laws import free_energy as fe
+from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
-from solver.simulation import Simulation
 from tests.verification.penetrating import INTERFACIAL, THERMAL, FlawedCell, driven, last_current
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
 

@@ -22,9 +22,9 @@ import solver
 from solver.case.io import case_from_dict
 from solver.case.schema import Case
 from solver.laws import vacancies
+from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
 from solver.numerics.grid import Grid
-from solver.simulation import Simulation
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of
 
 DIFFUSIVITY = 1.35e-14  # m^2/s

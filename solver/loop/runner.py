@@ -13,16 +13,16 @@ import numpy as np
 from mpi4py import MPI
 
 from solver.case.schema import Case
-from solver.interrupts import Interrupts, Leave
+from solver.loop.interrupts import Interrupts, Leave
+from solver.loop.progress import CannotContinue, case_differences
+from solver.loop.ramp_results import UNITS, Scalar, in_words, ramp_results
+from solver.loop.simulation import EXIT_DONE, Simulation, SolveFailed
 from solver.model.build import make_grid, make_simulation
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
 from solver.physics import penetration
-from solver.progress import CannotContinue, case_differences
-from solver.ramp_results import UNITS, Scalar, in_words, ramp_results
-from solver.simulation import EXIT_DONE, Simulation, SolveFailed
 from solver.voice import Voice
 
 LATEST = "latest"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from solver.case.segments import Segment
-from solver.failure import CONTACT_LOSS, SHORT_CIRCUIT, VOLTAGE_LIMIT
+from solver.loop.failure import CONTACT_LOSS, SHORT_CIRCUIT, VOLTAGE_LIMIT
 
 Scalar = float | int | str | None
 

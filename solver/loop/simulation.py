@@ -16,14 +16,14 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
-from solver.failure import failure
-from solver.interrupts import Interrupts, Request
+from solver.loop.failure import failure
+from solver.loop.interrupts import Interrupts, Request
+from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
+from solver.loop.stepper import Stepper, StepTooSmall
 from solver.model.step import Step, StepResult
 from solver.numerics.grid import Array, Grid
 from solver.numerics.kept import Keeper, gather, hand_out
 from solver.numerics.state import State
-from solver.progress import CannotContinue, Progress, has_ended, take_place
-from solver.stepper import Stepper, StepTooSmall
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 FINISHED = "protocol finished"

@@ -1,0 +1,1 @@
+"""One run of a case: the loop over its segments, its signals, its end."""
