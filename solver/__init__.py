@@ -14,16 +14,16 @@ from solver import environment as environment  # early: it sets what must be set
 
 if TYPE_CHECKING:
     from solver.case.io import load_case
-    from solver.critical_current import CriticalCurrent, find_ccd
     from solver.loop.runner import Result, run
+    from solver.study.critical_current import CriticalCurrent, find_ccd
 
 __all__ = ["CriticalCurrent", "Result", "find_ccd", "load_case", "run"]
 _HOMES = {
     "load_case": "solver.case.io",
     "run": "solver.loop.runner",
     "Result": "solver.loop.runner",
-    "find_ccd": "solver.critical_current",
-    "CriticalCurrent": "solver.critical_current",
+    "find_ccd": "solver.study.critical_current",
+    "CriticalCurrent": "solver.study.critical_current",
 }
 
 

@@ -157,7 +157,7 @@ def schema(
 ) -> None:
     """Write the JSON schema of case files, for editors."""
     from solver.case.schema import Case
-    from solver.sweep import SCHEMA
+    from solver.study.sweep import SCHEMA
 
     table = Case.model_json_schema()
     table["properties"]["sweep"] = SCHEMA
@@ -272,7 +272,7 @@ def _drawn(directory: Path, draw: Callable[[], Path]) -> Path:
 def _summary(directory: Path) -> list[tuple[str, str]]:
     """Names and values of what a run, or a search, has come to."""
     from postprocess.reader import ResultsError, Run, read_summary
-    from solver.critical_current import RESULT
+    from solver.study.critical_current import RESULT
 
     try:
         if (directory / RESULT).is_file():

@@ -22,8 +22,8 @@ def prepare_search(
 ) -> Job:
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case.checks import find_warnings
-    from solver.critical_current import SearchRefused, check_search, clear_search
     from solver.output.present import has_results
+    from solver.study.critical_current import SearchRefused, check_search, clear_search
     from solver.units import Quantity
 
     case = load(path, overrides)

@@ -18,7 +18,7 @@ from solver.jobs import complain as _say
 from solver.voice import QuietOption, VerboseOption, Voice, chosen
 
 if TYPE_CHECKING:
-    from solver.sweep import Point
+    from solver.study.sweep import Point
 
 CHECKED_POINTS, CHECKED_WITHIN = 50, 0.5  # of a sweep, and s, by check, which is to answer at once
 EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4
@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 def expand(case: CaseArgument, output: OutputOption = None, set_: SetOption = None) -> None:
     """Write the points of a sweep into folders of their own."""
-    from solver import sweep_folder
+    from solver.study import folder as sweep_folder
 
     points, directory = _points(case, set_ or []), _directory(case, output)
 
@@ -61,7 +61,8 @@ def sweep(
 
     What is done is not run again, what was interrupted goes on.
     """
-    from solver import sweep_folder, sweep_jobs
+    from solver.study import folder as sweep_folder
+    from solver.study import jobs as sweep_jobs
 
     voice: Voice = _or_exit(lambda: chosen(quiet, verbose))
     points, directory = _points(case, set_ or []), _directory(case, output)
@@ -97,7 +98,7 @@ def table(
 
 def print_sweep(case: Path, overrides: Sequence[str]) -> bool:
     """Check a sweep and list its points; returns False, without a word, when the case is none."""
-    from solver.sweep import count, describe, has_sweep
+    from solver.study.sweep import count, describe, has_sweep
 
     if not _or_exit(lambda: has_sweep(case, overrides)):
         return False
@@ -116,7 +117,7 @@ def print_sweep(case: Path, overrides: Sequence[str]) -> bool:
 def _points(
     case: Path, overrides: Sequence[str], most: int | None = None, within: float = math.inf
 ) -> tuple[Point, ...]:
-    from solver import sweep as sweeps
+    from solver.study import sweep as sweeps
 
     largest = sweeps.LARGEST_SWEEP if most is None else most
     points: tuple[Point, ...] = _or_exit(lambda: sweeps.expand(case, overrides, largest, within))
@@ -152,8 +153,8 @@ def _print_table(directory: Path, voice: Voice = Voice.NORMAL) -> None:
 def _or_exit(action: Callable[[], Any]) -> Any:
     """The result of `action`; what the user can put right is reported and ends the program."""
     from solver.case.io import CaseError
-    from solver.sweep_folder import FolderError
-    from solver.sweep_jobs import CannotRun
+    from solver.study.folder import FolderError
+    from solver.study.jobs import CannotRun
 
     try:
         return action()

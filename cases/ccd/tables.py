@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from postprocess.pictures import write_picture
-from solver.campaign import Job, main, settings
+from solver.study.campaign import Job, main, settings
 from solver.whole_files import write_text
 
 HERE = Path(__file__).parent

@@ -16,8 +16,8 @@ from pathlib import Path
 from report import has_ended, report
 
 import solver
-from solver.campaign import Job, main, settings
 from solver.model.build import annihilation_parameters, critical_stripping_current
+from solver.study.campaign import Job, main, settings
 
 HERE = Path(__file__).parent
 PRESSURES = (1, 2, 3, 5, 7, 10, 15, 20)  # MPa

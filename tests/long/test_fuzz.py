@@ -96,7 +96,7 @@ def _checked(folder: Path, mutant: Mutant) -> int:
 
 def test_check_answers_whatever_a_file_says(tmp_path):
     import solver.model.build  # imported once, not by every check
-    import solver.sweep  # noqa: F401  # the same
+    import solver.study.sweep  # noqa: F401  # the same
 
     cases, answers = bases(), []
     began = time.monotonic()

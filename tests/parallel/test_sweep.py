@@ -20,7 +20,7 @@ import tomli_w
 
 from postprocess.reader import Run
 from solver.output import checkpoint, present
-from solver.sweep import expand
+from solver.study.sweep import expand
 from tests.mpi import environment
 
 LINE: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from solver.campaign import Job, main, settings
+from solver.study.campaign import Job, main, settings
 
 
 def test_what_has_ended_is_left_alone_and_a_failure_is_said(tmp_path, monkeypatch, capsys):

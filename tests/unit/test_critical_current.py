@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from solver import critical_current
 from solver.__main__ import _summary
 from solver.case.io import case_from_dict, load_case
 from solver.case.schema import Case
-from solver.critical_current import NOTHING, SearchRefused, bisect, case_key, check_search, find_ccd
 from solver.jobs import BadInput
 from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS
 from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from solver.output.present import lock
 from solver.prepare import prepare_search
+from solver.study import critical_current
+from solver.study.critical_current import NOTHING, SearchRefused, bisect, case_key, check_search, find_ccd
 from tests.unit.networks import MESH_CASE
 from tests.unit.test_ramp import PLANAR
 

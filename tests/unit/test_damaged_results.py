@@ -22,8 +22,8 @@ from postprocess.sweep_table import read_points
 from solver.__main__ import app
 from solver.case.io import case_from_dict
 from solver.case.schema import Case
-from solver.critical_current import COLUMNS, SearchRefused, case_key, check_search
 from solver.output.present import Present, look
+from solver.study.critical_current import COLUMNS, SearchRefused, case_key, check_search
 from solver.voice import Voice
 from tests import synthetic
 

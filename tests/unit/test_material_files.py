@@ -16,8 +16,8 @@ from solver.case.io import CaseError, load_case
 from solver.case.report import rows
 from solver.materials.shelf import Shelf
 from solver.output.present import copies
-from solver.sweep import expand
-from solver.sweep_folder import _present, write
+from solver.study.folder import _present, write
+from solver.study.sweep import expand
 from solver.units import ValueRefused
 
 SALT = """name = "{name}"

@@ -16,12 +16,13 @@ from postprocess import field_plots, penetration_plots, plots
 from postprocess.pictures import write_picture
 from postprocess.sweep_table import read_points, write_table
 from solver import environment as solver_environment
-from solver import sweep_folder, sweep_jobs
 from solver.__main__ import app
-from solver.campaign import Job, _run
 from solver.case.io import case_from_dict
-from solver.critical_current import SearchRefused, check_search
-from solver.sweep import expand
+from solver.study import folder as sweep_folder
+from solver.study import jobs as sweep_jobs
+from solver.study.campaign import Job, _run
+from solver.study.critical_current import SearchRefused, check_search
+from solver.study.sweep import expand
 from tests import synthetic
 from tests.mpi import ROOT, environment
 

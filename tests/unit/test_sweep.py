@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 from postprocess.reader import ResultsError
 from postprocess.sweep_table import read_points, write_table
-from solver import sweep_folder, sweep_jobs
 from solver.__main__ import app
 from solver.case.io import CaseError, load_case
 from solver.output.present import has_results
-from solver.sweep import expand
+from solver.study import folder as sweep_folder
+from solver.study import jobs as sweep_jobs
+from solver.study.sweep import expand
 
 BASE = """
 schema_version = 1

@@ -17,7 +17,7 @@ from postprocess.sweep_table import PointResult, print_table
 from solver.case.io import case_from_dict, load_case
 from solver.case.report import print_report
 from solver.output.log import Console
-from solver.sweep import expand
+from solver.study.sweep import expand
 from tests import synthetic
 from tests.fuzz import SMALL
 

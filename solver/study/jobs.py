@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from solver import sweep_folder as folder
 from solver.environment import for_children
-from solver.sweep import Point
+from solver.study import folder
+from solver.study.sweep import Point
 from solver.text import parse_json, read_text
 
 MPIRUN = "mpirun --oversubscribe --bind-to none"  # several at once: bound, each would take the first core

@@ -22,7 +22,7 @@ from pathlib import Path
 import tomli_w
 
 from solver.case.files import digest
-from solver.sweep import Point, plain
+from solver.study.sweep import Point, plain
 from solver.text import Unreadable, is_file, parse_json, parse_toml, read_text
 from solver.whole_files import make_part, publish, write_text
 
