@@ -1,6 +1,6 @@
 """The command line: `lifront run | ccd | check | schema | info | plot | env`. It parses, and calls one function each.
 
-The commands for sweeps are in `solver.sweep_commands`; what commands that compute have in common is in `solver.jobs`.
+The commands for sweeps are in `solver.cli.sweeps`; what commands that compute have in common is in `solver.cli.jobs`.
 
 Exit codes: 0 done; 1 an error of the program; 2 bad input; 3 the solve failed (the last checkpoint is valid);
 4 stopped early with a checkpoint. Arguments after `--` go to PETSc.
@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from solver import jobs, sweep_commands, terminal
-from solver.jobs import EXIT_BAD_INPUT, BadInput, Job
-from solver.jobs import complain as _complain
+from solver.cli import jobs, terminal
+from solver.cli import sweeps as sweep_commands
+from solver.cli.jobs import EXIT_BAD_INPUT, BadInput, Job
+from solver.cli.jobs import complain as _complain
+from solver.cli.prepare import load, prepare_run, prepare_search
 from solver.loop import interrupts
-from solver.prepare import load, prepare_run, prepare_search
 from solver.voice import QuietOption, VerboseOption, Voice, chosen
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from solver.jobs import BadInput
+from solver.cli.jobs import BadInput
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="say what is wrong and how it ended, no more")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="a line for every time step")]

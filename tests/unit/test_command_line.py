@@ -14,8 +14,8 @@ import tomli_w
 from typer.testing import CliRunner
 
 from solver.__main__ import app
+from solver.cli.jobs import BadInput
 from solver.environment import git_commit, versions
-from solver.jobs import BadInput
 from solver.output.log import Console
 from solver.voice import Voice, chosen
 from tests.mpi import ROOT, environment

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from solver import terminal
 from solver.case.io import load_case
 from solver.case.schema import Case
+from solver.cli import terminal
 from solver.loop.runner import run
 from solver.output import files, present, summary
 from solver.output.stored import ResultsError, json_object

@@ -11,12 +11,12 @@ import pytest
 
 import solver
 from solver.case.io import load_case
-from solver.jobs import BadInput
+from solver.cli.jobs import BadInput
+from solver.cli.prepare import prepare_run
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, hdf5
 from solver.output.checkpoint import CheckpointError
 from solver.output.present import DIGEST, Present, copies, foreign, look
-from solver.prepare import prepare_run
 from tests import synthetic
 from tests.unit.test_ramp import PLANAR
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solver.jobs import BadInput, Job, complain
+from solver.cli.jobs import BadInput, Job, complain
 
 if TYPE_CHECKING:
     from solver.case.schema import Case

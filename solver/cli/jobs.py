@@ -83,7 +83,7 @@ def execute(
 
 def leave(received: signal.Signals, again: bool) -> None:
     """End at once: a second signal, or one when there is nothing to save."""
-    from solver.terminal import say_at_once, show_cursor
+    from solver.cli.terminal import say_at_once, show_cursor
 
     show_cursor()
     when = "again; the last checkpoint is valid" if again else "while nothing was being computed"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from solver.jobs import BadInput
-from solver.jobs import complain as _say
+from solver.cli.jobs import BadInput
+from solver.cli.jobs import complain as _say
 from solver.voice import QuietOption, VerboseOption, Voice, chosen
 
 if TYPE_CHECKING:
