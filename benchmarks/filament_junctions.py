@@ -27,7 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also as a plain script
 
 from solver.laws import free_energy as fe
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 from tests.verification.penetrating import INTERFACIAL, FlawedCell, driven
 from tests.verification.setups import finish, prepare
 

@@ -25,7 +25,8 @@ import numpy as np
 
 from benchmarks import processes
 from solver.laws.creep import CreepLaw
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, _Problem
 from solver.physics.rheology import Properties, memory_weight
 

@@ -18,7 +18,8 @@ from solver.case.schema import Case
 from solver.model import build
 from solver.model.coupling import Coupling
 from solver.model.step import Step, StepResult
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.state import State
 
 METAL_SHARE = 0.75  # of the cells along the normal

@@ -23,8 +23,9 @@ from solver.cli import sweeps as sweep_commands
 from solver.cli.jobs import EXIT_BAD_INPUT, BadInput, Job
 from solver.cli.jobs import complain as _complain
 from solver.cli.prepare import load, prepare_run, prepare_search
+from solver.cli.voice import QuietOption, VerboseOption, chosen
 from solver.loop import interrupts
-from solver.voice import QuietOption, VerboseOption, Voice, chosen
+from solver.voice import Voice
 
 if TYPE_CHECKING:
     from mpi4py import MPI

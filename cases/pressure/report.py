@@ -15,10 +15,10 @@ import solver
 from postprocess.contact_plots import GREY, Contact
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
+from solver.case.derived import annihilation_parameters
 from solver.case.schema import Case
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.creep import creep_prefactor
-from solver.model.build import annihilation_parameters
 from solver.model.coupling import CAPPED_SHARE
 from solver.whole_files import write_text
 

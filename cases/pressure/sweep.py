@@ -16,7 +16,7 @@ from pathlib import Path
 from report import has_ended, report
 
 import solver
-from solver.model.build import annihilation_parameters, critical_stripping_current
+from solver.case.derived import annihilation_parameters, critical_stripping_current
 from solver.study.campaign import Job, main, settings
 
 HERE = Path(__file__).parent

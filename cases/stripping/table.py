@@ -8,7 +8,7 @@ from pathlib import Path
 from postprocess import metrics
 from postprocess.reader import Run
 from solver import load_case
-from solver.model.build import critical_stripping_current
+from solver.case.derived import critical_stripping_current
 
 HEADINGS = ("run", "j/j_c", "contact: least", "last", "onset/min", "V first/mV", "last", "void/um", "hot spot", "steps")
 LINE = "{:22s} {:>6s} {:>15s} {:>6s} {:>10s} {:>11s} {:>7s} {:>8s} {:>9s} {:>6s}"

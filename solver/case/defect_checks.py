@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from solver.case import defects
+from solver.case.derived import boundary_energy
 from solver.case.mesh import read_parts
 from solver.case.mesh_checks import mesh_warnings, place_problems
 from solver.case.types import Problem, in_um
+from solver.laws.infiltration import EDGE_CRACK
 
 if TYPE_CHECKING:
     from solver.case.schema import Case
@@ -99,9 +101,6 @@ def _opening_fits(case: Case, where: str, opening: float, prefix: str = "") -> _
 
 def _elastic(case: Case, where: str, defect: defects.Flaws) -> _Checked:
     """A pressure opens a flaw elastically only where it costs energy to separate the walls."""
-    from solver.model.build import boundary_energy  # which knows the physics, and cases
-    from solver.physics import filament
-
     linings = [boundary_energy(layer) for layer in case.electrolyte]
     film = case.interface.film
     if film is not None and film.lithium_interfacial_energy is not None:
@@ -113,7 +112,7 @@ def _elastic(case: Case, where: str, defect: defects.Flaws) -> _Checked:
         return
     softest = min(layer.youngs_modulus / (1 - layer.poisson_ratio**2) for layer in case.electrolyte)
     toughest = defect.separation_energy + 2 * max(linings)
-    widest = math.sqrt(filament.EDGE_CRACK * defect.depth * toughest / softest)
+    widest = math.sqrt(EDGE_CRACK * defect.depth * toughest / softest)
     yield from _opening_fits(case, f"{where}.depth", widest, f"opens elastically to {widest * 1e9:.4g} nm, ")
 
 

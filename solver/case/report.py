@@ -14,6 +14,7 @@ from rich.table import Table
 
 from solver.case.checks import cells_per_width, find_warnings
 from solver.case.cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
+from solver.case.derived import additive_coverage, annihilation_parameters, critical_stripping_current
 from solver.case.schema import Case
 from solver.case.segments import Segment, expand, expected_duration
 from solver.case.types import Section, spec_of
@@ -142,8 +143,6 @@ def _load(case: Case) -> str:
 
 def _print_expected(console: Console, case: Case) -> None:
     """What the planar formulas say of this case."""
-    from solver.model.build import additive_coverage, annihilation_parameters, critical_stripping_current
-
     for index, layer in enumerate(case.electrolyte):
         if layer.additive is not None:
             share = f"{additive_coverage(layer):.3g} of the grain boundaries of electrolyte.{index}"

@@ -15,7 +15,8 @@ import typer
 
 from solver.cli.jobs import BadInput
 from solver.cli.jobs import complain as _say
-from solver.voice import QuietOption, VerboseOption, Voice, chosen
+from solver.cli.voice import QuietOption, VerboseOption, chosen
+from solver.voice import Voice
 
 if TYPE_CHECKING:
     from solver.study.sweep import Point

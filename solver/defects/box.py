@@ -8,7 +8,8 @@ from itertools import product
 
 import numpy as np
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 
 
 @dataclass(frozen=True)

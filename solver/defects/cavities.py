@@ -23,7 +23,7 @@ from scipy.spatial import cKDTree
 
 from solver.case.mesh import SAME, longest_edges, measure
 from solver.defects.box import Box
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 _CHUNK = 2000  # facets that are compared at once
 

@@ -17,7 +17,7 @@ import numpy as np
 from solver.case import defects as case
 from solver.defects.box import Box
 from solver.defects.shapes import Balls, Cloud, Discs, Everywhere, Grains, Planes, Shape, Trace
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 from solver.numerics.random_fields import normal, uniform
 
 UNIT = np.ones(1)

@@ -21,7 +21,7 @@ from solver.defects.box import Box
 from solver.defects.cavities import Cavities, make_cavities
 from solver.defects.families import UNIT, Family
 from solver.defects.shapes import EDGE_REACH, REACH, Cloud, Trace, channel, inside, upright
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 _ROUNDING = 1e-9  # of an element: points this near to it are in it, so that none is lost between two
 

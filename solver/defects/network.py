@@ -18,7 +18,8 @@ from solver.defects.families import Family, make_family
 from solver.defects.mesh import mesh_families
 from solver.defects.shapes import Cloud, Trace
 from solver.domain.contact import Height, flat
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 
 CORE = 0.1  # of b: above, a cavity has its own properties whatever crosses it
 SMALLEST = 1e-6  # of b: below there is no defect

@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from scipy.spatial import Voronoi, cKDTree
 
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 REACH = 4.0  # half-widths: b is 1e-7 there and left out beyond
 EDGE_REACH = 14.0  # lambda: a crack's edge is 8e-7 there

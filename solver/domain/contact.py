@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.operators import along_axis, full_faces
 
 FLOOR = 1e-6

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.laws.constants import GAS_CONSTANT
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
 LOCAL_ITERATIONS = 50

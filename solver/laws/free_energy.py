@@ -24,8 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.domain.contact import Contact
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
 
 
 def well(s: Array) -> Array:
@@ -86,23 +85,3 @@ class EnergyParameters:
     def wetting(self) -> float:
         """dg = energy(Li/electrolyte) - energy(void/electrolyte) = -gamma cos(angle), J/m^2."""
         return -self.surface_energy * float(np.cos(self.contact_angle))
-
-
-def total(grid: Grid, contact: Contact, p: EnergyParameters, lithium: Array, occupancy: Array) -> float:
-    """F of the fields xi and c, J (collective)."""
-    energy = 0.0
-    ghosted = grid.ghosted(lithium)
-    for axis in range(grid.dim):
-        lower, upper = grid.sides(ghosted, axis)
-        distance = grid.distance[axis]
-        slope = (upper - lower) / distance * grid.interior[axis]
-        # a face belongs to the cell above it; faces shared with the next rank are counted there
-        own = [slice(None)] * grid.dim
-        own[axis] = slice(0, -1)
-        volume = np.broadcast_to(grid.area[axis] * distance, slope.shape)
-        density = 0.5 * p.gradient * contact.metal_faces[axis] * slope**2 * volume
-        energy += grid.sum(density[tuple(own)])
-    deviation = occupancy - step(lithium)
-    bulk = contact.metal * (p.barrier * well(lithium) + 0.5 * p.stiffness * deviation**2)
-    surface = contact.area_density * p.wetting * step(lithium)
-    return energy + grid.integral(bulk + surface)

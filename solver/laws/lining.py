@@ -24,12 +24,6 @@ The walls of the other defects are lined as the boundaries are, because cracks r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
-
-from solver.domain import contact as geometry
-from solver.numerics.grid import Array, Grid
 
 
 def volume_share(weight_share: float, density: float, host_density: float) -> float:
@@ -53,24 +47,3 @@ def coverage(volume_share: float, grain_size: float, film_thickness: float) -> f
 def mixed_energy(host: float, additive: float, coverage: float) -> float:
     """(1 - f) gamma_e + f gamma_a, J/m^2."""
     return (1 - coverage) * host + coverage * additive
-
-
-def lining_energy(
-    grid: Grid,
-    thicknesses: Sequence[float],
-    energies: Sequence[float],
-    film_energy: float | None,
-    mouth_depth: float,
-    height: geometry.Height = geometry.flat,
-) -> Array:
-    """gamma on the owned cells, J/m^2.
-
-    thicknesses (m) and energies (J/m^2) are those of the electrolyte's layers, from the contact upwards. film_energy
-    takes their place up to mouth_depth (m) above the surface z = height(x, y), None where the film has none.
-    """
-    (energy,) = geometry.layer_values(grid, thicknesses, [(value,) for value in energies])
-    if film_energy is None:
-        return energy
-    points = grid.cell_coordinates()
-    surface, _ = height(*points[:-1])
-    return np.where(points[-1] - surface < mouth_depth, film_energy, energy)

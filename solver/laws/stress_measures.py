@@ -4,7 +4,7 @@
     sigma_eq = sqrt(3/2 tau:tau)                                     von Mises
     sigma_1 = largest eigenvalue of tau, minus P                     tension positive
 
-Tensors have the last axis xx yy zz xy yz xz (`state.TENSOR`). The eigenvalues are LAPACK's, accurate to rounding also
+Tensors have the last axis xx yy zz xy yz xz (`array.TENSOR`). The eigenvalues are LAPACK's, accurate to rounding also
 where two or three are equal, as they are under uniaxial load; the trigonometric formula loses half of the digits there.
 """
 
@@ -15,8 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from solver.numerics.grid import AXES, Array
-from solver.numerics.state import TENSOR
+from solver.numerics.array import AXES, TENSOR, Array
 
 ROWS = [[0, 3, 5], [3, 1, 4], [5, 4, 2]]  # where the entries of the 3x3 matrix are among the six
 

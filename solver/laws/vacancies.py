@@ -31,7 +31,7 @@ import numpy as np
 
 from solver.laws.constants import FARADAY
 from solver.laws.creep import creep_prefactor
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 MEGAPASCAL = 1e6
 

@@ -21,7 +21,8 @@ from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
 from solver.loop.stepper import Stepper, StepTooSmall
 from solver.model.step import Step, StepResult
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper, gather, hand_out
 from solver.numerics.state import State
 

@@ -1,4 +1,4 @@
-"""From a case to a simulation: the only place that joins the parts."""
+"""From a case to the coupled step and its fields: the only place that joins the parts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ import numpy as np
 from mpi4py import MPI
 
 from solver import defects
-from solver.case import segments as protocol
-from solver.case.materials import ElectrolyteLayer
+from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
 from solver.domain import contact as geometry
-from solver.laws import free_energy, kinetics, lining, vacancies
+from solver.laws import free_energy, infiltration, kinetics, vacancies
 from solver.laws.constants import FARADAY
 from solver.laws.creep import CreepLaw, creep_prefactor
-from solver.loop.simulation import Simulation
-from solver.loop.stepper import Stepper
 from solver.model.coupling import FIELDS, Coupling, Noise
 from solver.numerics import random_fields
-from solver.numerics.grid import Array, Grid, lateral_faces, normal_faces
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.numerics.state import State
-from solver.output.recorder import MemoryRecorder
 from solver.physics import deformation, filament, penetration
+from solver.physics import lining as on_grid
 from solver.physics.charge import ChargeBalance
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import LithiumEquation
@@ -108,57 +106,17 @@ def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     return xi
 
 
-def additive_coverage(layer: ElectrolyteLayer) -> float:
-    """Share of the layer's grain boundaries that its additive covers, 0 without one."""
-    additive = layer.additive
-    if additive is None or layer.density is None:
-        return 0.0
-    share = lining.volume_share(additive.weight_percent / 100, additive.density, layer.density)
-    return lining.coverage(share, additive.grain_size, additive.film_thickness)
-
-
-def boundary_energy(layer: ElectrolyteLayer) -> float:
-    """Signed energy of the interface between Li and the layer's grain boundaries, J/m^2; 0 where it is not known."""
-    energy = layer.lithium_interfacial_energy or 0.0
-    if layer.additive is None:
-        return energy
-    return lining.mixed_energy(energy, layer.additive.lithium_interfacial_energy, additive_coverage(layer))
-
-
 def lining_energy(case: Case, grid: Grid) -> Array:
     """Signed energy of the interface between Li and what lines the defects, on the owned cells, J/m^2."""
     energies = [boundary_energy(layer) for layer in case.electrolyte]
     film = case.interface.film
-    return lining.lining_energy(
+    return on_grid.lining_energy(
         grid,
         [layer.thickness for layer in case.electrolyte],
         energies,
         film.lithium_interfacial_energy if film else None,
         film.mouth_depth if film else 0.0,
         surface_height(case),
-    )
-
-
-def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
-    """Rates at which lattice planes vanish and are made."""
-    li = case.lithium
-    return vacancies.AnnihilationParameters(
-        li.creep_prefactor,
-        li.creep_exponent,
-        li.creep_activation_energy,
-        li.size_effect_strengthening,
-        li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
-        li.diffusivity,
-        case.interface.width,
-        case.drive.temperature,
-    )
-
-
-def critical_stripping_current(case: Case) -> float:
-    """j_c at the stack pressure by the planar formula, A/m^2."""
-    li = case.lithium
-    return annihilation_parameters(case).critical_stripping_current(
-        case.drive.stack_pressure, li.critical_vacancy_fraction, li.molar_volume
     )
 
 
@@ -215,10 +173,10 @@ def make_penetration(
     network = make_network(case, grid)
     face, li, own = case.interface, case.lithium, case.filament
     modulus = plane_modulus(case, grid)
-    intact = filament.infiltration_pressure(
+    intact = infiltration.infiltration_pressure(
         network.separation_energy, lining_energy(case, grid), network.opening, network.flaw_depth, modulus
     )
-    elastic = filament.elastic_opening(intact, network.flaw_depth, modulus)
+    elastic = infiltration.elastic_opening(intact, network.flaw_depth, modulus)
     opening = np.where(network.flaw_depth > 0, elastic, network.opening)
     seen = filament.Defects(
         indicator=network.indicator,
@@ -227,12 +185,12 @@ def make_penetration(
         share=opening / network.numerical_width,
         normal=network.normal,
         intact=intact,
-        opened=filament.opened_pressure(li.surface_energy, own.contact_angle, opening),
+        opened=infiltration.opened_pressure(li.surface_energy, own.contact_angle, opening),
         open=network.open,
         bears_load=network.bears_load,
     )
     parameters = filament.FilamentParameters(
-        filament.mobility(
+        infiltration.mobility(
             own.aspect_factor, li.molar_volume, face.exchange_current_density, face.width, case.drive.temperature
         ),
         own.largest_drive,
@@ -313,23 +271,3 @@ def make_state(case: Case, coupling: Coupling) -> State:
     for name, values in fields.items():
         state[name] = values
     return state
-
-
-def make_simulation(case: Case, grid: Grid, recorder: MemoryRecorder) -> Simulation:
-    """Everything joined (collective)."""
-    coupling = make_coupling(case, grid)
-    t = case.time
-    return Simulation(
-        grid=grid,
-        model=coupling,
-        state=make_state(case, coupling),
-        segments=protocol.expand(case),
-        stepper=Stepper(t.first_step, t.min_step, t.max_step, t.tolerance, t.fixed_step),
-        recorder=recorder,
-        stack_pressure=case.drive.stack_pressure,
-        voltage_limit=case.drive.voltage_limit,
-        volume_per_charge=coupling.kinetics.volts_per_pascal,
-        initial_lithium=case.domain.lithium_thickness,
-        output_interval=case.output.interval,
-        checkpoint_interval=case.output.checkpoint_interval,
-    )

@@ -34,7 +34,8 @@ from solver.laws.constants import BOLTZMANN
 from solver.model.measures import Measures
 from solver.model.step import Step, StepResult
 from solver.numerics import random_fields
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.linear import Outcome
 from solver.numerics.state import State

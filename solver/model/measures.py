@@ -9,7 +9,8 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.state import State
 from solver.physics.charge import ChargeOutcome
 from solver.physics.conductor import Conductor, find_conductor

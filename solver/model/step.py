@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from mpi4py import MPI
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 
 
 def components(grid: Grid, mask: Array) -> Array:

@@ -20,12 +20,10 @@ from collections.abc import Sequence
 import numpy as np
 from mpi4py import MPI
 
+from solver.numerics.array import AXES, Array
 from solver.petsc import PETSc
 
-Array = np.ndarray
-
 GHOSTS = 2
-AXES = {1: ("z",), 2: ("x", "z"), 3: ("x", "y", "z")}
 
 
 def lateral_faces(width: float, spacing: float) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 Numbers = Mapping[str, float]
 

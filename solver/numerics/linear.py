@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solver.numerics.grid import GHOSTS, Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import GHOSTS, Grid
 from solver.numerics.kept import Kept
 from solver.numerics.operators import Stencil, apply_stencil
 from solver.petsc import PETSc

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 
 
 class Stencil:

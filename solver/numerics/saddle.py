@@ -33,7 +33,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 from solver.numerics.kept import Numbers
 from solver.numerics.linear import Outcome, default_options, multigrid, reason_name
 from solver.petsc import PETSc

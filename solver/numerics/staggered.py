@@ -25,7 +25,8 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
-from solver.numerics.grid import GHOSTS, Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import GHOSTS, Grid
 from solver.petsc import PETSc
 
 NOWHERE = -1  # number of a face or cell outside the grid

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,6 @@ class FieldInfo:
 def _table(*rows: FieldInfo) -> dict[str, FieldInfo]:
     return {row.name: row for row in rows}
 
-
-# Components of symmetric tensors in three directions, whatever the dimension of the grid: a 2-D run has the axes x
-# and z, so that zz is along the normal of the contact and the shear is xz. The order is that of VTK.
-TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 
 EVOLVED = ("lithium", "occupancy", "potential")
 

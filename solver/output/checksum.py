@@ -13,7 +13,8 @@ import hashlib
 import numpy as np
 from mpi4py import MPI
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.random_fields import mix
 
 

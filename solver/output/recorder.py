@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.state import FIELDS
 from solver.output import checkpoint, files, summary
 from solver.output.log import Console, LogTable, Rows

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from solver.numerics.array import TENSOR
 from solver.numerics.grid import Grid
-from solver.numerics.state import TENSOR
 from solver.output.hdf5 import Writer
 from solver.output.stored import DIRECTIONS, Frame
 

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.linear import EPSILON, Forcing, LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, net_outflow
 

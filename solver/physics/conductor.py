@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
+from solver.numerics.array import Array
 from solver.numerics.connectivity import connected
-from solver.numerics.grid import GHOSTS, Array, Grid
+from solver.numerics.grid import GHOSTS, Grid
 
 HALO = 3.0  # widths lambda: half a diffuse interface, from xi = 1/2 to 0.05
 

@@ -15,7 +15,8 @@ import numpy as np
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import stress_measures, vacancies
-from solver.numerics.grid import AXES, Array, Grid
+from solver.numerics.array import AXES, Array
+from solver.numerics.grid import Grid
 from solver.numerics.state import State
 from solver.physics.mechanics import Load, MechanicalState, Mechanics, MechanicsResult
 

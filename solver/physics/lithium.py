@@ -24,7 +24,8 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
 

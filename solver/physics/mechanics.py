@@ -34,7 +34,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.kept import Kept
 from solver.numerics.linear import EPSILON, Forcing, Outcome
 from solver.numerics.saddle import SaddleSolver

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.domain.contact import Contact
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
 

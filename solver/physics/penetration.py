@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.domain.contact import Contact
-from solver.numerics.grid import AXES, Array, Grid
+from solver.numerics.array import AXES, Array
+from solver.numerics.grid import Grid
 from solver.numerics.state import State
 from solver.physics.deformation import Deformation
 from solver.physics.filament import OPENED, FilamentEquation, FilamentTerm

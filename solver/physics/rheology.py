@@ -33,7 +33,7 @@ from typing import Protocol
 import numpy as np
 
 from solver.laws.creep import SLOWEST, CreepLaw, solid_fraction
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is

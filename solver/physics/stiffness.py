@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 from solver.numerics.saddle import SaddleSolver
 from solver.petsc import PETSc
 from solver.physics.rheology import Rheology

@@ -13,8 +13,9 @@ from mpi4py import MPI
 
 from solver.case.io import case_from_dict
 from solver.case.schema import Case
+from solver.loop.build import make_simulation
 from solver.loop.interrupts import Interrupts
-from solver.model.build import make_grid, make_simulation
+from solver.model.build import make_grid
 from solver.numerics.grid import Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder

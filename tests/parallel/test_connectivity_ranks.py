@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from solver.numerics.array import Array
 from solver.numerics.connectivity import components, connected
-from solver.numerics.grid import Array, Grid
+from solver.numerics.grid import Grid
 from solver.physics.conductor import find_conductor
 from tests.mpi import rank_results
 from tests.parallel.runs import gathered

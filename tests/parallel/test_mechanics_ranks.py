@@ -9,7 +9,8 @@ import pytest
 from mpi4py import MPI
 
 from solver.laws.creep import CreepLaw
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.mechanics import Load, Mechanics
 from solver.physics.rheology import memory_weight
 from tests.mpi import rank_results

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from solver.__main__ import app
 from solver.cli.jobs import BadInput
+from solver.cli.voice import chosen
 from solver.environment import git_commit, versions
 from solver.output.log import Console
-from solver.voice import Voice, chosen
+from solver.voice import Voice
 from tests.mpi import ROOT, environment
 
 LINE = {

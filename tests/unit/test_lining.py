@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial import Voronoi
 
+from solver.case.derived import additive_coverage
 from solver.case.io import case_from_dict
 from solver.laws import lining
-from solver.model.build import additive_coverage, lining_energy, make_grid
+from solver.model.build import lining_energy, make_grid
 from solver.numerics.grid import Grid
 
 MEV = 0.01602176634  # J/m^2 per meV/angstrom^2

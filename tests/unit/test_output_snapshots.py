@@ -17,8 +17,10 @@ from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 from postprocess import Run
 from solver.case.io import case_from_dict
 from solver.case.schema import ALL_FIELDS
-from solver.model.build import make_grid, make_simulation
-from solver.numerics.state import FIELDS, TENSOR
+from solver.loop.build import make_simulation
+from solver.model.build import make_grid
+from solver.numerics.array import TENSOR
+from solver.numerics.state import FIELDS
 from solver.output.log import Console
 from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT
 from solver.output.recorder import FileRecorder

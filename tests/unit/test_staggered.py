@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.staggered import Staggered
 
 

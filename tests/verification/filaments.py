@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.operators import full_faces
 from solver.physics.filament import OPENED, Defects, FilamentEquation, FilamentParameters
 from tests.verification.setups import VOLUME_PER_CHARGE

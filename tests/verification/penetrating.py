@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from solver.case.schema import Case
+from solver.laws import infiltration
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.simulation import Simulation
-from solver.physics import filament
 from tests.verification.setups import VOLUME_PER_CHARGE, make_case, prepare, recorder_of
 
 OMEGA = 13.0e-6  # m^3/mol
@@ -49,7 +49,7 @@ class FlawedCell:
 
     def natural_time(self, pressure: float) -> float:
         """In which a front passes lambda under this drive, s."""
-        rate = filament.mobility(self.aspect_factor, OMEGA, self.exchange, self.width, TEMPERATURE)
+        rate = infiltration.mobility(self.aspect_factor, OMEGA, self.exchange, self.width, TEMPERATURE)
         return 1 / (6 * rate * pressure)
 
     def case(self, protocol: list[dict[str, Any]], max_step: float, **changes: Any) -> Case:

@@ -11,11 +11,13 @@ from mpi4py import MPI
 from solver.case.schema import Case
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
+from solver.loop.build import make_simulation
 from solver.loop.interrupts import Interrupts
 from solver.loop.simulation import Simulation
-from solver.model.build import make_grid, make_simulation
+from solver.model.build import make_grid
 from solver.model.coupling import Coupling
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.output.log import Console
 from solver.output.recorder import MemoryRecorder
 from solver.physics.lithium import LithiumEquation

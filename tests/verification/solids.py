@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from solver.laws.creep import CreepLaw
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, MechanicsResult
 from solver.physics.rheology import Properties
 

@@ -8,8 +8,10 @@ import pytest
 from solver.laws import free_energy as fe
 from solver.model.coupling import Coupling
 from solver.model.step import Step
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.numerics.operators import Stencil, apply_stencil, conductance
+from solver.physics.energy import total
 from solver.physics.lithium import LithiumEquation
 from tests.verification.order import assert_order
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy, make_case, prepare
@@ -51,7 +53,7 @@ def random_fields(grid: Grid) -> tuple[Array, ...]:
 
 def free_energy(model: Coupling, xi: Array, c: Array) -> float:
     """F of a case's model."""
-    return fe.total(model.grid, model.contact, model.energy, xi, c)
+    return total(model.grid, model.contact, model.energy, xi, c)
 
 
 def test_lithium_equation_is_the_gradient_of_the_free_energy() -> None:

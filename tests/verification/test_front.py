@@ -11,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
 from tests.verification.order import assert_order
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy

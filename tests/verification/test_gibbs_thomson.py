@@ -12,7 +12,8 @@ import pytest
 
 from solver.laws import free_energy as fe
 from solver.laws import kinetics
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
 from tests.verification.setups import GAMMA, VOLUME_PER_CHARGE, bulk_metal, closed_metal, energy, relax
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
 from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
 from tests.verification.order import assert_order

@@ -12,7 +12,8 @@ import pytest
 
 from solver.laws import creep
 from solver.laws.creep import CreepLaw
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, lower_faces, properties
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from solver.laws import creep
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.mechanics import Load, Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, in_cells, properties, quarter
 

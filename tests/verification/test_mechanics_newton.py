@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from solver.laws.creep import CreepLaw
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.mechanics import Load, Mechanics, _Problem
 from solver.physics.rheology import Rheology
 from tests.verification.solids import properties

@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.peer import Motion
 from benchmarks.setting import Run, Setting
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 
 STEPS = (0.2, 0.2, 2.0, 2.0, 2.0)  # s: a start, then steps as a run takes them
 AGREEMENT = 1e-9  # of xi and c; of phi in V

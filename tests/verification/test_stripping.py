@@ -25,7 +25,7 @@ from solver.case.schema import Case
 from solver.laws.free_energy import step
 from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
-from solver.numerics.grid import Array
+from solver.numerics.array import Array
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare, recorder_of
 
 DIFFUSIVITY = 1.35e-14  # m^2/s

@@ -20,7 +20,8 @@ from scipy.optimize import least_squares
 
 from solver.domain.contact import Contact, make_contact
 from solver.laws import free_energy as fe
-from solver.numerics.grid import Array, Grid
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
 from tests.verification.setups import GAMMA, closed_metal, energy, relax
 

@@ -1,0 +1,51 @@
+"""Numbers that follow from a case by formulas: coverage by an additive, energies, rates of annihilation, j_c."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from solver.laws import lining, vacancies
+
+if TYPE_CHECKING:
+    from solver.case.materials import ElectrolyteLayer
+    from solver.case.schema import Case
+
+
+def additive_coverage(layer: ElectrolyteLayer) -> float:
+    """Share of the layer's grain boundaries that its additive covers, 0 without one."""
+    additive = layer.additive
+    if additive is None or layer.density is None:
+        return 0.0
+    share = lining.volume_share(additive.weight_percent / 100, additive.density, layer.density)
+    return lining.coverage(share, additive.grain_size, additive.film_thickness)
+
+
+def boundary_energy(layer: ElectrolyteLayer) -> float:
+    """Signed energy of the interface between Li and the layer's grain boundaries, J/m^2; 0 where it is not known."""
+    energy = layer.lithium_interfacial_energy or 0.0
+    if layer.additive is None:
+        return energy
+    return lining.mixed_energy(energy, layer.additive.lithium_interfacial_energy, additive_coverage(layer))
+
+
+def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
+    """Rates at which lattice planes vanish and are made."""
+    li = case.lithium
+    return vacancies.AnnihilationParameters(
+        li.creep_prefactor,
+        li.creep_exponent,
+        li.creep_activation_energy,
+        li.size_effect_strengthening,
+        li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
+        li.diffusivity,
+        case.interface.width,
+        case.drive.temperature,
+    )
+
+
+def critical_stripping_current(case: Case) -> float:
+    """j_c at the stack pressure by the planar formula, A/m^2."""
+    li = case.lithium
+    return annihilation_parameters(case).critical_stripping_current(
+        case.drive.stack_pressure, li.critical_vacancy_fraction, li.molar_volume
+    )
