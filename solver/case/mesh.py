@@ -145,10 +145,12 @@ def _tables(mesh: MeshFile, geometry: Geometry, dim: int) -> tuple[list[np.ndarr
     in_use = {(block.kind.dim, tag) for block in mesh.blocks for tag in block.tags}
     for where in in_use | set(mesh.names):
         names.setdefault(mesh.names.get(where, str(where[1])), set()).add(where)
-    tables, problems = [], []
+    tables: list[np.ndarray] = []
+    problems: list[Problem] = []
     for number, group in enumerate(geometry.groups):
         blocks = [b for b in mesh.blocks if any((b.kind.dim, t) in names.get(group.name, ()) for t in b.tags)]
-        wrong = next(_group_problems(mesh, names, group.name, blocks, dim), None)
+        near = nearest(group.name, list(names)) if group.name not in names and len(problems) < _SHOWN else ""
+        wrong = next(_group_problems(mesh, names, group.name, blocks, dim, near), None)
         if wrong is not None:
             problems.append(Problem(f"geometry.groups.{number}.name", *wrong))
         else:
@@ -157,14 +159,14 @@ def _tables(mesh: MeshFile, geometry: Geometry, dim: int) -> tuple[list[np.ndarr
 
 
 def _group_problems(
-    mesh: MeshFile, names: dict[str, set[tuple[int, int]]], name: str, blocks: list[Block], dim: int
+    mesh: MeshFile, names: dict[str, set[tuple[int, int]]], name: str, blocks: list[Block], dim: int, near: str
 ) -> Iterator[_Wrong]:
-    """What is wrong with a group of these blocks."""
+    """What is wrong with a group of these blocks; near: the nearest name."""
     if name not in names:
         shown = [n if len(n) <= _SHOWN_LENGTH else f"{n[:_SHOWN_LENGTH]}..." for n in sorted(names)]
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         allowed = ", ".join(shown[:_SHOWN]) + more
-        yield "the mesh has no such physical group", allowed or "none there", nearest(name, list(names))
+        yield "the mesh has no such physical group", allowed or "none there", near
         return
     allowed = f"{_SIMPLICES[dim - 1]} or {_SIMPLICES[dim]}"
     kinds = {block.kind for block in blocks}

@@ -262,3 +262,12 @@ def test_groups_that_are_called_after_partitions_are_told_with_the_option_of_gms
     names = '$PhysicalNames\n2\n2 5 "pore"\n2 8 "_part{1}_physical{5}_dim{2}"\n$EndPhysicalNames'
     path.write_text(re.sub(r"\$PhysicalNames.*\$EndPhysicalNames", lambda _: names, path.read_text(), flags=re.DOTALL))
     assert "Mesh.PartitionCreatePhysicals = 0" in refusal(path)
+
+
+def test_near_names_are_sought_for_some_groups_only(monkeypatch):
+    """The time would grow with the names of the case times those of the mesh."""
+    sought = []
+    monkeypatch.setattr(case_mesh, "nearest", lambda name, names: sought.append(name) or "near")
+    problems = []
+    assert read_parts(geometry(MESHES / "plain_41a.msh", *(f"x{k}" for k in range(100))), 2, problems) == []
+    assert len(problems) == 100 and len(sought) <= 20 and problems[0].suggestion == "near"
