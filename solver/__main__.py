@@ -20,7 +20,7 @@ import typer
 
 from solver.cli import jobs, terminal
 from solver.cli import sweeps as sweep_commands
-from solver.cli.jobs import EXIT_BAD_INPUT, BadInput, Job
+from solver.cli.jobs import BadInput, CannotWrite, Job
 from solver.cli.jobs import complain as _complain
 from solver.cli.prepare import load, prepare_run, prepare_search
 from solver.cli.voice import QuietOption, VerboseOption, chosen
@@ -181,7 +181,7 @@ def _write(path: Path, text: str) -> None:
             raise BadInput(f"{path}: was not written by lifront and would be overwritten; choose another name")
         write_text(path, text)
     except OSError as error:
-        raise BadInput(_not_written(error)) from None
+        raise _not_written(error) from None
 
 
 @app.command()
@@ -245,8 +245,9 @@ def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
     return drawn, remarks
 
 
-def _not_written(error: OSError) -> str:
-    return f"{error.filename}: cannot be written: {error.strerror}"
+def _not_written(error: OSError) -> BadInput:
+    kind = BadInput if isinstance(error, IsADirectoryError) else CannotWrite
+    return kind(f"{error.filename}: cannot be written: {error.strerror}")
 
 
 def _draw_field(directory: Path, field: str | None = None) -> Path:
@@ -265,7 +266,7 @@ def _drawn(directory: Path, draw: Callable[[], Path]) -> Path:
     except ResultsError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
-        raise BadInput(_not_written(error)) from None
+        raise _not_written(error) from None
     except Exception as error:  # of matplotlib and NumPy, for numbers and text that no run has written
         said = str(error).strip().partition("\n")[0]
         raise BadInput(f"{directory}: cannot be drawn ({type(error).__name__}: {said})") from None
@@ -319,7 +320,7 @@ def _or_exit(action: Callable[[], Any]) -> Any:
         return action()
     except BadInput as error:
         _complain(str(error))
-        raise typer.Exit(EXIT_BAD_INPUT) from None
+        raise typer.Exit(error.code) from None
 
 
 sweep_commands.add_to(app)

@@ -28,7 +28,15 @@ HEADSTART = 0.5  # s that rank 0 gets to report an error which all ranks have
 
 
 class BadInput(Exception):
-    """Input that is refused; the message is for the user."""
+    """Input that is refused; the message is for the user. code: with which the command ends."""
+
+    code = EXIT_BAD_INPUT
+
+
+class CannotWrite(BadInput):
+    """What the system refuses to write."""
+
+    code = EXIT_ERROR
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,8 @@ def leave(received: signal.Signals, again: bool) -> None:
 def _execute(
     comm: MPI.Comm, prepare: Callable[[], Job], solve: Callable[[MPI.Comm, Job], int], started: float
 ) -> int:
+    from solver.output.files import reason
+
     job: Job | None = None
     code = 0
     if comm.rank == 0:
@@ -103,7 +113,7 @@ def _execute(
             complain(str(error))
             code = EXIT_BAD_INPUT
         except OSError as error:  # such as results that may not be looked at
-            complain(str(error))
+            complain(reason(error))
             code = EXIT_ERROR
     job, code = comm.bcast((job, code))
     if job is None:
@@ -118,7 +128,7 @@ def _execute(
     from solver.loop.simulation import SolveFailed
     from solver.numerics.grid import TooManyRanks
     from solver.numerics.saddle import NoFactorisation
-    from solver.output.checkpoint import CheckpointError
+    from solver.output.checkpoint import CheckpointError, NotWritten
     from solver.output.files import FileError
 
     if job.wall is not None:
@@ -132,8 +142,7 @@ def _execute(
     except (SolveFailed, CheckpointError, MeshChanged, TooManyRanks, NoFactorisation) as error:  # raised on all ranks
         if comm.rank == 0:
             complain(str(error))
-        failed = isinstance(error, SolveFailed) or (isinstance(error, CheckpointError) and job.restart is None)
-        return EXIT_FAILED if failed else EXIT_BAD_INPUT
+        return EXIT_FAILED if isinstance(error, SolveFailed | NotWritten) else EXIT_BAD_INPUT
 
 
 def _locked_solve(comm: MPI.Comm, job: Job, solve: Callable[[MPI.Comm, Job], int]) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from solver.study.sweep import Point
 
 CHECKED_POINTS, CHECKED_WITHIN = 50, 0.5  # of a sweep, and s, by check, which is to answer at once
-EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4
+EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file with [sweep]", show_default=False)]
 OutputOption = Annotated[Path | None, typer.Option(help="folder for the points [runs/<case>]", show_default=False)]
@@ -145,7 +145,7 @@ def _print_table(directory: Path, voice: Voice = Voice.NORMAL) -> None:
         raise typer.Exit(EXIT_BAD_INPUT) from None
     except OSError as error:
         _say(f"{error.filename}: cannot be written: {error.strerror}")
-        raise typer.Exit(EXIT_BAD_INPUT) from None
+        raise typer.Exit(EXIT_BAD_INPUT if isinstance(error, IsADirectoryError) else EXIT_ERROR) from None
     if voice >= Voice.NORMAL:
         print_table(points)
     print(f"table: {path}")

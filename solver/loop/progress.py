@@ -59,11 +59,14 @@ class Progress:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Progress:
-        """What a checkpoint carries. Raises CannotContinue when it is of another version."""
+        """What a checkpoint carries. Raises CannotContinue when it is of another version, or made up."""
         known = {f.name for f in fields(cls)}
         if odd := sorted(data.keys() ^ known):
             words = ", ".join(f"{'unknown' if name in data else 'missing'} {name!r}" for name in odd)
             raise CannotContinue(f"the checkpoint was written by another version of lifront: {words}")
+        usual = cls()
+        if wrong := [name for name, value in data.items() if not _fits(value, getattr(usual, name))]:
+            raise CannotContinue(f"the checkpoint has {wrong[0]} = {data[wrong[0]]!r:.60}, which no run has written")
         return cls(**data)
 
     def end_segment(self, segment: Segment, reason: str) -> None:
@@ -83,6 +86,15 @@ class Progress:
         self.segment -= 1
         self.ended.pop()
         self.last_end = None
+
+
+def _fits(value: Any, usual: Any) -> bool:
+    """Whether a value is of the kind of another; whole numbers count from 0."""
+    if usual is None:
+        return value is None or isinstance(value, dict)
+    if isinstance(usual, int):
+        return type(value) is int and value >= 0
+    return isinstance(value, int | float if isinstance(usual, float) else type(usual))
 
 
 def take_place(progress: Progress, segments: Sequence[Segment], initial_lithium: float) -> list[str]:

@@ -144,6 +144,23 @@ def _go_on(
 
     Raises CheckpointError when the case cannot go on from there.
     """
+    try:
+        _take_over(simulation, recorder, saved, case)
+    except CannotContinue as error:
+        raise checkpoint.CheckpointError(f"restart: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise checkpoint.CheckpointError(f"restart: the checkpoint has what no run writes ({said})") from error
+    for line in simulation.progress.changes:
+        recorder.message(f"restart: the results are those of more than one case: {line}")
+    if isinstance(recorder, FileRecorder):
+        recorder.copies = recorder.copies | {present.DIGEST: f"{_digest(case, simulation)}\n".encode()}
+    recorder.resume(saved)
+
+
+def _take_over(
+    simulation: Simulation, recorder: MemoryRecorder, saved: checkpoint.Checkpoint, case: Case
+) -> None:
     changed, matter = case_differences(saved.provenance["resolved_case"], _resolved(case))
     mesh = _mesh_digest(case, simulation.grid.comm)
     if saved.provenance.get(MESH_DIGEST, mesh) != mesh:
@@ -151,15 +168,7 @@ def _go_on(
         changed, matter = [*changed, line], [*matter, line]
     for line in changed:
         recorder.message(f"restart: the case differs from the checkpoint's: {line}")
-    try:
-        simulation.resume(saved.fields, saved.scalars, matter)
-    except CannotContinue as error:
-        raise checkpoint.CheckpointError(f"restart: {error}") from None
-    for line in simulation.progress.changes:
-        recorder.message(f"restart: the results are those of more than one case: {line}")
-    if isinstance(recorder, FileRecorder):
-        recorder.copies = recorder.copies | {present.DIGEST: f"{_digest(case, simulation)}\n".encode()}
-    recorder.resume(saved)
+    simulation.resume(saved.fields, saved.scalars, matter)
 
 
 def _digest(case: Case, simulation: Simulation) -> str:

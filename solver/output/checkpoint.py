@@ -28,7 +28,7 @@ import h5py
 import numpy as np
 from mpi4py import MPI
 
-from solver.output import checksum, files, hdf5
+from solver.output import checksum, files, hdf5, stored
 
 if TYPE_CHECKING:
     from solver.numerics.grid import Grid
@@ -43,6 +43,10 @@ _NAME = re.compile(r"checkpoint_[0-9]+\.h5")
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written or used; the message says which, why, and what to do."""
+
+
+class NotWritten(CheckpointError):
+    """A state that cannot be kept; the checkpoints before it are valid."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,19 @@ def _read_common(path: Path, grid: Grid) -> tuple[dict[str, str], Checkpoint]:
             if data.shape[: grid.dim] != grid.shape or data.dtype != float:
                 raise CheckpointError(f"{path}: fields/{name} is {data.shape} {data.dtype}, the grid {grid.shape}")
         log = {name: values.tolist() for name, values in _group(arrays, "log").items()}
-        log |= {name: json.loads(text) for name, text in _group(texts, "log").items()}
-        return names, Checkpoint({}, json.loads(texts["scalars"]), log, _group(texts, "provenance"))
+        log |= {name: _parse(text) for name, text in _group(texts, "log").items()}
+        if len({len(column) for column in log.values()}) > 1:
+            raise CheckpointError(f"{path}: damaged: columns of the log differ in length")
+        return names, Checkpoint({}, _parse(texts["scalars"]), log, _group(texts, "provenance"))
+
+
+def _parse(text: str) -> Any:
+    """JSON as it was written, without NaN and infinity. Raises ValueError."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no number")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def _read_small(path: Path, file: h5py.File, sums: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Array]]:
@@ -178,15 +193,11 @@ def _sums(path: Path, file: h5py.File) -> dict[str, str]:
 
 
 def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
-    """A dataset that is in this file itself; nothing that a link or a dataset refers to elsewhere is read."""
-    parts = name.split("/")
-    links = [file.get("/".join(parts[:n]), getlink=True) for n in range(1, len(parts) + 1)]
-    if any(link is None for link in links):
-        raise CheckpointError(f"{path}: damaged: {name} is missing")
-    data = None if any(not isinstance(link, h5py.HardLink) for link in links) else file[name]
-    if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
-        raise CheckpointError(f"{path}: {name} is not in the file itself; such files are not read")
-    return data
+    """A dataset that is in this file itself, of a size that it can have."""
+    try:
+        return stored.dataset(file, name)
+    except stored.ResultsError as error:
+        raise CheckpointError(f"{path}: damaged: {error}") from None
 
 
 def newest_first(directory: str | Path) -> list[Path]:
@@ -217,7 +228,7 @@ def _refuse_non_finite(comm: MPI.Comm, step: int, fields: Mapping[str, Array]) -
     comm.Allreduce(MPI.IN_PLACE, bad, MPI.MAX)
     if bad.any():
         names = ", ".join(name for name, b in zip(fields, bad, strict=True) if b)
-        raise CheckpointError(f"checkpoint of step {step} not written: NaN or infinity in {names}")
+        raise NotWritten(f"checkpoint of step {step} not written: NaN or infinity in {names}")
 
 
 def _json(scalars: Mapping[str, Any]) -> str:
@@ -229,7 +240,7 @@ def _json(scalars: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(scalars), allow_nan=False, default=plain)
     except (TypeError, ValueError) as exc:
-        raise CheckpointError(f"checkpoint not written: scalars: {exc}") from exc
+        raise NotWritten(f"checkpoint not written: scalars: {exc}") from exc
 
 
 @contextmanager

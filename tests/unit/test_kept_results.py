@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from solver.case.io import load_case
 from solver.case.schema import Case
 from solver.cli import terminal
 from solver.loop.runner import run
-from solver.output import files, present, summary
+from solver.output import checkpoint, checksum, files, present, summary
+from solver.output.hdf5 import read_text
 from solver.output.stored import ResultsError, json_object
 from tests import synthetic
 from tests.mpi import ROOT, environment
@@ -92,7 +97,7 @@ def test_no_file_gets_the_descriptor_of_a_closed_standard_stream(tmp_path):
     """All three closed: what is said there would be written into the next file that is opened."""
     script = (
         "import os; os.closerange(0, 3)\n"
-        "from solver import terminal; terminal.protect()\n"
+        "from solver.cli import terminal; terminal.protect()\n"
         f"file = open({str(tmp_path / 'log.csv')!r}, 'w'); terminal.say_at_once('ended')\n"
         "raise SystemExit(file.fileno())"
     )
@@ -117,3 +122,58 @@ def test_a_mesh_whose_content_has_changed_makes_another_case_and_one_that_was_mo
         case = plating(name, content, seconds)
         run(case, tmp_path / "run", "latest")
         assert (summary.done_digest(tmp_path / "run") == case.source.digest) == same
+
+
+def forge(path: Path, **texts: str | None) -> None:
+    """Other texts (None: gone) in a checkpoint, with checksums that fit."""
+    with h5py.File(path, "r+") as file:
+        sums = json.loads(read_text(file["checksums"]))
+        for key, content in texts.items():
+            name = key.replace("__", "/")
+            del file[name], sums[name]
+            if content is not None:
+                file[name] = np.bytes_(content.encode())
+                sums[name] = checksum.of_text(content)
+        listed = json.dumps(sums)
+        del file["checksums"]
+        file["checksums"] = np.bytes_(listed.encode())
+        file.attrs["checksum"] = np.bytes_(checksum.of_text(listed))
+
+
+FORGED: dict[str, dict[str, str | None]] = {
+    "gone": {"provenance__resolved_case": None},
+    "no JSON": {"provenance__resolved_case": "[1"},
+    "list": {"scalars": "[]"},
+    "NaN": {"time": "NaN"},
+    "text": {"time": '"x"'},
+    "negative": {"step": "-5"},
+    "other keys": {"last_end": '{"x": 1}', "past": '"z"'},
+    "solvers": {"solvers": "[]"},
+    "column": {"log__segment": '["a"]'},
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_a_checkpoint_that_somebody_has_made_up_is_refused_and_nothing_is_deleted(tmp_path, finished, kind):
+    directory = Path(shutil.copytree(finished, tmp_path / "run"))
+    path = checkpoint.newest_first(directory)[0]
+    changes = FORGED[kind]
+    with h5py.File(path) as file:
+        scalars = json.loads(read_text(file["scalars"]))
+    if changes.keys() <= scalars.keys():
+        values = {key: json.dumps(value) for key, value in scalars.items()} | changes
+        changes = {"scalars": f"{{{', '.join(f'{json.dumps(key)}: {value}' for key, value in values.items())}}}"}
+    forge(path, **changes)
+    before = {item: item.read_bytes() for item in directory.rglob("*") if item.is_file()}
+    with pytest.raises(checkpoint.CheckpointError):
+        run(tiny_case(1, PLATE | {"duration": "2 s"}), directory, path)
+    assert before == {item: item.read_bytes() for item in directory.rglob("*") if item.is_file()}
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_of_the_system(finished, monkeypatch):
+    def full(path: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("postprocess.pictures.make_part", full)
+    said = refused("plot", finished, code=1)
+    assert said == f"{finished / 'curves.png'}: cannot be written: No space left on device\n"

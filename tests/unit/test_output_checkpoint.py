@@ -199,13 +199,13 @@ def replace_by_virtual(file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (remove("scalars"), "damaged: scalars is missing"),
-        (remove("fields"), "damaged: fields/.* is missing"),
-        (remove("fields/velocity"), "damaged: fields/velocity is missing"),
-        (remove("checksums"), "damaged: checksums is missing"),
+        (remove("scalars"), "damaged: no scalars in it"),
+        (remove("fields"), "damaged: no fields/.* in it"),
+        (remove("fields/velocity"), "damaged: no fields/velocity in it"),
+        (remove("checksums"), "damaged: no checksums in it"),
         (to_nan, "damaged: fields/lithium is not what was written"),
-        (replace_by_link, "fields/lithium is not in the file itself"),
-        (replace_by_virtual, "fields/lithium is not in the file itself"),
+        (replace_by_link, "fields/lithium is a link to somewhere else"),
+        (replace_by_virtual, "fields/lithium has its data in another file"),
         (replace_by_other_type, "fields/lithium is .* float32, the grid"),
     ],
 )
