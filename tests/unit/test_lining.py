@@ -11,6 +11,7 @@ from solver.case.io import case_from_dict
 from solver.laws import lining
 from solver.model.build import lining_energy, make_grid
 from solver.numerics.grid import Grid
+from solver.physics.lining import lining_energy as on_grid
 
 MEV = 0.01602176634  # J/m^2 per meV/angstrom^2
 
@@ -75,8 +76,8 @@ def test_film_lines_the_mouths_and_the_layers_the_rest():
     z = grid.centres[0]
     layers = ([4e-6, 6e-6], [-0.5, 0.2])
     expected = np.where(z < 1e-6, 1.7, np.where(z < 4e-6, -0.5, 0.2))
-    np.testing.assert_array_equal(lining.lining_energy(grid, *layers, 1.7, 1e-6), expected)
-    np.testing.assert_array_equal(lining.lining_energy(grid, *layers, None, 1e-6), np.where(z < 4e-6, -0.5, 0.2))
+    np.testing.assert_array_equal(on_grid(grid, *layers, 1.7, 1e-6), expected)
+    np.testing.assert_array_equal(on_grid(grid, *layers, None, 1e-6), np.where(z < 4e-6, -0.5, 0.2))
 
 
 def test_mouths_follow_a_rough_surface():
@@ -86,7 +87,7 @@ def test_mouths_follow_a_rough_surface():
     def height(x):
         return 0.5e-6 * np.sin(np.pi * x / 2e-6), [np.zeros(())]
 
-    energy = lining.lining_energy(grid, [4e-6], [-0.5], 1.7, 1e-6, height)
+    energy = on_grid(grid, [4e-6], [-0.5], 1.7, 1e-6, height)
     np.testing.assert_array_equal(energy == 1.7, z - 0.5e-6 * np.sin(np.pi * x / 2e-6) < 1e-6)
 
 

@@ -130,7 +130,7 @@ PROBE = "print([PETSc.Options().getInt(f'lifront_{name}', 0) for name in ('here'
 STARTS = [
     "from solver.petsc import PETSc",
     "from solver.environment import check_environment; check_environment(); from petsc4py import PETSc",
-    "import postprocess.reader, solver.build; from petsc4py import PETSc",
+    "import postprocess.reader, solver.model.build; from petsc4py import PETSc",
 ]
 
 
