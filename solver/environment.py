@@ -87,6 +87,8 @@ def start_petsc(options: Sequence[str] = ()) -> None:
     What is in the working directory is not read: options files (.petscrc, petscrc) and a petsc.cfg, which can all name
     libraries to be loaded. Where PETSc has been initialised before, nothing is changed. Raises ImportError.
     """
+    if "petsc4py.PETSc" in sys.modules:
+        return  # also because initialising again makes a rank wait for the others at its end
     import petsc4py
     import petsc4py.lib
 

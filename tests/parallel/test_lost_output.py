@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cases.test_going_on import CASE
-from tests.mpi import command, environment
+from tests.mpi import command, environment, run_ranks
 
 RUN = ["-m", "solver", "run", "case.json", "--output", "r"]
 
@@ -107,3 +107,10 @@ def test_a_title_that_the_terminal_cannot_show_changes_nothing(case):
     done = subprocess.run([sys.executable, *RUN], env=env, capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "Li\\u2013LPSCl" in done.stderr.decode()
+
+
+def test_several_ranks_end_where_nothing_is_run(case):
+    """A run that is done, and bad input: no rank waits for another that has left."""
+    for words, code in ((RUN, 0), ([*RUN, "--restart", "auto"], 0), (RUN, 2)):
+        done = run_ranks(2, words, cwd=case)
+        assert done.returncode == code, done.stderr
