@@ -191,7 +191,7 @@ def test_kill_9_and_restart(tmp_path):
         assert len(ranks) >= 2
         for pid in (process.pid, *ranks):
             os.kill(pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(200)
     assert 6 <= rows(run) < 20, "was not killed in the middle"
     done = run_ranks(3, [*command, "--restart", "latest"])
     assert done.returncode == EXIT_DONE, done.stderr

@@ -215,7 +215,7 @@ def test_file_that_is_not_text(tmp_path):
 
 def lifront(*arguments, cwd):
     command = [sys.executable, "-m", "solver", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_ranks_of_this_machine_are_those_that_mpi_tells(monkeypatch):
 def test_run_refuses_what_does_not_fit_before_it_takes_memory(tmp_path):
     command = [sys.executable, "-m", "solver", "run", str(MINIMAL), "--set", "interface.width=1 nm", "--output", "r"]
     where = environment() | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "GB of memory" in done.stderr and "Traceback" not in done.stderr
     assert not any(tmp_path.iterdir())
 

@@ -43,7 +43,7 @@ def python(script: str, variables: dict[str, str] | None = None, cwd: Path = ROO
         check=False,
         cwd=cwd,
         env=environment() if variables is None else variables,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
