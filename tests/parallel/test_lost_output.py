@@ -63,7 +63,7 @@ def test_files_that_cannot_be_written_end_the_run_with_one_line(case, ranks, siz
     assert not Path("r/done.json").exists()
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_folder_that_vanishes_is_one_line(case, ranks):
     table = json.loads(Path("case.json").read_text())
     table["time"]["fixed_step"], table["output"]["checkpoint_interval"] = "1 ms", "1 h"

@@ -151,6 +151,7 @@ def test_sigterm_ends_a_run_with_a_checkpoint(tmp_path, case_file):
     assert stop_reason(run) == "interrupted by SIGTERM"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGUSR1, 0)])
 def test_a_signal_while_the_command_is_imported(number, code):
     """As early as there is Python code of lifront: Ctrl-C is no traceback, a request for a checkpoint is no end."""
@@ -163,6 +164,7 @@ def test_a_signal_while_the_command_is_imported(number, code):
     assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_search_as_it_ends_a_run(tmp_path):
     """`lifront ccd`: with a checkpoint and the same exit code; what was found stays."""
     case, search = tmp_path / "case.json", tmp_path / "search"
