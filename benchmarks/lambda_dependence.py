@@ -77,7 +77,7 @@ def critical_ratio(
 ) -> tuple[float, float]:
     """Bracket of the critical current over the formula."""
     probe = stripping_case(width, pressure, 1.0, 1.0, max_step, angle)
-    annihilation = make_coupling(probe, make_grid(probe)).annihilation
+    annihilation = make_coupling(probe, make_grid(probe)).deformation.annihilation
     rate = float(annihilation.rate(pressure))
     formula = np.sqrt(probe.lithium.diffusivity * rate) * probe.lithium.critical_vacancy_fraction * FARADAY_PER_VOLUME
     low, high = 0.4, 2.0

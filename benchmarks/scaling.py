@@ -32,7 +32,8 @@ def measure(cells: int, refinement: int, steps: int) -> None:
 
     run = Run(Setting((cells, cells), spacing=100e-9 / refinement, current_density=CURRENT))
     counts = {name: [0, 0] for name in SOLVED}
-    solvers = (run.coupling.charge.solver, run.coupling.occupancy.solver, run.coupling.lithium.solver.solver)
+    model = run.coupling
+    solvers = (model.charge.equation.solver, model.occupancy.equation.solver, model.lithium.equation.solver.solver)
     for name, solver in zip(SOLVED, solvers, strict=True):
         count_solves(solver, counts[name])
     for dt in (0.2, 0.2):

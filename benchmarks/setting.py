@@ -17,10 +17,10 @@ from benchmarks.peer import Constants, Motion, Peer
 from solver.case.schema import Case
 from solver.model import build
 from solver.model.coupling import Coupling
-from solver.model.step import Step, StepResult
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import State
+from solver.physics.step import Step, StepResult
 
 METAL_SHARE = 0.75  # of the cells along the normal
 
@@ -105,17 +105,17 @@ class Run:
         case = self.setting.case()
         self.grid = Grid(self.setting.faces, [self.setting.lateral == "periodic"], self.comm)
         self.coupling: Coupling = build.make_coupling(case, self.grid)
-        self.coupling.lithium.solver.newton_tolerance = self.setting.lithium_tolerance
-        self.state: State = build.make_state(case, self.coupling)
+        self.coupling.lithium.equation.solver.newton_tolerance = self.setting.lithium_tolerance
+        self.state: State = build.make_state(self.coupling)
         deformation: Any = self.coupling.deformation
-        solve = deformation.step
+        solve = deformation.balance
 
         def counted(*arguments: Any) -> Any:
             balance, fields = solve(*arguments)
             self.mechanics_iterations.append((balance.newton, balance.outcome.iterations))
             return balance, fields
 
-        deformation.step = counted
+        deformation.balance = counted
 
     def step(self, dt: float | None = None) -> StepResult:
         """One step; keeps its seconds and outcome. Raises when a solve fails."""
@@ -161,22 +161,22 @@ class Run:
             critical_vacancy_fraction=li.critical_vacancy_fraction,
             contact_angle=face.contact_angle,
             diffusivity=li.diffusivity,
-            mobility=self.coupling.lithium.mobility,
+            mobility=self.coupling.lithium.equation.mobility,
             tolerance=s.tolerance,
             newton_tolerance=s.newton_tolerance,
             lithium_tolerance=s.lithium_tolerance,
         )
         return Peer(
             replace(constants, **changes),
-            exchange=self.coupling.exchange.ravel(),
-            ceiling=1 - self.coupling.impurities.ravel(),
+            exchange=self.coupling.charge.exchange.ravel(),
+            ceiling=1 - self.coupling.lithium.impurities.ravel(),
             lithium=self.state["lithium"].ravel(),
             occupancy=self.state["occupancy"].ravel(),
         )
 
     def differences(self, peer: Peer) -> dict[str, float]:
         """Largest difference of each field to the peer's; xi and c weighted with m, the share of the metal side."""
-        m = self.coupling.contact.metal
+        m = self.coupling.places.start().metal
         theirs = {"lithium": peer.xi, "occupancy": peer.c, "potential": peer.phi}
         gaps = {name: np.abs(self.state[name] - v.value.reshape(m.shape)) for name, v in theirs.items()}
         return {name: float(np.max(gap if name == "potential" else m * gap)) for name, gap in gaps.items()}

@@ -241,7 +241,7 @@ def _numbers(values: tuple[str, ...], where: str) -> Array:
     found = np.empty(len(values))
     for n, text in enumerate(values):
         try:
-            found[n] = float(text)
+            found[n] = float(text or "nan")  # empty in rows of a version that did not have the column
         except ValueError:
             raise ResultsError(f"{where}, line {n + 2}: {text!r:.60} is no number") from None
     return found

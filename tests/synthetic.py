@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solver.loop.simulation import headings
+from solver.model.catalogue import COLUMNS as OF_PARTS
+from solver.model.catalogue import FIELDS
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
-from solver.numerics.state import FIELDS
 from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 
+COLUMNS = headings(OF_PARTS)
 PROVENANCE: dict[str, Any] = {
     "case": 'title = "made up"  # \u00b5m\n',
     "resolved_case": '{"title": "made up", "domain": {"lateral": "periodic"}, "drive": {"current_density": 10.0}}',
@@ -90,7 +93,7 @@ def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, reason
     lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
     g = Grid([*lateral, z], [True] * (dim - 1))
     writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
-    table = log.LogTable(directory / "log.csv")
+    table = log.LogTable(directory / "log.csv", COLUMNS)
     for step, time in enumerate(np.linspace(0.0, 3600.0, 61)):
         if step % 20 == 0:
             writer.write(float(time), step, fields_of(g, float(time) / 3600.0))

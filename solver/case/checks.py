@@ -17,7 +17,7 @@ from solver.case.defect_checks import (
 )
 from solver.case.materials import missing
 from solver.case.ramp import Ramp, ramp_problems
-from solver.case.types import Problem, in_um
+from solver.case.types import Problem, Section, in_um
 from solver.case.usual import usual_warnings
 from solver.laws.constants import FARADAY
 from solver.text import printable
@@ -59,7 +59,14 @@ def find_problems(case: Case) -> list[Problem]:
         *_ramps(case),
         *_time(case),
         *cost_problems(case),
+        *_sections(case),
     ]
+
+
+def _sections(case: Case) -> Iterator[Problem]:
+    for name in type(case).model_fields:
+        if isinstance(section := getattr(case, name), Section):
+            yield from section.problems(case)
 
 
 def _domain(case: Case) -> Iterator[Problem]:

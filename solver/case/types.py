@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from solver.units import Integer, Number, Quantity, Usual, ValueRefused, nearest
+
+if TYPE_CHECKING:
+    from solver.case.schema import Case
 
 # Each type has what is allowed, and what is usual with the reason.
 
@@ -297,6 +300,10 @@ class Section(BaseModel):
     """A table of a case file: unknown keys are refused, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def problems(self, case: Case) -> Iterable[Problem]:
+        """What contradicts itself or the rest of the case, where all values are right one by one."""
+        return ()
 
 
 def key(default: Any, description: str) -> Any:

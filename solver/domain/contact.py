@@ -9,7 +9,8 @@ first order in the slope otherwise). psi is evaluated on the faces; |grad psi| o
 differences of its faces, so that over a flat contact the areas of a column of cells add up to exactly its
 cross-section, and a uniform current meets a discretely exact solution of the charge equation.
 
-The weights are data of one time level: equations are given the weights they need (a moving collector will change m).
+A contact is the data of one time level: whoever asks where things are is given it, so that a body may move. Below the
+metal is the Li electrode, or what else `electrode` says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.domain.electrode import Electrode
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.operators import along_axis, full_faces
@@ -38,7 +40,8 @@ class Contact:
     """Indicators of the contact on the owned cells and faces.
 
     electrolyte psi, metal m (cells); electrolyte_faces, metal_faces: one array per axis, full size;
-    area_density |grad psi|, 1/m; area: its integral over each cell, m^2.
+    area_density |grad psi|, 1/m; area: its integral over each cell, m^2. normal: unit normal, one array of cells per
+    axis, extended along z into the metal. electrode: what is at the bottom.
     """
 
     electrolyte: Array
@@ -47,10 +50,12 @@ class Contact:
     metal_faces: list[Array]
     area_density: Array
     area: Array
+    normal: tuple[Array, ...]
+    electrode: Electrode
 
 
-def make_contact(grid: Grid, width: float, height: Height = flat) -> Contact:
-    """The contact of the given width lambda (m) along the surface z = height(x, y)."""
+def make_contact(grid: Grid, width: float, height: Height = flat, electrode: Electrode | None = None) -> Contact:
+    """The contact of the given width lambda (m) along the surface z = height(x, y), over a Li electrode by default."""
 
     def psi_at(points: list[Array]) -> Array:
         eta, slopes = height(*points[:-1])
@@ -71,6 +76,8 @@ def make_contact(grid: Grid, width: float, height: Height = flat) -> Contact:
         metal_faces=[np.maximum(1 - f, FLOOR) for f in faces],
         area_density=density,
         area=density * grid.volume,
+        normal=contact_normal(grid, height),
+        electrode=electrode or Electrode(grid),
     )
 
 

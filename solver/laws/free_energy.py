@@ -59,11 +59,14 @@ def step_curvature(s: Array) -> Array:
 
 @dataclass(frozen=True)
 class EnergyParameters:
-    """Constants of the free energy. surface_energy J/m^2, width m, angle rad, critical_vacancy_fraction 1."""
+    """Constants of the free energy. surface_energy J/m^2, width m, angle rad, critical_vacancy_fraction 1.
+
+    The angle may be an array of cells: films and seeds along the contact differ in it.
+    """
 
     surface_energy: float
     width: float
-    contact_angle: float
+    contact_angle: float | Array
     critical_vacancy_fraction: float
 
     @property
@@ -82,6 +85,6 @@ class EnergyParameters:
         return self.surface_energy / (self.width * self.critical_vacancy_fraction)
 
     @property
-    def wetting(self) -> float:
+    def wetting(self) -> float | Array:
         """dg = energy(Li/electrolyte) - energy(void/electrolyte) = -gamma cos(angle), J/m^2."""
-        return -self.surface_energy * float(np.cos(self.contact_angle))
+        return -self.surface_energy * np.cos(self.contact_angle)

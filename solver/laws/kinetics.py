@@ -43,14 +43,14 @@ FILM_TOLERANCE = 1e-13  # V
 class KineticsParameters:
     """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; film_resistance ohm m^2.
 
-    film_permeance: for Li atoms, m/s; infinite where they cross freely.
+    film_permeance: for Li atoms, m/s; infinite where they cross freely. Those of the film may be arrays of cells.
     """
 
     transfer_coefficient: float
     temperature: float
     molar_volume: float
-    film_resistance: float = 0.0
-    film_permeance: float = math.inf
+    film_resistance: float | Array = 0.0
+    film_permeance: float | Array = math.inf
 
     @property
     def inverse_thermal_voltage(self) -> float:
@@ -63,7 +63,7 @@ class KineticsParameters:
         return self.molar_volume / FARADAY
 
     @property
-    def limiting_current(self) -> float:
+    def limiting_current(self) -> float | Array:
         """j_P, A/m^2: the largest stripping current through the film."""
         return self.film_permeance / self.volts_per_pascal
 
@@ -96,7 +96,7 @@ def transfer_current(
     p: KineticsParameters, potential: Array, rest: Array, exchange: Array, availability: Array
 ) -> tuple[Array, Array]:
     """j (A/m^2) and dj/dphi (S/m^2) at the given potential; rest is `equilibrium_potential`, exchange i0."""
-    if p.film_resistance == 0.0 and math.isinf(p.film_permeance):
+    if not np.any(p.film_resistance) and np.all(np.isinf(p.film_permeance)):
         return _butler_volmer(p, potential - rest, exchange, availability)
     return _behind_film(p, potential - rest, exchange, availability)
 
@@ -148,7 +148,7 @@ def _film_balance(
     """
     current, transfer = _butler_volmer(p, eta, exchange, availability)
     left, fall = drive - eta - p.film_resistance * current, 1 + p.film_resistance * transfer
-    if math.isinf(p.film_permeance):
+    if np.all(np.isinf(p.film_permeance)):
         return -left, fall, transfer / fall
     f = p.inverse_thermal_voltage
     excess, rise = _soft_expm1(f * left)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from solver.case.segments import START, Segment, SegmentState
+from solver.physics.part import Audit
 
 # keys of a case that change neither the results nor the protocol that is looked at segment by segment; of a mesh
 # matters what is in it, not where it is
@@ -28,6 +29,8 @@ class Progress:
     """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2).
 
     dt_previous: 0 when what is applied has just jumped, so that there is no last step to go by.
+    stored_start, sums, magnitudes: of the balances, see `part.Balance`: what was stored at the start, what was supplied
+    since and the magnitudes of what has passed, by name.
     ended: for each segment that is over, when and why it ended.
     past: fingerprint of the segments that are over; control: of what the present one applies, "" before its first step;
     last_end: how the last one stood when it ended, until the next one begins. changes: how the case was changed when
@@ -44,10 +47,9 @@ class Progress:
     segment_charge: float = 0.0
     segment_state: dict[str, str] = field(default_factory=START.to_json)
     charge: float = 0.0
-    transferred_charge: float = 0.0
-    transferred_magnitude: float = 0.0
-    inventory_start: float = 0.0
-    bottom_inflow: float = 0.0
+    stored_start: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, float] = field(default_factory=dict)
+    magnitudes: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
     measured: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -68,6 +70,18 @@ class Progress:
         if wrong := [name for name, value in data.items() if not _fits(value, getattr(usual, name))]:
             raise CannotContinue(f"the checkpoint has {wrong[0]} = {data[wrong[0]]!r:.60}, which no run has written")
         return cls(**data)
+
+    def count(self, audit: Audit, measured: Mapping[str, float]) -> None:
+        """Add what a step has supplied to a balance."""
+        for name in {supply.name for supply in audit.supplies}:
+            self.sums[name] = self.sums.get(name, 0.0) + measured[name]
+        passed = audit.balance.passed
+        self.magnitudes[passed] = self.magnitudes.get(passed, 0.0) + abs(measured[passed])
+
+    def error(self, audit: Audit) -> float:
+        """How well a balance closes."""
+        stored, magnitude = audit.balance.stored, self.magnitudes.get(audit.balance.passed, 0.0)
+        return audit.error(self.measured.get(stored, 0.0), self.stored_start[stored], self.sums, magnitude)
 
     def end_segment(self, segment: Segment, reason: str) -> None:
         """The present segment is over."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from solver.case.schema import Case
+from solver.case.schema import ALL_FIELDS, Case
 from solver.loop.build import make_simulation
 from solver.loop.interrupts import Interrupts, Leave
 from solver.loop.progress import CannotContinue, case_differences
@@ -23,7 +23,6 @@ from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
-from solver.physics import penetration
 from solver.voice import Voice
 
 LATEST = "latest"
@@ -79,7 +78,7 @@ def run(
         simulation.segments = simulation.segments[:segments]
         # nothing has been written so far: what is there is replaced only by a run that can begin
         if saved is None:
-            recorder.begin()
+            recorder.begin(simulation.headings, simulation.model.outputs)
             simulation.begin()
         else:
             _go_on(simulation, recorder, saved, case)
@@ -131,8 +130,6 @@ def _saved(
 
 def _read(path: Path, grid: Grid, case: Case, console: Console) -> checkpoint.Checkpoint:
     saved = checkpoint.read(path, grid)
-    if case.has_defects and not saved.fields.keys() >= set(penetration.FIELDS):
-        raise checkpoint.CheckpointError(f"{path}: of a case without defects, so it cannot go on with them")
     console.message(f"restart from {path}")
     return saved
 
@@ -155,7 +152,7 @@ def _go_on(
         recorder.message(f"restart: the results are those of more than one case: {line}")
     if isinstance(recorder, FileRecorder):
         recorder.copies = recorder.copies | {present.DIGEST: f"{_digest(case, simulation)}\n".encode()}
-    recorder.resume(saved)
+    recorder.resume(saved, simulation.headings, simulation.model.outputs)
 
 
 def _take_over(
@@ -188,8 +185,9 @@ def _recorder(case: Case, directory: str | Path | None, grid: Grid, console: Con
     about |= {MESH_DIGEST: _mesh_digest(case, grid.comm)}
     copies = files.on_root(grid.comm, lambda: _copies(case, Path(directory)))
     output = case.output
+    left_out = set(ALL_FIELDS) - set(output.fields)
     return FileRecorder(
-        Path(directory), grid, console, about, copies, output.fields, output.keep_checkpoints, output.precision
+        Path(directory), grid, console, about, copies, left_out, output.keep_checkpoints, output.precision
     )
 
 
@@ -236,7 +234,7 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, st
         recorder.provenance,
         time=p.time,
         capacity=p.charge,
-        lithium_error=simulation.lithium_error(),
+        **simulation.balance_errors(),
         cells=list(simulation.grid.shape),
         results=results,
         units={name: unit for name, unit in UNITS.items() if name in results},

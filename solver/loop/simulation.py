@@ -20,16 +20,30 @@ from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
 from solver.loop.stepper import Stepper, StepTooSmall
-from solver.model.step import Step, StepResult
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper, gather, hand_out
-from solver.numerics.state import State
+from solver.numerics.state import FieldInfo, State
+from solver.physics.part import Audit, Column
+from solver.physics.step import Step, StepResult
 
+BEFORE = (
+    Column("step", "", "number of the accepted step"),
+    Column("time", "s", "at its end"),
+    Column("dt", "s", "its length"),
+    Column("segment", "", "of the protocol"),
+    Column("capacity", "C/m^2", "charge that has passed since the start, positive plates"),
+)
+WALL = Column("wall", "s", "wall-clock time of the run")
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 FINISHED = "protocol finished"
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
+
+
+def headings(columns: Sequence[Column]) -> tuple[str, ...]:
+    """Columns of the log, with units: those of every run and those of the model."""
+    return tuple(column.heading for column in (*BEFORE, *columns, WALL))
 
 
 class SolveFailed(RuntimeError):
@@ -49,7 +63,16 @@ class Model(Protocol):
 
     def step(self, state: State, step: Step) -> StepResult: ...
 
-    def inventory(self, fields: State) -> float: ...
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[FieldInfo, ...]: ...
+
+    @property
+    def audits(self) -> tuple[Audit, ...]: ...
+
+    def stored(self, state: State) -> Mapping[str, float]: ...
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]: ...
 
@@ -80,7 +103,6 @@ class Simulation:
     recorder: Recorder
     stack_pressure: float
     voltage_limit: float
-    volume_per_charge: float
     initial_lithium: float
     output_interval: float
     checkpoint_interval: float
@@ -95,7 +117,7 @@ class Simulation:
     def begin(self) -> None:
         """Write the initial state (collective)."""
         self.progress.dt_next = self.stepper.dt
-        self.progress.inventory_start = self.model.inventory(self.state)
+        self.progress.stored_start = dict(self.model.stored(self.state))
         self._snapshot()
 
     def checkpoint_fields(self) -> dict[str, Array]:
@@ -112,7 +134,8 @@ class Simulation:
         """
         self.progress = Progress.from_json({name: value for name, value in progress.items() if name != SOLVERS})
         if missing := sorted(set(self.state) - set(fields)):
-            raise CannotContinue(f"the checkpoint does not have the fields {', '.join(missing)}")
+            names = ", ".join(missing)
+            raise CannotContinue(f"the checkpoint is of a case without what has the fields {names}")
         changes = [*changed, *take_place(self.progress, self.segments, self.initial_lithium)]
         self.progress.changes += [f"step {self.progress.step}: {change}" for change in changes]
         for name in self.state:
@@ -248,9 +271,8 @@ class Simulation:
         p.segment_time += dt
         p.charge += measured["charge"]
         p.segment_charge += measured["charge"]
-        p.transferred_charge += measured["transferred_charge"]
-        p.transferred_magnitude += abs(measured["transferred_charge"])
-        p.bottom_inflow += measured["bottom_inflow"]
+        for audit in self.model.audits:
+            p.count(audit, measured)
         p.measured = dict(measured)
         if outcome.warning and outcome.warning not in p.warnings:
             p.warnings.append(outcome.warning)
@@ -295,45 +317,27 @@ class Simulation:
 
     # -- output ----------------------------------------------------------------------------------------
 
-    def lithium_error(self) -> float:
-        """Change of inventory minus supply, relative to the Li that has passed the contact."""
-        p = self.progress
-        if p.transferred_magnitude == 0.0:
-            return 0.0
-        gained = p.measured["inventory"] - p.inventory_start
-        supplied = self.volume_per_charge * p.transferred_charge + p.bottom_inflow
-        return abs(gained - supplied) / (self.volume_per_charge * p.transferred_magnitude)
+    def balance_errors(self) -> dict[str, float]:
+        """How well what is stored closes with what was supplied, by the names of the columns."""
+        return {audit.balance.column.name: self.progress.error(audit) for audit in self.model.audits}
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Columns of the log, with units."""
+        errors = [audit.balance.column for audit in self.model.audits]
+        return headings((*self.model.columns, *errors))
 
     def row(self) -> dict[str, float | str]:
         """The present line of the log."""
         p = self.progress
-        columns = (
-            "current_density",
-            "voltage",
-            "contact_fraction",
-            "void_volume",
-            "local_current_max_ratio",
-            "stack_pressure",
-            "contact_pressure",
-            "platen_displacement",
-            "drift_velocity",
-            "capped_share",
-            "penetration_depth",
-            "filament_volume",
-            "dead_lithium",
-            "newton",
-            "krylov",
-            "charge_error",
-        )
         return {
             "step": p.step,
             "time": p.time,
             "dt": self._dt,
             "segment": self._label,
             "capacity": p.charge,
-            **{name: p.measured[name] for name in columns},
-            "lithium_error": self.lithium_error(),
-            "force_error": p.measured["force_error"],
+            **{column.name: p.measured[column.name] for column in self.model.columns},
+            **self.balance_errors(),
             "wall": round(p.wall, 3),
         }
 

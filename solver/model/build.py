@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from mpi4py import MPI
@@ -11,23 +11,28 @@ from solver import defects
 from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
 from solver.domain import contact as geometry
+from solver.domain.contact import Contact
+from solver.domain.places import Fixed
 from solver.laws import free_energy, infiltration, kinetics, vacancies
 from solver.laws.constants import FARADAY
 from solver.laws.creep import CreepLaw, creep_prefactor
-from solver.model.coupling import FIELDS, Coupling, Noise
+from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.numerics.state import State
-from solver.physics import deformation, filament, penetration
+from solver.physics import filament
 from solver.physics import lining as on_grid
 from solver.physics.charge import ChargeBalance
+from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
-from solver.physics.lithium import LithiumEquation
+from solver.physics.lithium import Lithium, LithiumEquation, Noise
 from solver.physics.mechanics import Mechanics
-from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
+from solver.physics.occupancy import DiffusionParameters, Occupancy, OccupancyBalance
+from solver.physics.part import Part
 from solver.physics.penetration import Penetration
 from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
+from solver.physics.transfer import Transfer
 
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
@@ -120,7 +125,7 @@ def lining_energy(case: Case, grid: Grid) -> Array:
     )
 
 
-def make_deformation(case: Case, grid: Grid, contact: geometry.Contact) -> Deformation:
+def make_deformation(case: Case, grid: Grid, contact: Contact) -> Deformation:
     """The mechanics of a case (collective)."""
     li, mechanics = case.lithium, case.mechanics
     layers = geometry.layer_values(
@@ -140,14 +145,19 @@ def make_deformation(case: Case, grid: Grid, contact: geometry.Contact) -> Defor
         electrolyte_shear=layers[0],
         electrolyte_bulk=layers[1],
         memory=memory_weight(contact.electrolyte),
-        normal=geometry.contact_normal(grid, surface_height(case)),
+        normal=contact.normal,
         residual_stress=layers[2],
     )
     solver = Mechanics(
         grid, properties, mechanics.tolerance, mechanics.max_iterations, mechanics.linear_solver == "direct"
     )
     return Deformation(
-        grid, contact, solver, annihilation_parameters(case), mechanics.stiffness, mechanics.platen
+        grid=grid,
+        mechanics=solver,
+        annihilation=annihilation_parameters(case),
+        start_pressure=case.drive.stack_pressure,
+        stiffness=mechanics.stiffness,
+        platen=mechanics.platen,
     )
 
 
@@ -164,9 +174,7 @@ def make_network(case: Case, grid: Grid) -> defects.Network:
     )
 
 
-def make_penetration(
-    case: Case, grid: Grid, contact: geometry.Contact, mechanics: Deformation, conductivity: list[Array]
-) -> Penetration | None:
+def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deformation) -> Penetration | None:
     """Filaments in the defects of a case, None when it has no defects (collective)."""
     if not case.has_defects:
         return None
@@ -200,7 +208,7 @@ def make_penetration(
     tolerance = case.solver.tolerance
     newton_tolerance = min(10 * tolerance, FILAMENT_TOLERANCE)
     equation = filament.FilamentEquation(grid, seen, parameters, tolerance, newton_tolerance, case.solver.max_newton)
-    return Penetration(grid, contact, mechanics, equation, conductivity, network.filled, own.short_depth)
+    return Penetration(grid, mechanics, equation, network.filled, own.short_depth)
 
 
 def plane_modulus(case: Case, grid: Grid) -> Array:
@@ -209,65 +217,82 @@ def plane_modulus(case: Case, grid: Grid) -> Array:
     return geometry.layer_values(grid, [x.thickness for x in case.electrolyte], values)[0]
 
 
-def make_coupling(case: Case, grid: Grid) -> Coupling:
-    """The physics of a case on its grid (collective)."""
-    li, face, drive = case.lithium, case.interface, case.drive
-    contact = geometry.make_contact(grid, face.width, surface_height(case))
+def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.EnergyParameters) -> Transfer:
+    """The charge equation of a case with its kinetics (collective)."""
+    li, face, drive, numerics = case.lithium, case.interface, case.drive, case.solver
     layers = geometry.Layers(
         tuple(layer.thickness for layer in case.electrolyte), tuple(layer.conductivity for layer in case.electrolyte)
     )
-    energy = free_energy.EnergyParameters(
-        li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
-    )
     exchange = exchange_current(case, grid)
-    conductivity = geometry.face_conductivities(grid, layers, contact)
-    charge = ChargeBalance(
+    equation = ChargeBalance(
         grid,
-        conductivity,
-        case.solver.newton_tolerance,
-        case.solver.max_newton,
-        case.solver.tolerance,
+        geometry.face_conductivities(grid, layers, contact),
+        numerics.newton_tolerance,
+        numerics.max_newton,
+        numerics.tolerance,
         REST_CURRENT * grid.sum(contact.area * exchange),
     )
-    diffusion = DiffusionParameters(li.diffusivity, li.surface_diffusivity, face.width)
-    mobility = li.mobility_factor * REFERENCE_VELOCITY / (6 * li.surface_energy)
-    noise = Noise(li.noise_amplitude, drive.temperature, li.noise_seed, face.width) if li.noise_amplitude else None
-    low, high = DEFECT_RANGE
-    spread = low + (high - low) * random_fields.uniform(li.defect_seed, 0, grid.global_ids())
-    mechanics = make_deformation(case, grid, contact)
-    return Coupling(
+    return Transfer(
         grid=grid,
-        contact=contact,
-        energy=energy,
+        equation=equation,
+        layers=layers,
         kinetics=kinetics.KineticsParameters(
             face.transfer_coefficient, drive.temperature, li.molar_volume, face.area_resistance, face.permeance
         ),
-        deformation=mechanics,
-        charge=charge,
-        occupancy=OccupancyBalance(grid, diffusion, case.solver.tolerance),
-        lithium=LithiumEquation(
-            grid, energy, mobility, case.solver.tolerance, 10 * case.solver.tolerance, case.solver.max_newton
-        ),
+        stiffness=energy.stiffness,
         exchange=exchange,
-        impurities=np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy(),
-        stack_pressure=drive.stack_pressure,
         capacitance=face.double_layer_capacitance,
         series_resistance=drive.series_resistance,
         voltage_limit=drive.voltage_limit,
-        noise=noise,
-        penetration=make_penetration(case, grid, contact, mechanics, conductivity),
     )
 
 
-def make_state(case: Case, coupling: Coupling) -> State:
-    """The fields at the start: metal in equilibrium with itself (c = h), no potential."""
-    filled = penetration.FIELDS if coupling.penetration else ()
-    state = State(coupling.grid, FIELDS + deformation.field_names(coupling.grid.dim) + filled)
-    state["lithium"] = initial_lithium(case, coupling.grid, coupling.impurities)
-    state["occupancy"] = free_energy.step(state["lithium"])
-    fields = coupling.deformation.start(case.drive.stack_pressure)
-    if coupling.penetration:
-        fields |= coupling.penetration.start()
-    for name, values in fields.items():
+def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -> Lithium:
+    """The order parameter of a case (collective)."""
+    li, face, numerics = case.lithium, case.interface, case.solver
+    low, high = DEFECT_RANGE
+    spread = low + (high - low) * random_fields.uniform(li.defect_seed, 0, grid.global_ids())
+    impurities = np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy()
+    mobility = li.mobility_factor * REFERENCE_VELOCITY / (6 * li.surface_energy)
+    equation = LithiumEquation(
+        grid, energy, mobility, numerics.tolerance, 10 * numerics.tolerance, numerics.max_newton
+    )
+    temperature = case.drive.temperature
+    noise = Noise(li.noise_amplitude, temperature, li.noise_seed, face.width) if li.noise_amplitude else None
+    return Lithium(equation, impurities, initial_lithium(case, grid, impurities), noise)
+
+
+# Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
+FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = []
+
+
+def make_coupling(case: Case, grid: Grid) -> Coupling:
+    """The physics of a case on its grid (collective)."""
+    li, face = case.lithium, case.interface
+    contact = geometry.make_contact(grid, face.width, surface_height(case))
+    energy = free_energy.EnergyParameters(
+        li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
+    )
+    diffusion = DiffusionParameters(li.diffusivity, li.surface_diffusivity, face.width)
+    mechanics = make_deformation(case, grid, contact)
+    followers = [make(case, grid) for make in FOLLOWERS]
+    return Coupling(
+        grid=grid,
+        places=Fixed(contact),
+        energy=energy,
+        charge=make_transfer(case, grid, contact, energy),
+        deformation=mechanics,
+        occupancy=Occupancy(OccupancyBalance(grid, diffusion, case.solver.tolerance)),
+        lithium=make_lithium(case, grid, energy),
+        dead=DeadLithium(grid, face.width),
+        penetration=make_penetration(case, grid, contact, mechanics),
+        followers=tuple(part for part in followers if part is not None),
+    )
+
+
+def make_state(coupling: Coupling) -> State:
+    """The fields at the start (collective)."""
+    state = State(coupling.grid, coupling.names)
+    for name, values in coupling.start().items():
         state[name] = values
     return state

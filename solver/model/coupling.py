@@ -1,4 +1,4 @@
-"""One staggered time step: charge with filaments -> mechanics -> occupancy -> lithium.
+"""One staggered time step: charge with filaments -> mechanics -> occupancy -> lithium -> parts that follow.
 
 Each sub-problem is implicit in its own fields. The transfer current that the charge equation has found is the
 one that the occupancy equation supplies, so every electron is paid for by an atom. The mechanics finds the lattice
@@ -6,325 +6,298 @@ velocity and how fast planes vanish under the normal stress; the velocities on t
 Mechanics and occupancy see xi extrapolated to the new time: with the old xi the equilibrium c = h would
 hold moving surfaces back by a part ~ dt, and the critical current come out up to 10 % higher. The transfer current
 sees the normal stress of the last step, and so do filaments, which advance inside the iteration for the potential:
-every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react. What
-staggering leaves open is measured, not assumed:
+every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react. Parts that
+follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
 
-    error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / TOLERANCES["lithium"]        (metal side)
-                     |c_new  - predicted| dt/(2 dt + dt_old) / TOLERANCES["occupancy"]
-                     the same of zeta                       / TOLERANCES["filament"]         (where there are defects)
-                     dt |S* - S(new fields)|                / TOLERANCES["source"]
-                     |contact fraction change|              / TOLERANCES["contact"]
+    error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
+                     |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
+                     the same of zeta                        / its tolerance       (where there are defects)
+                     the same of fields of parts that follow / their tolerances
+                     dt |S* - S(new fields)|                 / TOLERANCES["source"]
+                     |contact fraction change|               / TOLERANCES["contact"]
 
-The first three are the local truncation error of backward Euler (the prediction is the linear extrapolation of the
+The first ones are the local truncation error of backward Euler (the prediction is the linear extrapolation of the
 last two time levels); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from solver.domain.contact import Contact
+from solver.domain.places import Places
 from solver.laws import free_energy as fe
-from solver.laws import kinetics, vacancies
-from solver.laws.constants import BOLTZMANN
-from solver.model.measures import Measures
-from solver.model.step import Step, StepResult
-from solver.numerics import random_fields
+from solver.laws import vacancies
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
-from solver.numerics.linear import Outcome
-from solver.numerics.state import State
+from solver.numerics.state import FieldInfo, State
 from solver.numerics.timing import Timers
-from solver.physics.charge import ChargeBalance, ChargeOutcome, InterfaceTerm, TopControl
-from solver.physics.conductor import Conductor
+from solver.physics.conductor import Conductor, DeadLithium
 from solver.physics.deformation import Deformation
-from solver.physics.lithium import LithiumEquation
-from solver.physics.occupancy import OccupancyBalance
+from solver.physics.lithium import Lithium
+from solver.physics.occupancy import Occupancy, deficit
+from solver.physics.part import SIGNIFICANT, Audit, Column, Fields, Part
 from solver.physics.penetration import Penetration
+from solver.physics.step import SolveFailed, Step, StepResult, require
+from solver.physics.transfer import Current, Transfer
 
-TOLERANCES = {"lithium": 0.02, "occupancy": 0.004, "filament": 0.02, "source": 0.004, "contact": 0.02}
-SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error
+TOLERANCES = {"source": 0.004, "contact": 0.02}
 NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
 CAPPED_SHARE = 0.1  # of the annihilation at the cap of r(p): from there on a user is warned
 
-FIELDS = ("lithium", "occupancy", "potential", "feed")  # and those of `deformation`; feed: q of `vacancies`
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Thermal fluctuations of xi: amplitude (1 is kT), temperature K, seed, depth of a missing direction (m)."""
-
-    amplitude: float
-    temperature: float
-    seed: int
-    depth: float
-
-
-@dataclass(frozen=True)
-class Current:
-    """What the charge equation has found: phi, transfer current per volume A/m^3, fields of the filaments."""
-
-    potential: Array
-    charge: ChargeOutcome
-    transfer: Array
-    newton: int
-    krylov: int
-    filled: dict[str, Array] = field(default_factory=dict)
-
-
-class _SolveFailed(Exception):
-    """A solve of a step failed, on all ranks alike."""
-
-
-def _require(name: str, outcome: Outcome) -> None:
-    if not outcome.converged:
-        raise _SolveFailed(f"{name}: {outcome.reason}")
-
-
-def _deficit(fields: Mapping[str, Array] | State) -> Array:
-    """h - c."""
-    return fe.step(fields["lithium"]) - fields["occupancy"]
+OUTPUTS = (
+    FieldInfo("electrolyte", "psi", "1", "electrolyte indicator"),
+    FieldInfo("metal", "m xi + psi b zeta", "1", "Li metal fraction"),
+)
+ITERATIONS = (
+    Column("newton", "", "nonlinear iterations of the step"),
+    Column("krylov", "", "linear iterations of the step"),
+)
 
 
 @dataclass
 class Coupling:
-    """The coupled step.
+    """The coupled step. penetration: None without defects; followers: parts that see what the coupled ones have found.
 
-    exchange i0(x) A/m^2 and impurities a(x) are static cell fields; stack_pressure Pa at the start, capacitance F/m^2,
-    series_resistance ohm m^2, voltage_limit V (magnitude). penetration: None without defects.
+    places: the contact at the start and at the end of a step; what does not move is the same object.
     """
 
     grid: Grid
-    contact: Contact
+    places: Places
     energy: fe.EnergyParameters
-    kinetics: kinetics.KineticsParameters
+    charge: Transfer
     deformation: Deformation
-    charge: ChargeBalance
-    occupancy: OccupancyBalance
-    lithium: LithiumEquation
-    exchange: Array
-    impurities: Array
-    stack_pressure: float
-    capacitance: float = 0.0
-    series_resistance: float = 0.0
-    voltage_limit: float = np.inf
-    noise: Noise | None = None
+    occupancy: Occupancy
+    lithium: Lithium
+    dead: DeadLithium
     penetration: Penetration | None = None
+    followers: tuple[Part, ...] = ()
     timers: Timers = field(default_factory=Timers)
 
-    def __post_init__(self) -> None:
-        self._near_contact = self.contact.area_density > NEAR_CONTACT * self.grid.max(self.contact.area_density)
-        self._significant = self.contact.metal > SIGNIFICANT
+    # -- bookkeeping: the loop and the results know the parts by these -----------------------------------
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts that are there."""
+        filament = (self.penetration,) if self.penetration else ()
+        return (self.charge, self.lithium, self.occupancy, self.deformation, *filament, self.dead, *self.followers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Fields of the state."""
+        return tuple(kept.name for part in self.parts for kept in part.fields)
 
     @property
     def history(self) -> tuple[str, ...]:
         """Fields whose last time level predicts the next."""
-        return ("lithium", "occupancy", "potential", *(("filament",) if self.penetration else ()))
+        return tuple(kept.name for part in self.parts for kept in part.fields if kept.predicted)
+
+    @property
+    def outputs(self) -> tuple[FieldInfo, ...]:
+        """Fields for snapshots."""
+        return (*OUTPUTS, *(info for part in self.parts for info in part.outputs))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What a step measures for the log."""
+        return (*(column for part in self.parts for column in part.columns), *ITERATIONS)
+
+    @property
+    def audits(self) -> tuple[Audit, ...]:
+        """What is stored, and all that supplies it."""
+        supplies = [supply for part in self.parts for supply in part.supplies]
+        balances = [balance for part in self.parts for balance in part.balances]
+        return tuple(Audit(b, tuple(s for s in supplies if s.balance == b.name)) for b in balances)
 
     @property
     def keepers(self) -> dict[str, Keeper]:
         """All that outlives a step besides the fields, by the names under which checkpoints have it."""
-        mechanics, lithium = self.deformation.mechanics, self.lithium.solver
-        found: dict[str, Keeper] = {
-            "charge": self.charge.solver,
-            "charge_forcing": self.charge.forcing,
-            "mechanics": mechanics,
-            "mechanics_forcing": mechanics.forcing,
-            "occupancy": self.occupancy.solver,
-            "lithium": lithium.solver,
-            "lithium_forcing": lithium.forcing,
-        }
+        return {name: keeper for part in self.parts for name, keeper in part.keepers.items()}
+
+    def start(self) -> dict[str, Array]:
+        """The fields at the start: metal in equilibrium with itself (c = h), no potential (collective)."""
+        contact = self.places.start()
+        fields = {name: values for part in self.parts for name, values in part.start(contact).items()}
+        return fields | {"occupancy": fe.step(fields["lithium"])}
+
+    # -- what is measured, at any time -------------------------------------------------------------------
+
+    def stored(self, state: State) -> dict[str, float]:
+        """What balances are of, at the present time (collective)."""
+        return self._stored(state, self.places.now(state))
+
+    def _stored(self, fields: Fields, contact: Contact) -> dict[str, float]:
+        """inventory: Li in all places per cross-section, the thickness of Li at bulk occupancy, m (collective)."""
+        inventory = self.grid.integral(self._lithium(fields, contact)) / self.grid.lateral_area
+        others = [part.stored(fields, contact).items() for part in self.parts]
+        return {"inventory": inventory} | {name: value for items in others for name, value in items}
+
+    def _lithium(self, fields: Fields, contact: Contact) -> Array:
+        """Li per volume of the box, in all parts."""
+        return np.asarray(sum(part.lithium(fields, contact) for part in self.parts))
+
+    def conductor(self, fields: Fields, contact: Contact) -> Conductor:
+        """Living and dead Li (collective)."""
+        lithium = (contact.metal > 0.5) & (fields["lithium"] > 0.5)
         if self.penetration:
-            filament = self.penetration.equation.solver
-            found |= {"filament": filament.solver, "filament_forcing": filament.forcing}
-        return found
-
-    @cached_property
-    def measures(self) -> Measures:
-        """What is measured of the fields."""
-        return Measures(self.grid, self.contact, self.impurities, self.energy.width, self.penetration)
-
-    def inventory(self, fields: Mapping[str, Array] | State) -> float:
-        """Li in all places, see `Measures` (collective)."""
-        return self.measures.inventory(fields)
+            lithium |= self.penetration.filled(fields["filament"], contact)
+        return self.dead.find(contact.electrode, lithium)
 
     def largest_step(self, state: State) -> float:
         """Largest dt (s) that does not damp the growth of a void in the present state (collective)."""
-        growth = self.lithium.growth_rate(self.contact, state["lithium"], state["occupancy"])
+        growth = self.lithium.equation.growth_rate(self.places.now(state), state["lithium"], state["occupancy"])
         return GROWTH_PER_STEP / growth if growth > 0 else np.inf
+
+    def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
+        """The fields of `outputs` for the present state (collective)."""
+        contact = self.places.now(state)
+        near = contact.area_density > NEAR_CONTACT * self.grid.max(contact.area_density)
+        applied = measured.get("applied_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
+        excess = self.deformation.excess_pressure(state, applied)
+        conductor = self.conductor(state, contact)
+        plating = self.charge.plating(state, excess, self._reacting(state, conductor))
+        metal = contact.metal * state["lithium"]
+        fields = {name: values for part in self.parts for name, values in part.output(state, contact).items()}
+        return {
+            **fields,
+            **self.charge.local_fields(state, plating, near),
+            "electrolyte": contact.electrolyte,
+            "metal": metal + self.penetration.metal(state, contact) if self.penetration else metal,
+            "dead_lithium": conductor.dead.astype(float),
+            "contact_pressure": fields["contact_pressure"] * near,
+        }
 
     # -- the step ------------------------------------------------------------------------------------
 
-    def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
-        """The fields of `state.FIELDS` for the present state (collective)."""
-        xi, m = state["lithium"], self.contact.metal
-        applied = measured.get("applied_pressure", self.stack_pressure)  # nothing measured yet: the assembled cell
-        excess = self.deformation.excess_pressure(state, applied)
-        j, _ = self._transfer(state, excess)(state["potential"])
-        motion = self.deformation.output_fields(state)
-        motion["contact_pressure"] = motion["contact_pressure"] * self._near_contact
-        conductor = self.measures.conductor(state)
-        share = self._reacting(state, conductor)
-        filled = self.penetration.output_fields(state) if self.penetration else {}
-        return {
-            "lithium": xi.copy(),
-            "occupancy": state["occupancy"].copy(),
-            "potential": state["potential"].copy(),
-            "electrolyte": self.contact.electrolyte,
-            "metal": m * xi + filled.pop("metal", 0.0),
-            "void": m * (1 - xi),
-            "dead_lithium": conductor.dead.astype(float),
-            "current_density": j * share * self._near_contact,
-            "exchange_current_density": self.exchange * self._near_contact,
+    def step(self, state: State, step: Step) -> StepResult:
+        """Try a step from `state` (collective)."""
+        try:
+            return self._step(state, step)
+        except SolveFailed as failed:
+            return StepResult({}, str(failed), np.inf)
+
+    def _step(self, state: State, step: Step) -> StepResult:
+        before, contact = self.places.now(state), self.places.after(state, step.dt)
+        xi = state["lithium"].copy()
+        with self.timers("charge"):
+            current, filled, newton, krylov = self._current(state, contact, step)
+        # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
+        ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
+        with self.timers("mechanics"):
+            balance, motion = self.deformation.balance(state, contact, ahead, step.stack_pressure, step.dt)
+            velocity = self.deformation.face_velocities(motion)
+        require("stress", balance.outcome)
+        with self.timers("occupancy"):
+            supply = current.atoms * self.charge.kinetics.volts_per_pascal
+            old, h = state["occupancy"].copy(), fe.step(ahead)
+            moved = self.occupancy.equation.step(old, before.metal, contact, ahead, h, velocity, supply, step.dt)
+        require("occupancy", moved.outcome)
+        with self.timers("lithium"):
+            formed = self.lithium.advance(state, contact, moved.occupancy, velocity, step)
+        require("lithium", formed.outcome)
+
+        fields = {
+            "lithium": formed.values,
+            "occupancy": moved.occupancy,
+            "potential": current.potential,
             **motion,
             **filled,
         }
+        fields["feed"] = (deficit(fields) - deficit(state)) / step.dt - motion["growth"]
+        measured = {
+            **self._measure(state, fields, contact, current, step),
+            "force_error": balance.force_error,
+            "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * step.dt,
+            "newton": newton + balance.newton + formed.newton,
+            "krylov": krylov + sum(o.iterations for o in (balance.outcome, moved.outcome, formed.outcome)),
+        }
+        for part in self.followers:
+            with self.timers(part.name):
+                followed = part.step(state, fields, contact, step)
+            if followed.outcome:
+                require(part.name, followed.outcome)
+            fields |= followed.fields
+            measured |= followed.measured
+        measured |= self._stored(fields, contact)
+        error = self._error(state, fields, contact, measured["contact_fraction"], step)
+        return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
     def _reacting(self, state: State, conductor: Conductor) -> Array:
         """Share of the contact that transfers charge: living Li, where no filament has taken its place."""
         share = fe.step(state["lithium"]) * conductor.active
         return share * self.penetration.free_share(state) if self.penetration else share
 
-    def _transfer(self, state: State, excess_pressure: Array) -> InterfaceTerm:
-        """phi -> (j, dj/dphi) per area of contact."""
-        h, c = fe.step(state["lithium"]), state["occupancy"]
-        rest = kinetics.equilibrium_potential(self.kinetics, self.energy.stiffness, c, h, excess_pressure)
-        available = kinetics.anodic_availability(c, h)
+    def _current(self, state: State, contact: Contact, step: Step) -> tuple[Current, dict[str, Array], int, int]:
+        """The charge equation with filaments, which conduct as the last step has left them (collective).
 
-        def current(phi: Array) -> tuple[Array, Array]:
-            return kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, available)
-
-        return current
-
-    def _interface_terms(
-        self, current_of: InterfaceTerm, share: Array, phi_old: Array, dt: float
-    ) -> list[InterfaceTerm]:
-        """What crosses the contact: charge transfer and, with a double layer, its charging."""
-        area, active = self.contact.area, self.contact.area * share
-        charging = area * (self.capacitance / dt)
-
-        def transfer(phi: Array) -> tuple[Array, Array]:
-            j, slope = current_of(phi)
-            return active * j, active * slope
-
-        def double_layer(phi: Array) -> tuple[Array, Array]:
-            return charging * (phi - phi_old), charging
-
-        return [transfer, double_layer] if self.capacitance else [transfer]
-
-    def step(self, state: State, step: Step) -> StepResult:
-        """Try a step from `state` (collective)."""
-        try:
-            return self._step(state, step)
-        except _SolveFailed as failed:
-            return StepResult({}, str(failed), np.inf)
-
-    def _step(self, state: State, step: Step) -> StepResult:
-        xi, c, m = state["lithium"].copy(), state["occupancy"].copy(), self.contact.metal
-        with self.timers("charge"):
-            flow = self._current(state, step)
-        # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
-        ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
-        with self.timers("mechanics"):
-            balance, motion = self.deformation.step(state, ahead, state["feed"], step.stack_pressure, step.dt)
-            velocity = self.deformation.face_velocities(motion)
-        _require("stress", balance.outcome)
-        with self.timers("occupancy"):
-            supply = flow.transfer * self.kinetics.volts_per_pascal
-            moved = self.occupancy.step(c, m, self.contact, ahead, fe.step(ahead), velocity, supply, step.dt)
-        _require("occupancy", moved.outcome)
-        with self.timers("lithium"):
-            noise, guess = self._noise(step), step.predict("lithium", xi)
-            formed = self.lithium.step(xi, self.contact, moved.occupancy, velocity, step.dt, noise, guess)
-        _require("lithium", formed.outcome)
-
-        fields = {
-            "lithium": np.clip(formed.values, 0.0, 1 - self.impurities),
-            "occupancy": moved.occupancy,
-            "potential": flow.potential,
-            **motion,
-            **flow.filled,
-        }
-        gained = _deficit(fields) - _deficit(state)
-        fields["feed"] = gained / step.dt - motion["growth"]
-        stored = self.capacitance * self.grid.sum(self.contact.area * (flow.potential - state["potential"]))
-        measured = {
-            **self.measures.of_step(fields, flow.charge, stored / self.grid.lateral_area, flow.transfer, step.dt),
-            **self.deformation.measure(fields, fields["lithium"], step.stack_pressure),
-            "applied_pressure": step.stack_pressure,
-            "force_error": balance.force_error,
-            "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * step.dt,
-            "newton": flow.newton + balance.newton + formed.newton,
-            "krylov": flow.krylov + sum(o.iterations for o in (balance.outcome, moved.outcome, formed.outcome)),
-        }
-        error = self._error(state, step, fields, measured["contact_fraction"])
-        return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
-
-    def _current(self, state: State, step: Step) -> Current:
-        """The charge equation with filaments, which conduct as the last step has left them (collective)."""
-        current_of = self._transfer(state, self.deformation.excess_pressure(state, step.stack_pressure))
-        conductor = self.measures.conductor(state)
-        share = self._reacting(state, conductor)
-        terms = self._interface_terms(current_of, share, state["potential"].copy(), step.dt)
-        filament = None
-        if self.penetration:
-            self.charge.set_conductivity(self.penetration.conductivities(state))
-            guess = step.predict("filament", state["filament"])
-            filament = self.penetration.term(state, guess, conductor.active, step.stack_pressure, step.dt)
-            terms.append(filament)
-        control = TopControl(step.current_density, step.voltage, self.series_resistance)
-        phi, charge = self._balance_charge(step.predict("potential", state["potential"].copy()), terms, control)
-        _require("potential", charge.outcome)
-        transfer = self.contact.area_density * share * current_of(phi)[0]
-        newton, krylov = charge.newton, charge.outcome.iterations
-        if not (self.penetration and filament):
-            return Current(phi, charge, transfer, newton, krylov)
-        _require("filament", filament.outcome)
-        filled = self.penetration.fields(state, filament)
-        return Current(phi, charge, transfer, newton + filament.newton, krylov + filament.krylov, filled)
-
-    def _balance_charge(
-        self, start: Array, terms: list[InterfaceTerm], control: TopControl
-    ) -> tuple[Array, ChargeOutcome]:
-        """Solve the charge equation; a current that not even the voltage limit can drive is replaced by that limit.
-
-        Without contact a galvanostatic problem has no solution. The potentiostatic one at the limit always has: when it
-        passes less than the applied current, the limit is reached, and the loop sees it as the cell's voltage.
+        Returns the current, the fields of the filaments, Newton and Krylov iterations.
         """
-        phi, charge = self.charge.solve(start, terms, control)
-        applied = control.current_density
-        if charge.outcome.converged or not applied or not np.isfinite(self.voltage_limit):
-            return phi, charge
-        limit = TopControl(None, float(np.copysign(self.voltage_limit, applied)), control.series_resistance)
-        held, limited = self.charge.solve(start, terms, limit)
-        too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
-        return (held, limited) if limited.outcome.converged and too_little else (phi, charge)
+        conductor, pressure = self.conductor(state, contact), step.stack_pressure
+        excess = self.deformation.excess_pressure(state, pressure)
+        reactions = [self.charge.plating(state, excess, self._reacting(state, conductor))]
+        reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
+        filling = []
+        if self.penetration:
+            guess = step.predict("filament", state["filament"])
+            filling = [self.penetration.term(state, contact, guess, conductor.active, pressure, step.dt)]
+        self.charge.conduct(contact, self.penetration.ways(state) if self.penetration else None)
+        current = self.charge.solve(state, contact, reactions, filling, step)
+        require("potential", current.charge.outcome)
+        newton, krylov, filled = current.charge.newton, current.charge.outcome.iterations, {}
+        if self.penetration:
+            (term,) = filling
+            require("filament", term.outcome)
+            filled = self.penetration.found(state, term)
+            newton, krylov = newton + term.newton, krylov + term.krylov
+        return current, filled, newton, krylov
+
+    def _measure(
+        self, state: State, fields: Mapping[str, Array], contact: Contact, current: Current, step: Step
+    ) -> dict[str, float]:
+        """What the coupled parts measure of a step (collective)."""
+        conductor = self.conductor(fields, contact)
+        measured = {
+            **self.charge.measure(state, contact, current, step.dt),
+            **self.dead.measure(conductor, self._lithium(fields, contact)),
+            **self.lithium.measure(fields, contact),
+            **self.deformation.measure(fields, contact, step.stack_pressure),
+            "applied_pressure": step.stack_pressure,
+        }
+        if self.penetration:
+            voltage, density = measured["voltage"], measured["current_density"]
+            measured |= self.penetration.measure(conductor.living, fields["filament"], contact, voltage, density)
+        return measured
 
     # -- the error of a step -------------------------------------------------------------------------
 
-    def _error(self, state: State, step: Step, fields: Mapping[str, Array], contact_fraction: float) -> float:
+    def _error(
+        self, state: State, fields: Mapping[str, Array], contact: Contact, contact_fraction: float, step: Step
+    ) -> float:
         """Largest error over its tolerance, see above (collective)."""
-        weights = {"lithium": self._significant, "occupancy": self._significant}
-        if self.penetration:
-            weights["filament"] = self.penetration.equation.defects.indicator > SIGNIFICANT
-        errors = {
-            name: step.error_share * self._largest(weight * (fields[name] - step.predict(name, state[name])))
-            for name, weight in weights.items()
-        }
+        errors = list(self._truncation(state, fields, contact, step))
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
-        found = vacancies.plane_source_now(
-            self.contact.metal, h, _deficit(fields), annihilation, fields["normal_stress"]
-        )
-        errors["source"] = step.dt * self._largest(self._significant * (fields["growth"] - found))
-        errors["contact"] = abs(contact_fraction - self.measures.contact_fraction(state["lithium"]))
-        return max(error / TOLERANCES[name] for name, error in errors.items())
+        found = vacancies.plane_source_now(contact.metal, h, deficit(fields), annihilation, fields["normal_stress"])
+        source = step.dt * self._largest((contact.metal > SIGNIFICANT) * (fields["growth"] - found))
+        errors.append(source / TOLERANCES["source"])
+        fraction = self.lithium.contact_fraction(state["lithium"], self.places.now(state))
+        errors.append(abs(contact_fraction - fraction) / TOLERANCES["contact"])
+        return max(errors)
+
+    def _truncation(
+        self, state: State, fields: Mapping[str, Array], contact: Contact, step: Step
+    ) -> Iterator[float]:
+        """Local truncation errors over their tolerances (collective)."""
+        for part in self.parts:
+            for kept in part.fields:
+                if kept.tolerance is not None:
+                    off = fields[kept.name] - step.predict(kept.name, state[kept.name])
+                    yield step.error_share * self._largest(part.weight(contact) * off) / kept.tolerance
 
     def _largest(self, values: Array) -> float:
         return self.grid.max(np.abs(values))
@@ -338,13 +311,3 @@ class Coupling:
             f"r(p) is at its cap {cap} where more than {CAPPED_SHARE:.0%} of the planes vanish: the result depends "
             "on interface.width; a smaller one raises the cap"
         )
-
-    def _noise(self, step: Step) -> Array | float:
-        if self.noise is None:
-            return 0.0
-        n = self.noise
-        volume = self.grid.volume * n.depth ** (3 - self.grid.dim)
-        variance = 2 * self.lithium.mobility * BOLTZMANN * n.temperature / (self.contact.metal * volume * step.dt)
-        ids = np.broadcast_to(self.grid.global_ids(), self.grid.local_shape)
-        kicks = random_fields.normal(n.seed, step.number, ids)
-        return n.amplitude * self.contact.metal * np.sqrt(variance) * kicks

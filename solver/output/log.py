@@ -28,34 +28,6 @@ from solver.whole_files import naming, write_text
 Value = float | int | str
 LONGEST_TITLE = 60  # characters of a title beside the bar of progress
 
-COLUMNS = (
-    "step",
-    "time [s]",
-    "dt [s]",
-    "segment",
-    "current_density [A/m^2]",
-    "capacity [C/m^2]",
-    "voltage [V]",
-    "contact_fraction [1]",
-    "void_volume [m]",
-    "local_current_max_ratio [1]",
-    "stack_pressure [Pa]",
-    "contact_pressure [Pa]",
-    "platen_displacement [m]",
-    "drift_velocity [m/s]",
-    "capped_share [1]",
-    "penetration_depth [m]",
-    "filament_volume [m]",
-    "dead_lithium [m]",
-    "newton",
-    "krylov",
-    "charge_error [1]",
-    "lithium_error [1]",
-    "force_error [1]",
-    "wall [s]",
-)
-
-
 def column_name(heading: str) -> str:
     """The name in a heading "name [unit]"."""
     return heading.split(" [")[0]
@@ -90,7 +62,7 @@ class LogTable:
     def __init__(
         self,
         path: str | Path,
-        columns: Sequence[str] = COLUMNS,
+        columns: Sequence[str],
         rows: Iterable[Mapping[str, Value]] = (),
         comm: MPI.Comm = MPI.COMM_WORLD,
     ):

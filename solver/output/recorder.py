@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mpi4py import MPI
 
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.numerics.state import FIELDS
+from solver.numerics.state import FieldInfo
 from solver.output import checkpoint, files, summary
 from solver.output.log import Console, LogTable, Rows
 from solver.output.snapshots import SnapshotWriter
@@ -31,10 +31,13 @@ class MemoryRecorder:
         self.seconds = 0.0
         self._before = 0  # rows of an earlier call
 
-    def begin(self) -> None:
-        """A new run begins: from here on, and not before, what an earlier one has left is replaced."""
+    def begin(self, columns: Sequence[str], fields: Sequence[FieldInfo]) -> None:
+        """A new run begins: from here on, and not before, what an earlier one has left is replaced.
 
-    def resume(self, saved: checkpoint.Checkpoint) -> None:
+        columns: headings of the log. fields: that snapshots may have.
+        """
+
+    def resume(self, saved: checkpoint.Checkpoint, columns: Sequence[str], fields: Sequence[FieldInfo]) -> None:
         """A run goes on: from here on, and not before, what is later than the checkpoint is replaced."""
         self.rows = Rows(saved.log)
         self._before = len(self.rows)
@@ -62,8 +65,8 @@ class MemoryRecorder:
 class FileRecorder(MemoryRecorder):
     """Writes log, snapshots and checkpoints into a run directory (all methods collective, raise FileError).
 
-    copies: names and contents of the files that say of which case the run is. fields: names of the fields in the
-    snapshots, precision: of their values. seconds: wall time spent on output.
+    copies: names and contents of the files that say of which case the run is. left_out: fields that
+    the snapshots shall not have, precision: of the values of the others. seconds: wall time spent on output.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class FileRecorder(MemoryRecorder):
         console: Console,
         provenance: Mapping[str, Any],
         copies: Mapping[str, bytes],
-        fields: tuple[str, ...],
+        left_out: Collection[str],
         keep_checkpoints: int,
         precision: str = "double",
     ):
@@ -82,31 +85,33 @@ class FileRecorder(MemoryRecorder):
         self.grid = grid
         self.provenance = provenance
         self.copies = dict(copies)
-        self.fields = fields
+        self.left_out = frozenset(left_out)
         self.keep_checkpoints = keep_checkpoints
-        self.snapshots = SnapshotWriter(directory, grid, FIELDS, provenance, precision)
+        self.precision = precision
         self._show_row = False  # the log's lines are shown for the steps that end at a snapshot
 
-    def begin(self) -> None:
+    def begin(self, columns: Sequence[str], fields: Sequence[FieldInfo]) -> None:
         """A new run begins: what an earlier one has left is deleted."""
         files.on_root(self.comm, lambda: files.clear(self.directory))
-        self._open_log()
+        self._open(columns, fields)
         self._copy_case()
 
-    def resume(self, saved: checkpoint.Checkpoint) -> None:
+    def resume(self, saved: checkpoint.Checkpoint, columns: Sequence[str], fields: Sequence[FieldInfo]) -> None:
         """A run goes on: what is later than the checkpoint is deleted."""
-        super().resume(saved)
+        super().resume(saved, columns, fields)
         step, time = int(saved.scalars["step"]), float(saved.scalars["time"])
         files.on_root(self.comm, lambda: summary.retract(self.directory))  # first: the results are not complete
-        self._open_log()
+        self._open(columns, fields)
         self._copy_case()
         for problem in self.snapshots.resume(time):
             self.console.message(f"left out of the series: {problem}")
         files.on_root(self.comm, lambda: checkpoint.discard_later(self.directory, step))
 
-    def _open_log(self) -> None:
+    def _open(self, columns: Sequence[str], fields: Sequence[FieldInfo]) -> None:
         files.on_root(self.comm, lambda: self.directory.mkdir(parents=True, exist_ok=True))
-        self.log = LogTable(self.directory / "log.csv", rows=self.rows, comm=self.comm)
+        known = {info.name: info for info in fields}
+        self.snapshots = SnapshotWriter(self.directory, self.grid, known, self.provenance, self.precision)
+        self.log = LogTable(self.directory / "log.csv", columns, self.rows, self.comm)
         self.rows = self.log.rows
 
     def _copy_case(self) -> None:
@@ -130,7 +135,8 @@ class FileRecorder(MemoryRecorder):
 
     def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None:
         with self._timed():
-            self.snapshots.write(time, step, {name: fields[name] for name in self.fields if name in fields})
+            wanted = {name: values for name, values in fields.items() if name not in self.left_out}
+            self.snapshots.write(time, step, wanted)
         self._show_row = step > 0
 
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:

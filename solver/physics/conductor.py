@@ -1,7 +1,7 @@
 """Which Li conducts electrons from the electrode: living Li reacts, dead Li does not.
 
 One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2) and Li in defects of the electrolyte. Its parts
-that no chain of cells joins to the bottom of the box are dead: they have no electrons to give or to take, so charge
+that no chain of cells joins to the electrode are dead: they have no electrons to give or to take, so charge
 transfer and filaments stand still there, and in a halo of HALO widths around them (their interfaces are that wide)
 unless that belongs to living Li. The halo is counted in cells of the finest spacing.
 """
@@ -13,9 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
+from solver.domain.electrode import Electrode
 from solver.numerics.array import Array
 from solver.numerics.connectivity import connected
 from solver.numerics.grid import GHOSTS, Grid
+from solver.numerics.state import FieldInfo
+from solver.physics.part import Column, Part
 
 HALO = 3.0  # widths lambda: half a diffuse interface, from xi = 1/2 to 0.05
 
@@ -29,11 +32,10 @@ class Conductor:
     active: Array
 
 
-def find_conductor(grid: Grid, lithium: Array, width: float) -> Conductor:
+def find_conductor(grid: Grid, electrode: Electrode, lithium: Array, width: float) -> Conductor:
     """Sort the cells of Li (bool) into living and dead ones (collective). width lambda, m."""
     seeds = np.zeros_like(lithium)
-    if grid.is_bottom:
-        seeds[..., 0] = lithium[..., 0]
+    seeds[electrode.cells] = lithium[electrode.cells]
     living = connected(grid, lithium, seeds)
     dead = lithium & ~living
     active = np.ones(grid.local_shape)
@@ -52,3 +54,23 @@ def _halo(grid: Grid, cells: Array, rounds: int) -> Array:
         wide = grid.ghosted(cells.astype(float)) > 0.5
         cells = binary_dilation(binary_dilation(wide, beside), around)[inner]  # in turn: nearly round
     return cells
+
+
+@dataclass
+class DeadLithium(Part):
+    """Living and dead Li of a case. width lambda, m."""
+
+    grid: Grid
+    width: float
+
+    name = "dead_lithium"
+    outputs = (FieldInfo("dead_lithium", "", "1", "1 where Li is not joined to the electrode"),)
+    columns = (Column("dead_lithium", "m", "Li that is not joined to the electrode, per cross-section"),)
+
+    def find(self, electrode: Electrode, lithium: Array) -> Conductor:
+        """Sort the cells of Li (bool, collective)."""
+        return find_conductor(self.grid, electrode, lithium, self.width)
+
+    def measure(self, conductor: Conductor, lithium: Array) -> dict[str, float]:
+        """Scalars of a step; lithium: Li per volume of the box (collective)."""
+        return {"dead_lithium": self.grid.integral(conductor.dead * lithium) / self.grid.lateral_area}

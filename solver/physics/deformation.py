@@ -17,8 +17,29 @@ from solver.laws import free_energy as fe
 from solver.laws import stress_measures, vacancies
 from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
-from solver.numerics.state import State
+from solver.numerics.kept import Keeper
+from solver.numerics.state import FieldInfo, State
 from solver.physics.mechanics import Load, MechanicalState, Mechanics, MechanicsResult
+from solver.physics.part import Column, Fields, Part, StateField
+from solver.physics.rheology import memory_weight
+
+OUTPUTS = (
+    FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal", rank=1),
+    FieldInfo("pressure", "p", "Pa", "pressure, compression positive"),
+    FieldInfo("stress", "sigma", "Pa", "stress tensor, tension positive", rank=2),
+    FieldInfo("von_mises_stress", "sigma_eq", "Pa", "von Mises stress"),
+    FieldInfo("largest_principal_stress", "sigma_1", "Pa", "largest principal stress, tension positive"),
+    FieldInfo("contact_pressure", "s_n", "Pa", "normal stress on the contact, compression positive"),
+    FieldInfo("displacement", "u", "m", "elastic displacement of the electrolyte", rank=1),
+)
+COLUMNS = (
+    Column("stack_pressure", "Pa", "of the platen on the Li"),
+    Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
+    Column("platen_displacement", "m", "of the platen towards the electrolyte"),
+    Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
+    Column("capped_share", "1", "share of the vanishing planes where r(p) is at its cap"),
+    Column("force_error", "1", "reaction at the top over the load, minus 1"),
+)
 
 
 def field_names(dim: int) -> tuple[str, ...]:
@@ -30,27 +51,42 @@ def field_names(dim: int) -> tuple[str, ...]:
 
 
 @dataclass
-class Deformation:
-    """Mechanics of a case. stiffness Pa/m of the fixture; platen: whether there is one."""
+class Deformation(Part):
+    """Mechanics of a case. start_pressure p0 Pa; stiffness Pa/m of the fixture; platen: whether there is one."""
 
     grid: Grid
-    contact: Contact
     mechanics: Mechanics
     annihilation: vacancies.AnnihilationParameters
+    start_pressure: float
     stiffness: float = 0.0
     platen: bool = True
 
+    name = "mechanics"
+    outputs = OUTPUTS
+    columns = COLUMNS
+
     def __post_init__(self) -> None:
+        self.fields = tuple(StateField(name) for name in field_names(self.grid.dim))
         axes = AXES[self.grid.dim]
         self._velocity = [f"velocity_{a}" for a in axes]
         self._displacement = [f"displacement_{a}" for a in axes]
         self._elastic = [n for n in field_names(self.grid.dim) if n.startswith("elastic_")]
 
+    @property
+    def keepers(self) -> dict[str, Keeper]:
+        return {"mechanics": self.mechanics, "mechanics_forcing": self.mechanics.forcing}
+
     # -- state ---------------------------------------------------------------------------------------
 
-    def start(self, stack_pressure: float) -> dict[str, Array]:
+    def place(self, contact: Contact) -> None:
+        """Take over where the solids are (collective)."""
+        if self.placed(contact):
+            self.mechanics.place(memory_weight(contact.electrolyte), contact.normal)
+
+    def start(self, contact: Contact) -> dict[str, Array]:
         """Fields of the assembled cell at rest (collective)."""
-        still = self.mechanics.start(stack_pressure)
+        self.place(contact)
+        still = self.mechanics.start(self.start_pressure)
         tau = self.mechanics.rheology.elastic_tensor(still.elastic)
         return self._fields(still, still.pressure - self.mechanics.rheology.along_normal(tau))
 
@@ -84,12 +120,13 @@ class Deformation:
         area = self.mechanics.mac.bottom_area
         return self.grid.sum(area * fields[self._displacement[-1]]) / self.mechanics.loaded_area
 
-    def step(
-        self, state: State, lithium: Array, feed: Array, stack_pressure: float, dt: float
+    def balance(
+        self, state: State, contact: Contact, lithium: Array, stack_pressure: float, dt: float
     ) -> tuple[MechanicsResult, dict[str, Array]]:
         """Solve for the end of the step with the order parameter given there (collective)."""
-        h = fe.step(state["lithium"])
-        deficit, m = h - state["occupancy"], self.contact.metal
+        self.place(contact)
+        h, feed = fe.step(state["lithium"]), state["feed"]
+        deficit, m = h - state["occupancy"], contact.metal
 
         def growth(normal_stress: Array) -> tuple[Array, Array]:
             return vacancies.plane_source(m, h, deficit, feed, self.annihilation, normal_stress, dt)
@@ -117,13 +154,13 @@ class Deformation:
         compression: Array = state["pressure"] - rheology.share(state["lithium"]) * along
         return compression
 
-    def measure(self, fields: Mapping[str, Array], lithium: Array, stack_pressure: float) -> dict[str, float]:
+    def measure(self, fields: Fields, contact: Contact, stack_pressure: float) -> dict[str, float]:
         """Scalars of a step (collective).
 
         contact_pressure: mean of s_n over the area of contact, Pa; stack_pressure: of the platen, Pa; drift_velocity:
         of the platen, m/s; capped_share: of the annihilation, where r(p) is at its cap.
         """
-        grid, active = self.grid, self.contact.area * fe.step(lithium)
+        grid, active = self.grid, contact.area * fe.step(fields["lithium"])
         s_n = fields["normal_stress"]
         touching = grid.sum(active)
         vanishing = np.maximum(-fields["growth"], 0.0) * grid.volume
@@ -138,15 +175,16 @@ class Deformation:
             "capped_share": grid.sum(vanishing * capped) / total if total else 0.0,
         }
 
-    def output_fields(self, state: State) -> dict[str, Array]:
-        """Stress and motion in the cells, for snapshots (collective)."""
+    def output(self, state: State, contact: Contact) -> dict[str, Array]:
+        """Stress and motion in the cells; the contact pressure is that of every cell (collective)."""
+        self.place(contact)
         mech = self.mechanics
         now = self._state(state)
         share = mech.rheology.share(state["lithium"])
         solid_tau = mech.rheology.elastic_tensor(now.elastic)
         tau = stress_measures.six_components(solid_tau.normal, solid_tau.missing, solid_tau.cells)
         tau *= share[..., None]
-        solid = self.contact.electrolyte >= 0.5
+        solid = contact.electrolyte >= 0.5
         return {
             "velocity": self._to_cells(now.velocity),
             "displacement": self._to_cells(now.displacement) * solid[..., None],

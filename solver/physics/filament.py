@@ -46,7 +46,7 @@ gradual change with zeta would let the front open its own way and halve the thre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -136,9 +136,18 @@ class FilamentEquation:
         self.parameters = parameters
         self.weight = np.maximum(defects.indicator, FLOOR)
         self._faces = [np.maximum(b, FLOOR) for b in defects.indicator_faces]
-        # rates of a return to zeta = 1, 1/s: so fast that nothing else counts
-        self._hold = HOLD * parameters.mobility * parameters.barrier * self.weight * (defects.electrolyte < METAL)
+        self._hold = self._hold_in_metal()
         self.solver = PhaseFieldSolver(grid, "filament", linear_tolerance, newton_tolerance, max_newton)
+
+    def _hold_in_metal(self) -> Array:
+        """Rates of a return to zeta = 1, 1/s: so fast that nothing else counts."""
+        p = self.parameters
+        return HOLD * p.mobility * p.barrier * self.weight * (self.defects.electrolyte < METAL)
+
+    def place(self, electrolyte: Array) -> None:
+        """Take over where the electrolyte is: psi in the cells."""
+        self.defects = replace(self.defects, electrolyte=electrolyte)
+        self._hold = self._hold_in_metal()
 
     def inventory(self, filament: Array) -> float:
         """int psi b beta h(zeta) dV per lateral area: thickness of the Li in the defects, m (collective)."""

@@ -15,7 +15,7 @@ def lining_energy(
     grid: Grid,
     thicknesses: Sequence[float],
     energies: Sequence[float],
-    film_energy: float | None,
+    film_energy: float | Array | None,
     mouth_depth: float,
     height: geometry.Height = geometry.flat,
 ) -> Array:

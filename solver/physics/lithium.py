@@ -19,15 +19,22 @@ because a larger implicit step damps the growing mode (`growth_rate`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
+from solver.laws.constants import BOLTZMANN
+from solver.numerics import random_fields
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
+from solver.numerics.kept import Keeper
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
+from solver.numerics.state import FieldInfo, State
+from solver.physics.part import SIGNIFICANT, Column, Fields, Part, StateField
+from solver.physics.step import Step
 
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
 
@@ -110,3 +117,82 @@ class LithiumEquation:
                 fluxes = [inner if a == axis else np.zeros(()) for a in range(grid.dim)]
                 linear.diagonal[...] -= net_outflow(grid, fluxes)
         return linear
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Thermal fluctuations of xi: amplitude (1 is kT), temperature K, seed, depth of a missing direction (m)."""
+
+    amplitude: float
+    temperature: float
+    seed: int
+    depth: float
+
+
+@dataclass
+class Lithium(Part):
+    """Metal and void, as the coupled step sees them. impurities a(x); initial: xi at the start."""
+
+    equation: LithiumEquation
+    impurities: Array
+    initial: Array
+    noise: Noise | None = None
+
+    name = "lithium"
+    fields = (StateField("lithium", predicted=True, tolerance=0.02),)
+    outputs = (
+        FieldInfo("lithium", "xi", "1", "Li order parameter of the metal side: 1 Li, 0 void"),
+        FieldInfo("void", "m (1 - xi)", "1", "void fraction"),
+    )
+    columns = (
+        Column("contact_fraction", "1", "share of the contact where there is Li"),
+        Column("void_volume", "m", "int m (1 - a - xi) dV per cross-section, 0 in full Li"),
+    )
+
+    @property
+    def keepers(self) -> dict[str, Keeper]:
+        solver = self.equation.solver
+        return {"lithium": solver.solver, "lithium_forcing": solver.forcing}
+
+    def start(self, contact: Contact) -> dict[str, Array]:
+        return {"lithium": self.initial}
+
+    def weight(self, contact: Contact) -> Array:
+        return contact.metal > SIGNIFICANT
+
+    def advance(
+        self, state: State, contact: Contact, occupancy: Array, velocity: Sequence[Array], step: Step
+    ) -> PhaseFieldResult:
+        """xi at the end of a step, at the occupancy and velocities of then (collective)."""
+        xi = state["lithium"].copy()
+        noise, guess = self._kicks(contact, step), step.predict("lithium", xi)
+        found = self.equation.step(xi, contact, occupancy, velocity, step.dt, noise, guess)
+        return replace(found, values=np.clip(found.values, 0.0, 1 - self.impurities))
+
+    def _kicks(self, contact: Contact, step: Step) -> Array | float:
+        """The noise of a step, 1/s."""
+        if self.noise is None:
+            return 0.0
+        n, grid = self.noise, self.equation.grid
+        volume = grid.volume * n.depth ** (3 - grid.dim)
+        variance = 2 * self.equation.mobility * BOLTZMANN * n.temperature / (contact.metal * volume * step.dt)
+        ids = np.broadcast_to(grid.global_ids(), grid.local_shape)
+        kicks = random_fields.normal(n.seed, step.number, ids)
+        return n.amplitude * contact.metal * np.sqrt(variance) * kicks
+
+    def contact_fraction(self, lithium: Array, contact: Contact) -> float:
+        """int |grad psi| h(xi) / int |grad psi| (collective)."""
+        grid = self.equation.grid
+        return grid.sum(contact.area * fe.step(lithium)) / grid.sum(contact.area)
+
+    def measure(self, fields: Fields, contact: Contact) -> dict[str, float]:
+        """Scalars of a step (collective)."""
+        grid, xi = self.equation.grid, fields["lithium"]
+        return {
+            "contact_fraction": self.contact_fraction(xi, contact),
+            "void_volume": grid.integral(contact.metal * (1 - self.impurities - xi)) / grid.lateral_area,
+        }
+
+    def output(self, state: State, contact: Contact) -> dict[str, Array]:
+        xi = state["lithium"]
+        return {"lithium": xi.copy(), "void": contact.metal * (1 - xi)}

@@ -154,6 +154,11 @@ class Mechanics:
         self.forcing = Forcing()
         self._velocities, self._strains = self.mac.strain.createVecs()
 
+    def place(self, memory: Array, normal: tuple[Array, ...]) -> None:
+        """Take over where the solids are: M and n in the cells (collective)."""
+        self.properties = replace(self.properties, memory=memory, normal=normal)
+        self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
+
     def start(self, pressure: float) -> MechanicalState:
         """The assembled cell at rest under the stack pressure (Pa)."""
         grid, p = self.grid, self.properties

@@ -7,23 +7,27 @@
     D      diffusivity, m^2/s                            a   contact area per volume |grad psi|, 1/m
     j      transfer current density, A/m^2               c - h  chemical potential over A
 
-Bottom: a Li reservoir, c = h (= 1 in dense Li); elsewhere no flux. Linear in c; the unknown is the change
-over the step, backward Euler. What crossed the bottom is returned, so the inventory int m c closes to the
+Bottom: where the electrode is a Li reservoir, c = h (= 1 in dense Li); elsewhere no flux. Linear in c; the unknown is
+the change over the step, backward Euler. What crossed the bottom is returned, so the inventory int m c closes to the
 accuracy of the solver.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from solver.domain.contact import Contact
+from solver.laws import free_energy as fe
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
+from solver.numerics.kept import Keeper
 from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
+from solver.numerics.state import FieldInfo, State
+from solver.physics.part import SIGNIFICANT, Balance, Fields, Part, StateField, Supply
 
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
@@ -55,15 +59,11 @@ class OccupancyResult:
 
 
 class OccupancyBalance:
-    """Solver of the occupancy equation; keeps its matrix and preconditioner.
+    """Solver of the occupancy equation; keeps its matrix and preconditioner."""
 
-    reservoir: whether the bottom is a Li reservoir (else no flux there).
-    """
-
-    def __init__(self, grid: Grid, diffusion: DiffusionParameters, linear_tolerance: float, reservoir: bool = True):
+    def __init__(self, grid: Grid, diffusion: DiffusionParameters, linear_tolerance: float):
         self.grid = grid
         self.diffusion = diffusion
-        self.reservoir = reservoir
         self.solver = LinearSolver(grid, "occupancy", "gmres", linear_tolerance)
         self._stencil = Stencil(grid)
 
@@ -85,7 +85,8 @@ class OccupancyBalance:
         """
         grid, stencil = self.grid, self._stencil
         stencil.values[...] = 0.0
-        diffusivity = grid.ghosted(self.diffusion.of(lithium, h))
+        inside = self.diffusion.of(lithium, h)
+        diffusivity = grid.ghosted(inside)
         c_ghosted, h_ghosted = grid.ghosted(old), grid.ghosted(h)
         fluxes = []
         for axis in range(grid.dim):
@@ -104,11 +105,11 @@ class OccupancyBalance:
             fluxes.append(flux)
         residual = net_outflow(grid, fluxes) + (contact.metal - old_weight) * old * grid.volume / dt
         residual -= source * grid.volume
-        bottom = self._bottom(contact, diffusivity, velocity[-1], stencil, residual, old, h)
+        inflow = self._bottom(contact, inside, velocity[-1], stencil, residual, old, h)
         stencil.diagonal[...] += contact.metal * grid.volume / dt
         change, outcome = self.solver.solve(stencil, -residual)
         new = old + change
-        return OccupancyResult(new, self._inflow(bottom, new), outcome)
+        return OccupancyResult(new, inflow(new), outcome)
 
     def _bottom(
         self,
@@ -119,21 +120,46 @@ class OccupancyBalance:
         residual: Array,
         old: Array,
         h: Array,
-    ) -> tuple[Array, Array] | None:
-        """Add the reservoir to the bottom cells; returns (conductance, constant) of inflow = constant - k c."""
-        grid = self.grid
-        if not (self.reservoir and grid.is_bottom):
-            return None
-        h_bottom = h[..., :1]
-        inner = diffusivity[(slice(2, -2),) * (grid.dim - 1) + (slice(2, 3),)]
-        area = np.broadcast_to(grid.area[-1], h_bottom.shape)
-        weight = contact.metal_faces[-1][..., :1]
-        k = weight * inner * area / (0.5 * grid.spacing[-1][..., :1])
-        constant = k * h_bottom + weight * area * velocity[..., :1]
-        stencil.diagonal[..., :1] += k
-        residual[..., :1] += k * old[..., :1] - constant
-        return k, constant
+    ) -> Callable[[Array], float]:
+        """Add the reservoir to the cells that touch it; returns c -> m^3/s of Li that enter there (collective)."""
+        grid, touching = self.grid, contact.electrode.cells
+        if not contact.electrode.reservoir:
+            return lambda new: 0.0
+        area = np.broadcast_to(grid.area[-1], h.shape)[touching]
+        weight = contact.metal_faces[-1][touching]
+        k = weight * diffusivity[touching] * area / (0.5 * grid.spacing[-1][touching])
+        constant = k * h[touching] + weight * area * velocity[touching]
+        stencil.diagonal[touching] += k
+        residual[touching] += k * old[touching] - constant
+        return lambda new: grid.sum(constant - k * new[touching])
 
-    def _inflow(self, bottom: tuple[Array, Array] | None, new: Array) -> float:
-        inflow = 0.0 if bottom is None else float(np.sum(bottom[1] - bottom[0] * new[..., :1]))
-        return self.grid.sum(np.asarray(inflow))
+
+@dataclass
+class Occupancy(Part):
+    """Sites of the metal and the Li in them, as the coupled step sees them. `feed`: q of `vacancies`, 1/s."""
+
+    equation: OccupancyBalance
+
+    name = "occupancy"
+    fields = (StateField("occupancy", predicted=True, tolerance=0.004), StateField("feed"))
+    outputs = (FieldInfo("occupancy", "c", "1", "Li site occupancy; 1 - c is the vacancy fraction"),)
+    balances = (Balance("lithium", "inventory", "transferred_charge"),)
+    supplies = (Supply("lithium", "bottom_inflow"),)
+
+    @property
+    def keepers(self) -> dict[str, Keeper]:
+        return {"occupancy": self.equation.solver}
+
+    def weight(self, contact: Contact) -> Array:
+        return contact.metal > SIGNIFICANT
+
+    def lithium(self, fields: Fields, contact: Contact) -> Array:
+        return contact.metal * fields["occupancy"]
+
+    def output(self, state: State, contact: Contact) -> dict[str, Array]:
+        return {"occupancy": state["occupancy"].copy()}
+
+
+def deficit(fields: Fields) -> Array:
+    """h - c: vacancies beyond those of the order parameter."""
+    return fe.step(fields["lithium"]) - fields["occupancy"]

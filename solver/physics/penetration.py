@@ -13,72 +13,109 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.domain.contact import Contact
+from solver.laws import free_energy as fe
 from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
-from solver.numerics.state import State
+from solver.numerics.kept import Keeper
+from solver.numerics.state import FieldInfo, State
 from solver.physics.deformation import Deformation
 from solver.physics.filament import OPENED, FilamentEquation, FilamentTerm
+from solver.physics.part import SIGNIFICANT, Column, Fields, Part, StateField
 
-FIELDS = ("filament", "opened")
+OUTPUTS = (
+    FieldInfo("filament", "zeta", "1", "Li order parameter of the defects of the electrolyte: 1 filled"),
+    FieldInfo("defect", "psi b", "1", "indicator of the electrolyte's defects"),
+    FieldInfo("infiltration_pressure", "Pi", "Pa", "cost of filling a defect with Li, per volume"),
+)
+COLUMNS = (
+    Column("penetration_depth", "m", "largest depth of living Li in defects"),
+    Column("filament_volume", "m", "Li in the defects, per cross-section"),
+)
 LITHIUM_CONDUCTIVITY = 1.08e7  # S/m at 20 degC: CRC Handbook of Chemistry and Physics, resistivity of the elements
 
 
 @dataclass
-class Penetration:
-    """Filaments of a case. conductivity: s psi without filaments on the faces, S/m; short_depth m."""
+class Penetration(Part):
+    """Filaments of a case. start_filament: zeta at the start; short_depth: of a short circuit, m."""
 
     grid: Grid
-    contact: Contact
     deformation: Deformation
     equation: FilamentEquation
-    conductivity: list[Array]
     start_filament: Array
     short_depth: float
 
-    def start(self) -> dict[str, Array]:
+    name = "filament"
+    fields = (StateField("filament", predicted=True, tolerance=0.02), StateField("opened"))
+    outputs = OUTPUTS
+    columns = COLUMNS
+
+    @property
+    def keepers(self) -> dict[str, Keeper]:
+        solver = self.equation.solver
+        return {"filament": solver.solver, "filament_forcing": solver.forcing}
+
+    def place(self, contact: Contact) -> None:
+        """Take over where the electrolyte is."""
+        if self.placed(contact):
+            self.equation.place(contact.electrolyte)
+
+    def start(self, contact: Contact) -> dict[str, Array]:
         """Fields at the start."""
         open_now = self.equation.defects.open | (self.start_filament > OPENED)
         return {"filament": self.start_filament, "opened": open_now.astype(float)}
 
+    def weight(self, contact: Contact) -> Array:
+        return self.equation.defects.indicator > SIGNIFICANT
+
+    def lithium(self, fields: Fields, contact: Contact) -> Array:
+        """psi b beta h(zeta)."""
+        self.place(contact)
+        return self.equation.defects.lithium_share * fe.step(fields["filament"])
+
     # -- the step ------------------------------------------------------------------------------------
 
-    def conductivities(self, state: State) -> list[Array]:
-        """Effective conductivity on the faces, S/m (collective)."""
-        blocked = self.equation.blocked(state["filament"])
-        return [s * left for s, left in zip(self.conductivity, blocked, strict=True)]
+    def ways(self, state: State) -> list[Array]:
+        """What filaments leave of the ions' way, on the faces of every axis (collective)."""
+        return self.equation.blocked(state["filament"])
 
     def free_share(self, state: State) -> Array:
         """1 - b beta zeta in the cells: what filaments leave of the contact."""
         d = self.equation.defects
         return 1 - d.indicator * d.share * state["filament"]
 
-    def term(self, state: State, guess: Array, active: Array, stack_pressure: float, dt: float) -> FilamentTerm:
+    def term(
+        self, state: State, contact: Contact, guess: Array, active: Array, stack_pressure: float, dt: float
+    ) -> FilamentTerm:
         """The filament in the charge balance of a step (collective)."""
+        self.place(contact)
         across = self.deformation.compression_across(state, self.equation.defects.normal)
         platen = self.deformation.platen_pressure(state, stack_pressure)
         cost = self.equation.drive(state["opened"] > 0.5, across, platen)
         return FilamentTerm(self.equation, state["filament"].copy(), cost, active, dt, guess)
 
-    def fields(self, state: State, term: FilamentTerm) -> dict[str, Array]:
+    def found(self, state: State, term: FilamentTerm) -> dict[str, Array]:
         """The fields after a step."""
         opened = np.maximum(state["opened"], term.values > OPENED)
         return {"filament": term.values, "opened": opened}
 
-    def filled(self, filament: Array) -> Array:
+    def filled(self, filament: Array, contact: Contact) -> Array:
         """Cells of the electrolyte that conduct electrons: Li in defects."""
-        cells: Array = (self.contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (filament > 0.5)
+        cells: Array = (contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (filament > 0.5)
         return cells
 
     # -- measures ------------------------------------------------------------------------------------
 
-    def measure(self, living: Array, filament: Array, voltage: float, current_density: float) -> dict[str, float]:
+    def measure(
+        self, living: Array, filament: Array, contact: Contact, voltage: float, current_density: float
+    ) -> dict[str, float]:
         """Scalars of a step; living: cells of Li that conduct to the electrode (collective).
 
         penetration_depth: largest z of living filament, m; filament_volume: thickness of the Li in the defects, m;
         short_circuit: 1 when it is there, with its place (short_circuit_x ..., m) and the voltage that it leaves.
         """
+        self.place(contact)
         grid = self.grid
-        living = living & self.filled(filament)
+        living = living & self.filled(filament, contact)
         z = np.broadcast_to(grid.cell_coordinates()[-1], grid.local_shape)
         half = np.broadcast_to(0.5 * grid.spacing[-1], grid.local_shape)
         inventory = self.equation.inventory(filament)
@@ -102,12 +139,15 @@ class Penetration:
         axes = AXES[self.grid.dim]
         return {f"short_circuit_{a}": float(self.grid.centres[i][where[i]]) for i, a in enumerate(axes)}
 
-    def output_fields(self, state: State) -> dict[str, Array]:
+    def metal(self, fields: Fields, contact: Contact) -> Array:
+        """psi b zeta: what filaments add to the metal that is shown."""
+        return contact.electrolyte * self.equation.defects.indicator * fields["filament"]
+
+    def output(self, state: State, contact: Contact) -> dict[str, Array]:
         """Fields for snapshots (collective)."""
         d = self.equation.defects
-        present = self.contact.electrolyte * d.indicator
+        present = contact.electrolyte * d.indicator
         return {
-            "metal": present * state["filament"],
             "filament": state["filament"].copy(),
             "defect": present,
             "infiltration_pressure": d.pressure(state["opened"] > 0.5) * (present > 0.05),

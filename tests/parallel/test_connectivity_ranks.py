@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from solver.domain.electrode import Electrode
 from solver.numerics.array import Array
 from solver.numerics.connectivity import components, connected
 from solver.numerics.grid import Grid
@@ -61,7 +62,7 @@ def found() -> dict[str, Any]:
         name = f"{name}, periodic" if periodic else name
         result[f"components {name}"] = gathered(grid, components(grid, owned))
         result[f"connected {name}"] = gathered(grid, connected(grid, owned, seeds[grid.owned]))
-        result[f"active {name}"] = gathered(grid, find_conductor(grid, owned, 2.0).active)
+        result[f"active {name}"] = gathered(grid, find_conductor(grid, Electrode(grid), owned, 2.0).active)
     return result
 
 

@@ -13,7 +13,7 @@ from solver.case.cost import cost
 from solver.case.io import CaseError, apply_override, case_from_dict, load_case
 from solver.case.report import print_report, rows
 from solver.case.schema import ALL_FIELDS, Case
-from solver.numerics.state import FIELDS
+from solver.model.catalogue import FIELDS
 from tests.mpi import run_ranks
 from tests.unit.test_case_errors import lifront
 

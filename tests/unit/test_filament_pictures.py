@@ -16,8 +16,8 @@ from postprocess.field_plots import field_map, plot_field
 from postprocess.penetration_plots import COLOURS, deepest, plot_penetration, section, shows_filaments
 from postprocess.plots import plot_run
 from solver.__main__ import app
+from solver.model.catalogue import FIELDS
 from solver.numerics.grid import Grid
-from solver.numerics.state import FIELDS
 from solver.output import files
 from solver.output.snapshots import SnapshotWriter
 from tests import synthetic

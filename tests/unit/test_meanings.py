@@ -14,7 +14,7 @@ import pytest
 from postprocess import plots
 from postprocess.reader import Run
 from solver.case.cost import BYTES_PER_CELL
-from solver.numerics.state import FIELDS
+from solver.model.catalogue import FIELDS
 from solver.output.log import table_header, table_line
 from tests import synthetic
 from tests.mpi import environment

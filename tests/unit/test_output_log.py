@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 from postprocess import Run
 from solver.output import files, provenance, summary
-from solver.output.log import COLUMNS, Console, LogTable, column_name, table_header, table_line
+from solver.output.log import Console, LogTable, column_name, table_header, table_line
 from tests import synthetic
 
 SHORT = ("step", "time [s]", "voltage [V]", "segment")
@@ -85,7 +85,7 @@ def test_table_line_has_the_units_of_its_headings():
     assert cells["V/mV"] == "-12.300"
     assert cells["void/um"] == "0.2500"
     assert len(table_header()) == len(table_line(row)) <= 110
-    assert set(row) == {column_name(c) for c in COLUMNS}
+    assert set(row) == {column_name(c) for c in synthetic.COLUMNS}
 
 
 def test_console_without_a_terminal_prints_a_line_every_few_percent():

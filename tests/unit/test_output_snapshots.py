@@ -19,8 +19,8 @@ from solver.case.io import case_from_dict
 from solver.case.schema import ALL_FIELDS
 from solver.loop.build import make_simulation
 from solver.model.build import make_grid
+from solver.model.catalogue import FIELDS
 from solver.numerics.array import TENSOR
-from solver.numerics.state import FIELDS
 from solver.output.log import Console
 from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT
 from solver.output.recorder import FileRecorder
@@ -149,8 +149,10 @@ def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_alw
     for name, more in (("without", {}), ("with", flaw)):
         case, directory = case_from_dict(table | more), tmp_path / name
         grid = make_grid(case)
-        recorder = FileRecorder(directory, grid, Console(progress=False), {}, {}, case.output.fields, 1)
-        make_simulation(case, grid, recorder).begin()
+        recorder = FileRecorder(directory, grid, Console(progress=False), {}, {}, (), 1)
+        simulation = make_simulation(case, grid, recorder)
+        recorder.begin(simulation.headings, simulation.model.outputs)
+        simulation.begin()
         dataset = pyvista.read(directory / "fields/fields_000000.vtkhdf")
         names[name] = set(dataset.cell_data.keys())
         assert names[name] == set(read_xdmf(directory / "fields.xdmf", 0.0)[0].cell_data.keys())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from postprocess import ResultsError, Run
-from solver.numerics.state import FIELDS
+from solver.model.catalogue import FIELDS
 from solver.output import stored
 from solver.output.snapshots import SnapshotWriter
 from tests import synthetic

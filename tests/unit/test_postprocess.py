@@ -13,8 +13,8 @@ from postprocess.export import export
 from postprocess.field_plots import field_map, plot_field, plot_stresses, quantity
 from postprocess.plots import plot_run
 from solver.__main__ import app
+from solver.model.catalogue import FIELDS
 from solver.numerics.grid import Grid
-from solver.numerics.state import FIELDS
 from solver.output import files
 from solver.output.snapshots import SnapshotWriter
 from tests import synthetic
@@ -171,7 +171,7 @@ def test_picture(tmp_path, dim):
 
 def test_picture_of_a_cycle_and_of_a_run_without_snapshots(tmp_path):
     rows = [synthetic._row(n, 60.0 * n) | {"capacity": 10.0 * (n % 4)} for n in range(9)]
-    table = synthetic.log.LogTable(tmp_path / "log.csv")
+    table = synthetic.log.LogTable(tmp_path / "log.csv", synthetic.COLUMNS)
     for row in rows:
         table.append(row)
     table.close()
@@ -181,7 +181,7 @@ def test_picture_of_a_cycle_and_of_a_run_without_snapshots(tmp_path):
 @pytest.mark.parametrize("dim", [1, 2])
 def test_picture_of_a_run_that_did_not_write_all_fields(tmp_path, dim):
     synthetic.write_output(str(tmp_path), dim, True)
-    table = synthetic.log.LogTable(tmp_path / "log.csv")
+    table = synthetic.log.LogTable(tmp_path / "log.csv", synthetic.COLUMNS)
     table.append(synthetic._row(1, 60.0))
     table.close()
     assert imread(plot_run(tmp_path)).std() > 0.05
@@ -259,7 +259,7 @@ def test_command_draws_what_is_asked_for(tmp_path):
 
 def test_no_picture_of_stresses_that_were_not_written_or_in_1d(tmp_path):
     synthetic.write_output(str(tmp_path), 2, True)
-    synthetic.log.LogTable(tmp_path / "log.csv").append(synthetic._row(1, 60.0))
+    synthetic.log.LogTable(tmp_path / "log.csv", synthetic.COLUMNS).append(synthetic._row(1, 60.0))
     with pytest.raises(ResultsError, match="no picture of the contact: current_density, electrolyte not in"):
         plot_stresses(tmp_path)
     with pytest.raises(ResultsError, match="a 1-D run has no map"):

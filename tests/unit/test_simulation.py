@@ -14,9 +14,10 @@ from solver.case.segments import Segment
 from solver.loop.interrupts import Request
 from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
 from solver.loop.stepper import Stepper
-from solver.model.step import Step, StepResult
+from solver.model.catalogue import COLUMNS
 from solver.numerics.state import State
-from solver.output.log import COLUMNS, column_name
+from solver.physics.part import Audit, Balance, Supply
+from solver.physics.step import Step, StepResult
 
 GRID: Any = SimpleNamespace(comm=MPI.COMM_SELF, vector=lambda: np.zeros(2), view=lambda v: v)
 RESISTANCE = 1e-3  # ohm m^2 of the made-up cell
@@ -35,6 +36,11 @@ class Model:
 
     history = ("lithium", "occupancy", "potential")
     keepers: Mapping[str, Any] = {}
+    outputs = ()
+    columns = tuple(column for column in COLUMNS if not column.name.endswith("lithium_error"))
+    audits = (
+        Audit(Balance("lithium", "inventory", "transferred_charge"), (Supply("lithium", "transferred_charge", 1e-3),)),
+    )
 
     def __init__(self) -> None:
         self.error: Callable[[float], float] = lambda dt: (0.5 * dt) ** 2
@@ -58,15 +64,14 @@ class Model:
             return StepResult({}, reason, np.inf)
         occupancy = state["occupancy"] + 1e-3 * j * dt - self.leak * dt
         fields = {"lithium": state["lithium"] + dt, "occupancy": occupancy, "potential": np.full(2, j * resistance)}
-        names = {column_name(heading) for heading in COLUMNS} | {"bottom_inflow"}
-        measured = dict.fromkeys(names, 0.0)
+        measured = dict.fromkeys((column.name for column in COLUMNS), 0.0)
         measured |= {"current_density": j, "voltage": j * resistance, "contact_fraction": 1.0, "charge": j * dt}
         measured |= {"transferred_charge": j * dt, "inventory": float(occupancy[0])}
         measured |= self.measures(state.time)
         return StepResult(fields, "", self.error(dt), measured)
 
-    def inventory(self, fields: Any) -> float:
-        return float(fields["occupancy"][0])
+    def stored(self, state: Any) -> dict[str, float]:
+        return {"inventory": float(state["occupancy"][0])}
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Any]:
         return {}
@@ -128,7 +133,6 @@ class Run:
             recorder=self.recorder,
             stack_pressure=3e6,
             voltage_limit=0.2,
-            volume_per_charge=1e-3,
             initial_lithium=1.0,
             output_interval=interval,
             checkpoint_interval=1e9,
@@ -185,7 +189,7 @@ def test_a_capacity_is_met_exactly_and_charge_is_counted_with_its_sign():
     run.finish()
     assert run.progress.time == pytest.approx(7.0)
     assert run.progress.charge == pytest.approx(-30.0)
-    assert run.progress.transferred_magnitude == pytest.approx(70.0)
+    assert run.progress.magnitudes["transferred_charge"] == pytest.approx(70.0)
     assert run.reasons == ["strip ended: capacity", "plate ended: capacity"]
 
 

@@ -10,6 +10,7 @@ from mpi4py import MPI
 
 from solver.case.schema import Case
 from solver.domain.contact import Contact
+from solver.domain.electrode import Electrode
 from solver.laws import free_energy as fe
 from solver.loop.build import make_simulation
 from solver.loop.interrupts import Interrupts
@@ -28,7 +29,7 @@ VOLUME_PER_CHARGE = 13.0e-6 / 96485.33212  # Omega/F, m^3/C
 NO_STIFFNESS = 1e12  # as critical vacancy fraction: A = gamma/(lambda theta_c) is negligible
 
 
-def bulk_metal(grid: Grid) -> Contact:
+def bulk_metal(grid: Grid, reservoir: bool = True) -> Contact:
     """The whole box is metal side: m = 1, no electrolyte, no contact."""
     faces = []
     for axis in range(grid.dim):
@@ -36,7 +37,8 @@ def bulk_metal(grid: Grid) -> Contact:
         shape[axis] += 1
         faces.append(np.ones(shape))
     zero, one = np.zeros(grid.local_shape), np.ones(grid.local_shape)
-    return Contact(zero, [1 - f for f in faces], one, faces, zero, zero)
+    normal = (*[zero] * (grid.dim - 1), one)
+    return Contact(zero, [1 - f for f in faces], one, faces, zero, zero, normal, Electrode(grid, reservoir))
 
 
 def at_rest(grid: Grid) -> list[Array]:
@@ -44,9 +46,9 @@ def at_rest(grid: Grid) -> list[Array]:
     return [np.zeros((1,) * grid.dim)] * grid.dim
 
 
-def energy(width: float, theta_c: float = NO_STIFFNESS, degrees: float = 90.0) -> fe.EnergyParameters:
+def energy(width: float, theta_c: float = NO_STIFFNESS, degrees: float | Array = 90.0) -> fe.EnergyParameters:
     """Free energy of Li with gamma = 0.5 J/m^2."""
-    return fe.EnergyParameters(GAMMA, width, float(np.radians(degrees)), theta_c)
+    return fe.EnergyParameters(GAMMA, width, np.radians(degrees), theta_c)
 
 
 def relax(
@@ -68,9 +70,9 @@ def relax(
     return xi, c
 
 
-def closed_metal(grid: Grid, diffusivity: float, surface_diffusivity: float, width: float) -> OccupancyBalance:
-    """The occupancy equation without a reservoir: the amount of Li is conserved."""
-    return OccupancyBalance(grid, DiffusionParameters(diffusivity, surface_diffusivity, width), 1e-11, reservoir=False)
+def occupancy_balance(grid: Grid, diffusivity: float, surface_diffusivity: float, width: float) -> OccupancyBalance:
+    """The occupancy equation; over a contact without a reservoir the amount of Li is conserved."""
+    return OccupancyBalance(grid, DiffusionParameters(diffusivity, surface_diffusivity, width), 1e-11)
 
 
 class FieldRecorder(MemoryRecorder):

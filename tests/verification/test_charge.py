@@ -12,11 +12,11 @@ from solver.domain.contact import Layers, face_conductivities, make_contact
 from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, transfer_current
 from solver.model.build import make_coupling, make_grid, make_state
-from solver.model.step import Step
 from solver.numerics import linear
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.numerics.operators import apply_stencil
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
+from solver.physics.step import Step
 from tests.verification.order import assert_order
 
 PI = np.pi
@@ -334,7 +334,7 @@ def relaxing_cell(dt: float, steps: int, capacitance: float, current: float) -> 
         }
     )
     coupling = make_coupling(case, make_grid(case))
-    state = make_state(case, coupling)
+    state = make_state(coupling)
     voltages = []
     for step in range(steps):
         result = coupling.step(state, Step(step, dt, 3e6, current))

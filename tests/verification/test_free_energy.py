@@ -7,12 +7,12 @@ import pytest
 
 from solver.laws import free_energy as fe
 from solver.model.coupling import Coupling
-from solver.model.step import Step
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.operators import Stencil, apply_stencil, conductance
 from solver.physics.energy import total
 from solver.physics.lithium import LithiumEquation
+from solver.physics.step import Step
 from tests.verification.order import assert_order
 from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy, make_case, prepare
 
@@ -53,7 +53,7 @@ def random_fields(grid: Grid) -> tuple[Array, ...]:
 
 def free_energy(model: Coupling, xi: Array, c: Array) -> float:
     """F of a case's model."""
-    return total(model.grid, model.contact, model.energy, xi, c)
+    return total(model.grid, model.places.start(), model.energy, xi, c)
 
 
 def test_lithium_equation_is_the_gradient_of_the_free_energy() -> None:
@@ -69,7 +69,7 @@ def test_lithium_equation_is_the_gradient_of_the_free_energy() -> None:
         [{"kind": "rest", "duration": "1 s"}],
     )
     _, model = prepare(case)
-    grid, contact, equation = model.grid, model.contact, model.lithium
+    grid, contact, equation = model.grid, model.places.start(), model.lithium.equation
     assert not grid.uniform
     xi, c, direction = random_fields(grid)
 
@@ -138,7 +138,7 @@ def test_energy_falls_when_nothing_drives(degrees: int) -> None:
     random = np.random.default_rng(5)
     state["lithium"] *= 1 - 0.1 * random.random(model.grid.local_shape)
     state["occupancy"] = fe.step(state["lithium"]) - 0.02 * random.random(model.grid.local_shape)
-    state["occupancy"][model.contact.metal < 0.5] = 0.0
+    state["occupancy"][model.places.start().metal < 0.5] = 0.0
     energies = [free_energy(model, state["lithium"], state["occupancy"])]
     for number in range(60):
         dt = 0.02 * 1.08**number

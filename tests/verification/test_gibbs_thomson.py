@@ -15,7 +15,7 @@ from solver.laws import kinetics
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
-from tests.verification.setups import GAMMA, VOLUME_PER_CHARGE, bulk_metal, closed_metal, energy, relax
+from tests.verification.setups import GAMMA, VOLUME_PER_CHARGE, bulk_metal, energy, occupancy_balance, relax
 
 THETA_C = 0.1
 MOBILITY = 1e-5  # 1/(Pa s)
@@ -29,8 +29,8 @@ def relaxed_cylinder(width: float, radius: float, void: bool) -> tuple[Grid, Arr
     x, z = grid.cell_coordinates()
     xi = 0.5 * (1 + (1 if void else -1) * np.tanh((np.hypot(x, z) - radius) / (2 * width)))
     lithium = LithiumEquation(grid, energy(width, THETA_C), MOBILITY, 1e-10)
-    occupancy = closed_metal(grid, 1e-10, 0.0, width)
-    xi, c = relax(lithium, occupancy, bulk_metal(grid), (xi, fe.step(xi)), 1.0, 100)
+    occupancy = occupancy_balance(grid, 1e-10, 0.0, width)
+    xi, c = relax(lithium, occupancy, bulk_metal(grid, reservoir=False), (xi, fe.step(xi)), 1.0, 100)
     return grid, xi, c
 
 

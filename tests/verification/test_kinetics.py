@@ -164,3 +164,14 @@ def test_no_li_no_stripping():
     j, _ = current(parameters(), np.array([-0.1, 0.1]), available=0.0)
     assert 0 < j[0] < 0.2 * I0  # only the little that plating still gives
     assert j[1] == pytest.approx(I0 * np.exp(0.05 / THERMAL))
+
+
+def test_a_film_may_vary_along_the_contact():
+    """Cells with a film, a permeance, both and none in one call: each as if it were alone."""
+    resistances, limits = np.array([0.0, 1e-3, 0.0, 1.0]), np.array([np.inf, np.inf, 40.0, 20.0])
+    p = KineticsParameters(0.4, 298.15, OMEGA, resistances, limits * OMEGA / FARADAY)
+    for phi in POTENTIALS:
+        j, slope = current(p, np.full(4, phi))
+        for n, (film, limit) in enumerate(zip(resistances, limits, strict=True)):
+            alone = current(parameters(0.4, film, limit), np.array([phi]))
+            np.testing.assert_allclose([j[n], slope[n]], np.ravel(alone), rtol=1e-9, atol=1e-12)

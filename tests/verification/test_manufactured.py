@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from solver.domain.contact import Contact
+from solver.domain.contact import Contact, contact_normal, flat
+from solver.domain.electrode import Electrode
 from solver.laws import free_energy as fe
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
@@ -60,7 +61,9 @@ def contact_of(grid: Grid) -> Contact:
     cells = [np.broadcast_to(p, grid.local_shape) for p in grid.cell_coordinates()]
     faces = [metal_weight(*grid.face_coordinates(axis)) for axis in range(2)]
     density = area_density(*cells)
-    return Contact(1 - metal_weight(*cells), [1 - f for f in faces], metal_weight(*cells), faces, density, density)
+    psi, normal = 1 - metal_weight(*cells), contact_normal(grid, flat)
+    sides = [1 - f for f in faces]
+    return Contact(psi, sides, metal_weight(*cells), faces, density, density, normal, Electrode(grid))
 
 
 def face_velocity(grid: Grid) -> list[Array]:

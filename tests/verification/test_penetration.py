@@ -93,7 +93,7 @@ def test_a_full_flaw_holds_its_opening_and_takes_its_share_of_the_contact() -> N
     simulation, model = prepare(cell.case([{"kind": "rest", "duration": "1 s"}], 1.0))
     assert model.penetration is not None
     zeta, half_width = simulation.state["filament"], 1.5 * cell.width
-    measured = model.penetration.measure(zeta > 0.5, zeta, 0.0, 0.0)
+    measured = model.penetration.measure(zeta > 0.5, zeta, model.places.start(), 0.0, 0.0)
     assert measured["filament_volume"] == pytest.approx(20e-9 * cell.depth / 1.6e-6, rel=0.03)
     axis, z = simulation.grid.shape[0] // 2, simulation.grid.centres[1]
     beside = np.exp(-(((simulation.grid.centres[0][axis] - 0.8e-6) / half_width) ** 2))
@@ -107,7 +107,7 @@ def test_a_short_circuit_leaves_the_voltage_of_the_filament(voltage: float) -> N
     simulation, model = prepare(FlawedCell(depth=1.2e-6).case([{"kind": "rest", "duration": "1 s"}], 1.0))
     assert model.penetration is not None
     full = np.ones_like(simulation.state["filament"])
-    measured = model.penetration.measure(full > 0, full, voltage, -20.0)
+    measured = model.penetration.measure(full > 0, full, model.places.start(), voltage, -20.0)
     shunt = 3.2e-6**2 / (1.08e7 * 20e-9 * 3.2e-6 / 1.6e-6) * 20.0
     assert measured["short_circuit"] == 1.0
     assert measured["voltage"] == pytest.approx(-min(shunt, -voltage), rel=0.01)
@@ -242,7 +242,8 @@ def test_a_filament_turns_along_a_weaker_border(tmp_path: Path) -> None:
     simulation, model = prepare(case)
     finish(simulation)
     assert model.penetration is not None
-    filled, z = model.penetration.filled(simulation.state["filament"]), simulation.grid.centres[-1]
+    filled = model.penetration.filled(simulation.state["filament"], model.places.start())
+    z = simulation.grid.centres[-1]
     ahead, beyond = (z[filled[round(x / 0.1)]].max() for x in (0.8, 2.4))
     assert ahead < 2.4e-6
     assert beyond > 4e-6
@@ -261,7 +262,7 @@ def test_a_piece_of_a_filament_that_is_cut_off_does_not_react(bridge: bool) -> N
     if not bridge:
         away = np.abs(z - 2.4e-6) - 1.2e-6
         state["filament"] *= 0.5 * (1 + np.tanh(away / (2 * cell.width)))
-        simulation.progress.inventory_start = model.inventory(state)
+        simulation.progress.stored_start = model.stored(state)
     piece = (z > 3.6e-6) & (state["filament"] > 0.5)
     before = state["filament"][piece]
     finish(simulation)
@@ -291,7 +292,7 @@ def test_a_metal_island_behind_a_void_takes_hardly_any_current(direction: str) -
         dead = curves(simulation)["dead_lithium"]
         assert (dead.min() > 1e-7) != bridge and (dead.max() == 0.0) == bridge
         written = model.output_fields(simulation.state, simulation.progress.measured)
-        passed = written["current_density"] * model.contact.area_density * simulation.grid.spacing[-1]
+        passed = written["current_density"] * model.places.start().area_density * simulation.grid.spacing[-1]
         columns = np.abs(simulation.grid.column_sums(passed)).ravel()
         share[bridge] = columns[under].mean() / columns.max()
     assert share[False] < 0.03
@@ -319,7 +320,7 @@ def island(bridge: bool, direction: str) -> tuple[Simulation, Coupling, np.ndarr
         ring = np.minimum(ring, np.abs(x - 3e-6) - 0.5e-6)
     state["lithium"] = np.minimum(state["lithium"], 0.5 * (1 - np.tanh(ring / (2 * width))))
     state["occupancy"] = fe.step(state["lithium"])
-    simulation.progress.inventory_start = model.inventory(state)
+    simulation.progress.stored_start = model.stored(state)
     return simulation, model, np.abs(x - 3e-6).ravel() < 0.4e-6
 
 

@@ -115,7 +115,7 @@ def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_c
     simulation, model, _ = run(case)
     log, grid = curves(simulation), simulation.grid
     content = [
-        grid.integral(model.contact.metal * (1 - fields["occupancy"])) / grid.lateral_area
+        grid.integral(model.places.start().metal * (1 - fields["occupancy"])) / grid.lateral_area
         for time, fields in recorder_of(simulation).snapshots
         if time > 9.9 / ORDINARY
     ]
@@ -127,7 +127,7 @@ def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_c
     assert np.ptp(content) < 1e-3 * content[-1]
     assert content[-1] == pytest.approx(stripped / ORDINARY, rel=spread)
     assert log["drift_velocity"][-1] == pytest.approx(stripped, rel=1e-3)
-    assert simulation.lithium_error() < 1e-6
+    assert simulation.balance_errors()["lithium_error"] < 1e-6
 
 
 # -- (b) a void that is there before -----------------------------------------------------------------------
@@ -140,7 +140,7 @@ def void_area(simulation: Simulation, cells: Array) -> tuple[Array, Array]:
     """
     model = simulation.model
     assert isinstance(model, Coupling)
-    volume = model.contact.metal * simulation.grid.volume * cells
+    volume = model.places.start().metal * simulation.grid.volume * cells
     pairs = [
         (time, float(np.sum((1 - step(f["lithium"])) * volume))) for time, f in recorder_of(simulation).snapshots
     ]

@@ -19,11 +19,12 @@ import pytest
 from scipy.optimize import least_squares
 
 from solver.domain.contact import Contact, make_contact
+from solver.domain.electrode import Electrode
 from solver.laws import free_energy as fe
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
-from tests.verification.setups import GAMMA, closed_metal, energy, relax
+from tests.verification.setups import GAMMA, energy, occupancy_balance, relax
 
 WIDTH = 1e-7  # lambda, m
 SPACING = 0.5 * WIDTH
@@ -36,7 +37,7 @@ def slot(length: float, height: float) -> tuple[Grid, Contact]:
     x = np.arange(round(length / SPACING) + 1) * SPACING
     z = np.arange(-round(height / SPACING), round(5 * WIDTH / SPACING) + 1) * SPACING
     grid = Grid([x, z], [False])
-    return grid, make_contact(grid, WIDTH)
+    return grid, make_contact(grid, WIDTH, electrode=Electrode(grid, reservoir=False))
 
 
 def profile(distance: Array) -> Array:
@@ -66,7 +67,7 @@ def test_youngs_angle(degrees: int) -> None:
     grid, contact = slot(28 * WIDTH, SLOT)
     parameters = energy(WIDTH, theta_c=1.0, degrees=degrees)
     lithium = LithiumEquation(grid, parameters, MOBILITY, 1e-9)
-    occupancy = closed_metal(grid, 1e-10, 0.0, WIDTH)
+    occupancy = occupancy_balance(grid, 1e-10, 0.0, WIDTH)
     x, _ = grid.cell_coordinates()
     xi = profile(x - 14 * WIDTH) * np.ones(grid.local_shape)
     c = fe.step(xi)
@@ -88,7 +89,7 @@ def test_drop_of_zero_contact_angle_spreads_to_a_film() -> None:
     radius = 8 * WIDTH
     grid, contact = slot(14 * WIDTH, 12 * WIDTH)
     lithium = LithiumEquation(grid, energy(WIDTH, theta_c=1.0, degrees=0.0), MOBILITY, 1e-9)
-    occupancy = closed_metal(grid, 1e-10, 0.0, WIDTH)
+    occupancy = occupancy_balance(grid, 1e-10, 0.0, WIDTH)
     x, z = grid.cell_coordinates()
     xi = profile(np.hypot(x, z) - radius)
     start = contact_fraction(grid, contact, xi)
@@ -103,3 +104,15 @@ def test_drop_of_zero_contact_angle_spreads_to_a_film() -> None:
 
 def contact_fraction(grid: Grid, contact: Contact, xi: Array) -> float:
     return grid.sum(contact.area * fe.step(xi)) / grid.sum(contact.area)
+
+
+def test_the_contact_angle_may_vary_along_the_contact() -> None:
+    """dF/dxi with an array of angles: in every cell what one angle gives."""
+    grid = Grid([np.linspace(0.0, 1e-6, 6), np.linspace(-1e-6, 1e-6, 11)], [True])
+    contact, xi = make_contact(grid, WIDTH), np.full(grid.local_shape, 0.5)
+    angles = np.where(np.arange(5) < 2, 60.0, 120.0)[:, None]
+    varied = LithiumEquation(grid, energy(WIDTH, degrees=angles), 1.0, 1e-10).variation(contact, xi, xi)
+    for n, degrees in enumerate(angles[:, 0]):
+        alone = LithiumEquation(grid, energy(WIDTH, degrees=degrees), 1.0, 1e-10).variation(contact, xi, xi)
+        np.testing.assert_array_equal(varied[n], alone[n])
+    assert not np.array_equal(varied[0], varied[4])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from solver.numerics.array import Array
+from solver.numerics.linear import Outcome
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,13 @@ class StepResult:
     error: float
     measured: dict[str, float] = field(default_factory=dict)
     warning: str = ""
+
+
+class SolveFailed(Exception):
+    """A solve of a step has failed, on all ranks alike; a smaller step may do."""
+
+
+def require(name: str, outcome: Outcome) -> None:
+    """Raise SolveFailed unless a solve has ended well."""
+    if not outcome.converged:
+        raise SolveFailed(f"{name}: {outcome.reason}")

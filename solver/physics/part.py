@@ -1,0 +1,187 @@
+"""A part of the physics, and the bookkeeping that it brings with it.
+
+The loop, the log, checkpoints, snapshots and the error of a step know no physics: they ask the parts of a case for the
+fields that they keep, the columns of the log, what is stored and supplied, and the fields for snapshots. A part that is
+switched off is absent, and so is all that it would have brought. `model.coupling` says in which order parts act.
+
+Everything that depends on where bodies are is given to a part with the contact of a time level. What is expensive to
+make of it, such as matrices, may be kept while the contact is the same object (`placed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from solver.domain.contact import Contact
+from solver.numerics.array import Array
+from solver.numerics.kept import Keeper
+from solver.numerics.linear import Outcome
+from solver.numerics.state import FieldInfo, State
+from solver.physics.step import Step
+
+SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error of a step
+
+Fields = Mapping[str, Array] | State
+InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current, derivative)
+
+
+@dataclass(frozen=True)
+class StateField:
+    """A field of the state: kept from step to step and in checkpoints.
+
+    predicted: whether its last two levels are extrapolated to the end of a step. tolerance: of the part of the distance
+    from there that is the error of the step, which needs the prediction; None where it does not count.
+    """
+
+    name: str
+    predicted: bool = False
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and not self.predicted:
+            raise ValueError(f"{self.name}: an error needs a prediction")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the log: name, SI unit ("" for counts), meaning."""
+
+    name: str
+    unit: str
+    meaning: str
+
+    @property
+    def heading(self) -> str:
+        """As in log.csv."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+@dataclass(frozen=True)
+class Balance:
+    """An audit: what is stored may change only by what was supplied. It becomes the column `name`_error.
+
+    stored: what is measured at a time, by name. passed: the supply whose magnitude the error is relative to.
+
+        error = |stored - stored at the start - sum of supplies| / (factor * sum over steps of |passed|)
+    """
+
+    name: str
+    stored: str
+    passed: str
+
+    @property
+    def column(self) -> Column:
+        """The error, in the log."""
+        return Column(f"{self.name}_error", "1", f"{self.stored}: change minus supply, over {self.passed}")
+
+
+@dataclass(frozen=True)
+class Supply:
+    """A term of a balance: what is measured over each step, by name, times a factor to the unit of what is stored."""
+
+    balance: str
+    name: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A balance and all that supplies it."""
+
+    balance: Balance
+    supplies: tuple[Supply, ...]
+
+    def error(self, stored: float, start: float, sums: Mapping[str, float], magnitude: float) -> float:
+        """The error of `Balance`, 0 before anything has passed; sums: of the supplies, magnitude: of |passed|."""
+        if magnitude == 0.0:
+            return 0.0
+        supplied = sum(supply.factor * sums[supply.name] for supply in self.supplies)
+        passed = next(supply for supply in self.supplies if supply.name == self.balance.passed)
+        return abs(stored - start - supplied) / (passed.factor * magnitude)
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A current across the contact: law: phi -> (j, dj/dphi) per area, A/m^2 and S/m^2; share: where it happens.
+
+    atoms: Li atoms that the metal gains for each electron.
+    """
+
+    law: InterfaceTerm
+    share: Array | float = 1.0
+    atoms: Array | float = 1.0
+
+    def term(self, contact: Contact) -> InterfaceTerm:
+        """phi -> (current A, derivative S) per cell."""
+        active = contact.area * self.share
+
+        def current(phi: Array) -> tuple[Array, Array]:
+            j, slope = self.law(phi)
+            return active * j, active * slope
+
+        return current
+
+    def per_volume(self, contact: Contact, phi: Array) -> Array:
+        """The current, A/m^3."""
+        return contact.area_density * self.share * self.law(phi)[0]
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What a part has found in a step: its new fields, what it measured (SI), how its solve ended."""
+
+    fields: dict[str, Array] = field(default_factory=dict)
+    measured: dict[str, float] = field(default_factory=dict)
+    outcome: Outcome | None = None
+
+
+class Part:
+    """Physics with its bookkeeping. What a part does not bring it leaves as here. All methods are collective."""
+
+    name: str
+    fields: tuple[StateField, ...] = ()
+    outputs: tuple[FieldInfo, ...] = ()
+    columns: tuple[Column, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    supplies: tuple[Supply, ...] = ()
+    _contact: Contact | None = None
+
+    @property
+    def keepers(self) -> Mapping[str, Keeper]:
+        """What outlives a step besides the fields, by the names under which checkpoints have it."""
+        return {}
+
+    def placed(self, contact: Contact) -> bool:
+        """Whether what is kept was made of another contact than this; from now on it is of this one."""
+        new = contact is not self._contact
+        self._contact = contact
+        return new
+
+    def start(self, contact: Contact) -> dict[str, Array]:
+        """The fields at the start."""
+        return {}
+
+    def weight(self, contact: Contact) -> Array | float:
+        """Where an error of the fields counts."""
+        return 1.0
+
+    def lithium(self, fields: Fields, contact: Contact) -> Array | float:
+        """Li that is stored here, m^3 (at bulk occupancy) per m^3 of the box."""
+        return 0.0
+
+    def stored(self, fields: Fields, contact: Contact) -> dict[str, float]:
+        """What the own balances are of, by name."""
+        return {}
+
+    def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
+        """Currents across the contact, beside that of Li plating and stripping."""
+        return []
+
+    def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
+        """Advance the own fields; new: those of the coupled step, which is over (see `model.coupling`)."""
+        return PartResult()
+
+    def output(self, state: State, contact: Contact) -> dict[str, Array]:
+        """Fields for snapshots, those of `outputs`."""
+        return {}

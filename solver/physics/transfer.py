@@ -1,0 +1,185 @@
+"""Charge and its transfer at the contact, as the coupled step sees them: the potential, who carries the current.
+
+The laws are `kinetics` and `charge`. Charge that crosses the contact is a sum of reactions (`part.Reaction`), first of
+all Li that plates or is stripped,
+
+    j(phi) where there is living Li,    paid for by one atom for each electron,
+
+and of the charging of a double layer, C_dl d_t phi, which brings no atoms. Without contact a galvanostatic problem has
+no solution; then the voltage limit is held instead (`Transfer.balance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from solver.domain.contact import Contact, Layers, face_conductivities
+from solver.laws import free_energy as fe
+from solver.laws import kinetics
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
+from solver.numerics.kept import Keeper
+from solver.numerics.state import FieldInfo, State
+from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
+from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply
+from solver.physics.step import Step
+
+OUTPUTS = (
+    FieldInfo("potential", "phi", "V", "electrolyte potential against the metal, positive drives plating"),
+    FieldInfo("current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
+    FieldInfo("exchange_current_density", "i0", "A/m^2", "exchange current density of the contact"),
+)
+COLUMNS = (
+    Column("current_density", "A/m^2", "mean over the cross-section, positive plates"),
+    Column("voltage", "V", "of the cell against the metal, positive drives plating"),
+    Column("local_current_max_ratio", "1", "largest over mean of the current that passes the contact"),
+    Column("charge_error", "1", "charge balance over the largest of applied and exchanged current"),
+)
+
+
+@dataclass(frozen=True)
+class Current:
+    """What the charge equation has found: phi, how, and what crosses the contact, A/m^3.
+
+    plating: the current of Li that plates, positive, or is stripped. atoms: that of all reactions which bring Li atoms,
+    as if each brought one per electron; unpaid: charge that has brought none, C/m^2 of the cross-section in the step.
+    """
+
+    potential: Array
+    charge: ChargeOutcome
+    plating: Array
+    atoms: Array
+    unpaid: float
+
+
+@dataclass
+class Transfer(Part):
+    """The charge equation of a case. exchange i0(x) A/m^2, stiffness A of the vacancies Pa, capacitance F/m^2,
+    series_resistance ohm m^2, voltage_limit V (magnitude).
+    """
+
+    grid: Grid
+    equation: ChargeBalance
+    layers: Layers
+    kinetics: kinetics.KineticsParameters
+    stiffness: float
+    exchange: Array
+    capacitance: float = 0.0
+    series_resistance: float = 0.0
+    voltage_limit: float = np.inf
+    conductivity: list[Array] = field(default_factory=list)
+
+    name = "charge"
+    fields = (StateField("potential", predicted=True),)
+    outputs = OUTPUTS
+    columns = COLUMNS
+
+    def __post_init__(self) -> None:
+        volume = self.kinetics.volts_per_pascal
+        self.supplies = (Supply("lithium", "transferred_charge", volume), Supply("lithium", "unpaid_charge", -volume))
+
+    @property
+    def keepers(self) -> dict[str, Keeper]:
+        return {"charge": self.equation.solver, "charge_forcing": self.equation.forcing}
+
+    # -- the step --------------------------------------------------------------------------------------
+
+    def conduct(self, contact: Contact, ways: Sequence[Array] | None = None) -> None:
+        """Take over where the electrolyte is (collective). ways: what is free for ions on the faces, None for all."""
+        new = self.placed(contact)
+        if new:
+            self.conductivity = face_conductivities(self.grid, self.layers, contact)
+        if ways is not None:
+            self.equation.set_conductivity([s * free for s, free in zip(self.conductivity, ways, strict=True)])
+        elif new:
+            self.equation.set_conductivity(self.conductivity)
+
+    def plating(self, state: State, excess_pressure: Array, share: Array) -> Reaction:
+        """Li that plates or is stripped, where `share` says; excess_pressure: s_n - p, Pa."""
+        h, c = fe.step(state["lithium"]), state["occupancy"]
+        rest = kinetics.equilibrium_potential(self.kinetics, self.stiffness, c, h, excess_pressure)
+        available = kinetics.anodic_availability(c, h)
+
+        def law(phi: Array) -> tuple[Array, Array]:
+            return kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, available)
+
+        return Reaction(law, share)
+
+    def solve(
+        self, state: State, contact: Contact, reactions: Sequence[Reaction], others: Sequence[InterfaceTerm], step: Step
+    ) -> Current:
+        """The potential at the end of a step; the first reaction is `plating` (collective)."""
+        terms = [reaction.term(contact) for reaction in reactions]
+        terms += [*self._double_layer(state, contact, step), *others]
+        control = TopControl(step.current_density, step.voltage, self.series_resistance)
+        phi, charge = self.balance(step.predict("potential", state["potential"].copy()), terms, control)
+        first, *rest = reactions
+        atoms = plating = first.per_volume(contact, phi)
+        unpaid = 0.0
+        for reaction in rest:
+            passed = reaction.per_volume(contact, phi)
+            atoms = atoms + reaction.atoms * passed
+            unpaid += self.grid.integral((1 - reaction.atoms) * passed) / self.grid.lateral_area * step.dt
+        return Current(phi, charge, plating, atoms, unpaid)
+
+    def _double_layer(self, state: State, contact: Contact, step: Step) -> list[InterfaceTerm]:
+        """The charging of the contact, if it takes any."""
+        if not self.capacitance:
+            return []
+        before, charging = state["potential"].copy(), contact.area * (self.capacitance / step.dt)
+        return [lambda phi: (charging * (phi - before), charging)]
+
+    def balance(
+        self, start: Array, terms: Sequence[InterfaceTerm], control: TopControl
+    ) -> tuple[Array, ChargeOutcome]:
+        """Solve the charge equation; a current that not even the voltage limit can drive is replaced by that limit.
+
+        Without contact a galvanostatic problem has no solution. The potentiostatic one at the limit always has: when it
+        passes less than the applied current, the limit is reached, and the loop sees it as the cell's voltage.
+        """
+        phi, charge = self.equation.solve(start, terms, control)
+        applied = control.current_density
+        if charge.outcome.converged or not applied or not np.isfinite(self.voltage_limit):
+            return phi, charge
+        limit = TopControl(None, float(np.copysign(self.voltage_limit, applied)), control.series_resistance)
+        held, limited = self.equation.solve(start, terms, limit)
+        too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
+        return (held, limited) if limited.outcome.converged and too_little else (phi, charge)
+
+    # -- measures --------------------------------------------------------------------------------------
+
+    def measure(self, state: State, contact: Contact, current: Current, dt: float) -> dict[str, float]:
+        """Scalars of a step (collective); charges in C/m^2 over the step, transferred_charge: what crossed the contact.
+
+        newton, krylov: iterations.
+        """
+        area, charge = self.grid.lateral_area, current.charge
+        stored = self.capacitance * self.grid.sum(contact.area * (current.potential - state["potential"]))
+        passed = charge.applied * dt / area
+        return {
+            "current_density": charge.applied / area,
+            "voltage": charge.voltage,
+            "charge": passed,
+            "transferred_charge": passed - stored / area,
+            "unpaid_charge": current.unpaid,
+            "charge_error": charge.error,
+            "local_current_max_ratio": self._hot_spot(current.plating) if charge.applied else 0.0,
+        }
+
+    def _hot_spot(self, transfer: Array) -> float:
+        """Largest over mean of the current that passes the contact in one column of cells (collective)."""
+        columns = self.grid.column_sums(transfer * self.grid.spacing[-1])
+        mean = self.grid.integral(transfer) / self.grid.lateral_area
+        return float(np.max(np.abs(columns)) / abs(mean)) if mean else 0.0
+
+    def local_fields(self, state: State, plating: Reaction, near: Array) -> dict[str, Array]:
+        """Fields for snapshots; near: 1 where there is enough of the contact for a current density."""
+        j, _ = plating.law(state["potential"])
+        return {
+            "potential": state["potential"].copy(),
+            "current_density": j * plating.share * near,
+            "exchange_current_density": self.exchange * near,
+        }
