@@ -20,7 +20,7 @@ UM = 1e6  # m -> um
 MA_CM2 = 0.1  # A/m^2 -> mA/cm^2
 
 SEPARATOR = "   |   "  # of the parts of a headline
-NEEDED = ("electrolyte", "lithium", "current_density")  # fields in the picture of the contact
+NEEDED = ("electrolyte", "lithium", "local_current_density")  # fields in the picture of the contact
 LONGEST_TITLE = 120  # characters
 AS_IT_IS = {"parse_math": False}  # for text of the user: matplotlib takes text between two $ for a formula
 GREY = "#666666"
@@ -105,7 +105,7 @@ class Contact:
             raise ResultsError(f"{run.directory}: a 1-D run has no map of the contact")
         if absent := sorted(set(NEEDED) - set(run.fields)):
             raise ResultsError(f"no picture of the contact: {', '.join(absent)} not in the output")
-        current = metrics.interface_average(run, run.field("current_density", index), index) * MA_CM2
+        current = metrics.interface_average(run, run.field("local_current_density", index), index) * MA_CM2
         caption = when(run, index)
         if len(run.axes) == 3:
             row = int(np.argmax(np.max(np.abs(current), axis=0))) if row is None else row

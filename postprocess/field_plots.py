@@ -46,7 +46,7 @@ UNITS = {
     "m/s": (1e9, "nm/s"),
     "Pa": (1e-6, "MPa"),
 }
-ON_CONTACT = ("current_density", "exchange_current_density", "contact_pressure")  # zero away from the contact
+ON_CONTACT = ("local_current_density", "exchange_current_density", "contact_pressure")  # zero away from the contact
 SHARE = 0.999  # of the values are below the upper end of the colours, and above the lower end
 ABOVE = 0.65  # share of the electrolyte in the height of its map
 LABEL_LINE = 50  # letters in a line of a label

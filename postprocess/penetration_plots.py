@@ -20,7 +20,7 @@ from postprocess.reader import ResultsError, Run
 Array = np.ndarray
 
 PICTURE = "penetration.png"
-NEEDED = ("electrolyte", "lithium", "defect", "filament", "dead_lithium", "current_density")
+NEEDED = ("electrolyte", "lithium", "defect", "filament", "dead_lithium", "local_current_density")
 
 COLOURS = {
     "electrolyte": "#f6eedb",

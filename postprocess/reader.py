@@ -29,7 +29,14 @@ Array = np.ndarray
 TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 TEXTS = ("segment",)  # columns of log.csv that are no numbers
 UNITS = ("1", "s", "m", "m/s", "A/m^2", "C/m^2", "V", "Pa")  # of its other columns
+# columns and fields by their names of now, and what earlier versions called them
+EARLIER_COLUMNS = {"platen_pressure": "stack_pressure"}
+EARLIER_FIELDS = {"local_current_density": "current_density"}
 TABLES = ("results", "units", "seconds", "provenance")  # of summary.json
+
+
+def _of_earlier(name: str, earlier: str | None) -> str:
+    return f"written by an earlier version, which called {name!r} {earlier!r}; run the case again"
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class _Curves(dict[str, Array]):
     path: Path
 
     def __missing__(self, name: str) -> Array:
+        if (earlier := EARLIER_COLUMNS.get(name)) in self:
+            raise ResultsError(f"{self.path}: {_of_earlier(name, earlier)}")
         there = ", ".join(map(printable, self)) or "none"
         raise ResultsError(f"{self.path}: no column {name!r}; there are {there}")
 
@@ -156,6 +165,8 @@ class Run:
         """
         with stored.opened(self._path(index)) as file:
             there = stored.datasets(file)
+            if name not in there and (earlier := EARLIER_FIELDS.get(name)) in there:
+                raise ResultsError(_of_earlier(name, earlier))
             if name not in there:
                 raise ResultsError(f"no field {name!r}; there are {', '.join(sorted(there)) or 'none'}")
             cells = tuple(len(self.axes[axis]) if axis in self.axes else 1 for axis in DIRECTIONS)

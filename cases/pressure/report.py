@@ -219,7 +219,7 @@ def fixture_table(output: Path) -> str:
                 FIXTURES[run.name][0],
                 f"{run.case.mechanics.stiffness / 1e12:.3f}",
                 f"{capacity[n]:.3f}",
-                f"{c['stack_pressure'][n] / 1e6:.3f}",
+                f"{c['platen_pressure'][n] / 1e6:.3f}",
                 f"{c['contact_fraction'][n]:.3f}",
                 f"{1e9 * c['void_volume'][n]:.0f}",
                 f"{1e3 * c['voltage'][n]:.1f}",
@@ -347,7 +347,7 @@ def fixture_picture(output: Path, path: Path) -> None:
     figure = picture(9, 6)
     panels: Sequence[Axes] = figure.subplots(2, 2, sharex=True).ravel()
     quantities = (
-        ("stack_pressure", 1e-6, "stack pressure / MPa"),
+        ("platen_pressure", 1e-6, "pressure of the platen / MPa"),
         ("contact_fraction", 1.0, "contact fraction"),
         ("void_volume", 1e6, "void volume per area / µm"),
         ("voltage", 1e3, "voltage / mV"),

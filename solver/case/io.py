@@ -324,11 +324,16 @@ def _without_kinds(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(out)
 
 
+RENAMED = {"film_resistance": "contact_resistance"}  # keys that earlier versions had, and what they are called now
+
+
 def _unknown_key(key: str, location: tuple[int | str, ...]) -> Problem:
     """An unknown key, with the nearest one of its table, or of another table."""
     name = str(location[-1])
     owner = _model_at(location[:-1])
     keys = list(owner.model_fields) if owner else []
+    if RENAMED.get(name) in keys:
+        return Problem(key, "the name that it had in an earlier version", ", ".join(keys), RENAMED[name])
     found = nearest(name, keys)
     if not found:
         elsewhere = {path.rsplit(".", 1)[-1]: path for path in _all_keys(Case)}

@@ -83,7 +83,7 @@ FieldName = Literal[
     "electrolyte",
     "metal",
     "void",
-    "current_density",
+    "local_current_density",
     "exchange_current_density",
     "velocity",
     "pressure",
@@ -95,6 +95,7 @@ FieldName = Literal[
     "dead_lithium",
     "filament",
     "defect",
+    "opening",
     "infiltration_pressure",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
@@ -195,7 +196,7 @@ class Interface(Section):
     )
     transfer_coefficient: Transfer = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
     double_layer_capacitance: Capacitance = key("0 F/m^2", "double-layer capacitance")
-    film_resistance: Resistance = key(
+    contact_resistance: Resistance = key(
         "0 ohm*cm^2", "area resistance between Li and electrolyte beside that of interface.film"
     )
     film: Film | None = key(None, "film between Li and electrolyte; none without it")
@@ -207,7 +208,7 @@ class Interface(Section):
     @property
     def area_resistance(self) -> float:
         """Of all that lies between Li and electrolyte, ohm m^2."""
-        return self.film_resistance + (self.film.resistance if self.film else 0.0)
+        return self.contact_resistance + (self.film.resistance if self.film else 0.0)
 
     @property
     def permeance(self) -> float:

@@ -1,12 +1,12 @@
 """Charge transfer at the Li/electrolyte contact (Butler-Volmer with a mechanical and a vacancy term).
 
     j    = i0 { exp(alpha_c F eta/RT) - exp(-alpha_a F eta/RT) q },    q = clip(20 c/h, 0, 1),   j > 0 plates
-    eta  = phi - j R_film - (RT/F) ln(1 + j/j_P) - E - (Omega/F)(s_n - p)
+    eta  = phi - j R_c - (RT/F) ln(1 + j/j_P) - E - (Omega/F)(s_n - p)
     E    = (Omega/F) A (c - h(xi))
     j_P  = F P/Omega
 
     phi      potential of the electrolyte against the metal, V        i0      exchange current density, A/m^2
-    s_n      normal compression at the contact, Pa                    R_film  areal resistance of a film, ohm m^2
+    s_n      normal compression at the contact, Pa                    R_c     area resistance, ohm m^2
     E        equilibrium potential of the metal with its vacancies, V (Nernst with mu = A (c - h))
     alpha    transfer coefficients, alpha_a + alpha_c = 1             q       no Li left, no stripping
     P        permeance of a film for Li atoms, m/s                    j_P     largest stripping current through it
@@ -41,7 +41,7 @@ FILM_TOLERANCE = 1e-13  # V
 
 @dataclass(frozen=True)
 class KineticsParameters:
-    """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; film_resistance ohm m^2.
+    """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; area_resistance ohm m^2.
 
     film_permeance: for Li atoms, m/s; infinite where they cross freely. Those of the film may be arrays of cells.
     """
@@ -49,7 +49,7 @@ class KineticsParameters:
     transfer_coefficient: float
     temperature: float
     molar_volume: float
-    film_resistance: float | Array = 0.0
+    area_resistance: float | Array = 0.0
     film_permeance: float | Array = math.inf
 
     @property
@@ -69,7 +69,7 @@ class KineticsParameters:
 
     def film_drop(self, current: Array) -> Array:
         """j R + (RT/F) ln(1 + j/j_P), V, for currents (A/m^2) above -j_P."""
-        return self.film_resistance * current + np.log1p(current / self.limiting_current) / self.inverse_thermal_voltage
+        return self.area_resistance * current + np.log1p(current / self.limiting_current) / self.inverse_thermal_voltage
 
 
 def equilibrium_potential(
@@ -96,7 +96,7 @@ def transfer_current(
     p: KineticsParameters, potential: Array, rest: Array, exchange: Array, availability: Array
 ) -> tuple[Array, Array]:
     """j (A/m^2) and dj/dphi (S/m^2) at the given potential; rest is `equilibrium_potential`, exchange i0."""
-    if not np.any(p.film_resistance) and np.all(np.isinf(p.film_permeance)):
+    if not np.any(p.area_resistance) and np.all(np.isinf(p.film_permeance)):
         return _butler_volmer(p, potential - rest, exchange, availability)
     return _behind_film(p, potential - rest, exchange, availability)
 
@@ -147,7 +147,7 @@ def _film_balance(
     With a permeance it is j/j_P - exp{F (drive - eta - j R)/RT} + 1, which is defined for every eta, also beyond -j_P.
     """
     current, transfer = _butler_volmer(p, eta, exchange, availability)
-    left, fall = drive - eta - p.film_resistance * current, 1 + p.film_resistance * transfer
+    left, fall = drive - eta - p.area_resistance * current, 1 + p.area_resistance * transfer
     if np.all(np.isinf(p.film_permeance)):
         return -left, fall, transfer / fall
     f = p.inverse_thermal_voltage

@@ -208,7 +208,7 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
     tolerance = case.solver.tolerance
     newton_tolerance = min(10 * tolerance, FILAMENT_TOLERANCE)
     equation = filament.FilamentEquation(grid, seen, parameters, tolerance, newton_tolerance, case.solver.max_newton)
-    return Penetration(grid, mechanics, equation, network.filled, own.short_depth)
+    return Penetration(grid, mechanics, equation, opening, network.filled, own.short_depth)
 
 
 def plane_modulus(case: Case, grid: Grid) -> Array:

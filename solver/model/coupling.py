@@ -158,7 +158,7 @@ class Coupling:
         """The fields of `outputs` for the present state (collective)."""
         contact = self.places.now(state)
         near = contact.area_density > NEAR_CONTACT * self.grid.max(contact.area_density)
-        applied = measured.get("applied_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
+        applied = measured.get("stack_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
         excess = self.deformation.excess_pressure(state, applied)
         conductor = self.conductor(state, contact)
         plating = self.charge.plating(state, excess, self._reacting(state, conductor))
@@ -267,7 +267,7 @@ class Coupling:
             **self.dead.measure(conductor, self._lithium(fields, contact)),
             **self.lithium.measure(fields, contact),
             **self.deformation.measure(fields, contact, step.stack_pressure),
-            "applied_pressure": step.stack_pressure,
+            "stack_pressure": step.stack_pressure,
         }
         if self.penetration:
             voltage, density = measured["voltage"], measured["current_density"]

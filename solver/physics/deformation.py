@@ -33,7 +33,7 @@ OUTPUTS = (
     FieldInfo("displacement", "u", "m", "elastic displacement of the electrolyte", rank=1),
 )
 COLUMNS = (
-    Column("stack_pressure", "Pa", "of the platen on the Li"),
+    Column("platen_pressure", "Pa", "of the platen on the Li: stack pressure less what the fixture gives way"),
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
     Column("platen_displacement", "m", "of the platen towards the electrolyte"),
     Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
@@ -157,7 +157,7 @@ class Deformation(Part):
     def measure(self, fields: Fields, contact: Contact, stack_pressure: float) -> dict[str, float]:
         """Scalars of a step (collective).
 
-        contact_pressure: mean of s_n over the area of contact, Pa; stack_pressure: of the platen, Pa; drift_velocity:
+        contact_pressure: mean of s_n over the area of contact, Pa; platen_pressure: of the platen, Pa; drift_velocity:
         of the platen, m/s; capped_share: of the annihilation, where r(p) is at its cap.
         """
         grid, active = self.grid, contact.area * fe.step(fields["lithium"])
@@ -169,7 +169,7 @@ class Deformation(Part):
         area = self.mechanics.mac.bottom_area
         return {
             "contact_pressure": grid.sum(active * s_n) / touching if touching else 0.0,
-            "stack_pressure": self.platen_pressure(fields, stack_pressure),
+            "platen_pressure": self.platen_pressure(fields, stack_pressure),
             "platen_displacement": self.platen_displacement(fields),
             "drift_velocity": grid.sum(area * fields[self._velocity[-1]]) / self.mechanics.loaded_area,
             "capped_share": grid.sum(vanishing * capped) / total if total else 0.0,

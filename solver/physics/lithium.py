@@ -142,7 +142,7 @@ class Lithium(Part):
     fields = (StateField("lithium", predicted=True, tolerance=0.02),)
     outputs = (
         FieldInfo("lithium", "xi", "1", "Li order parameter of the metal side: 1 Li, 0 void"),
-        FieldInfo("void", "m (1 - xi)", "1", "void fraction"),
+        FieldInfo("void", "m (1 - a - xi)", "1", "void fraction, 0 in full Li"),
     )
     columns = (
         Column("contact_fraction", "1", "share of the contact where there is Li"),
@@ -195,4 +195,4 @@ class Lithium(Part):
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         xi = state["lithium"]
-        return {"lithium": xi.copy(), "void": contact.metal * (1 - xi)}
+        return {"lithium": xi.copy(), "void": contact.metal * (1 - self.impurities - xi)}

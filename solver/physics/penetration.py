@@ -25,22 +25,25 @@ from solver.physics.part import SIGNIFICANT, Column, Fields, Part, StateField
 OUTPUTS = (
     FieldInfo("filament", "zeta", "1", "Li order parameter of the defects of the electrolyte: 1 filled"),
     FieldInfo("defect", "psi b", "1", "indicator of the electrolyte's defects"),
+    FieldInfo("opening", "w", "m", "distance of the walls of a defect when Li fills it"),
     FieldInfo("infiltration_pressure", "Pi", "Pa", "cost of filling a defect with Li, per volume"),
 )
 COLUMNS = (
     Column("penetration_depth", "m", "largest depth of living Li in defects"),
     Column("filament_volume", "m", "Li in the defects, per cross-section"),
 )
+SHOWN = 0.05  # psi b from which on properties of defects are written
 LITHIUM_CONDUCTIVITY = 1.08e7  # S/m at 20 degC: CRC Handbook of Chemistry and Physics, resistivity of the elements
 
 
 @dataclass
 class Penetration(Part):
-    """Filaments of a case. start_filament: zeta at the start; short_depth: of a short circuit, m."""
+    """Filaments of a case. opening w m; start_filament: zeta at the start; short_depth: of a short circuit, m."""
 
     grid: Grid
     deformation: Deformation
     equation: FilamentEquation
+    opening: Array
     start_filament: Array
     short_depth: float
 
@@ -147,8 +150,10 @@ class Penetration(Part):
         """Fields for snapshots (collective)."""
         d = self.equation.defects
         present = contact.electrolyte * d.indicator
+        there = present > SHOWN
         return {
             "filament": state["filament"].copy(),
             "defect": present,
-            "infiltration_pressure": d.pressure(state["opened"] > 0.5) * (present > 0.05),
+            "opening": self.opening * there,
+            "infiltration_pressure": d.pressure(state["opened"] > 0.5) * there,
         }

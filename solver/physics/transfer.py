@@ -29,7 +29,7 @@ from solver.physics.step import Step
 
 OUTPUTS = (
     FieldInfo("potential", "phi", "V", "electrolyte potential against the metal, positive drives plating"),
-    FieldInfo("current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
+    FieldInfo("local_current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
     FieldInfo("exchange_current_density", "i0", "A/m^2", "exchange current density of the contact"),
 )
 COLUMNS = (
@@ -180,6 +180,6 @@ class Transfer(Part):
         j, _ = plating.law(state["potential"])
         return {
             "potential": state["potential"].copy(),
-            "current_density": j * plating.share * near,
+            "local_current_density": j * plating.share * near,
             "exchange_current_density": self.exchange * near,
         }

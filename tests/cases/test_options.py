@@ -73,14 +73,14 @@ def test_symmetric_sides_give_the_voltage_of_periodic_ones_for_a_uniform_contact
     assert final(symmetric, "voltage") == pytest.approx(final(periodic, "voltage"), rel=1e-8)
 
 
-def test_layers_and_series_and_film_resistance_add_up():
+def test_layers_and_series_and_contact_resistance_add_up():
     plain = final(run(), "voltage")
     j = -10.0
     layers = run(electrolyte=[{"thickness": "2 um"}, {"thickness": "1 um", "conductivity": "0.18 mS/cm"}])
     assert final(layers, "voltage") - plain == pytest.approx(j * 1e-6 * (1 / 0.018 - 1 / 0.18), rel=1e-3)
     series = run('drive.series_resistance="10 ohm*cm^2"')
     assert final(series, "voltage") - plain == pytest.approx(j * 1e-3, rel=1e-6)
-    film = run('interface.film_resistance="10 ohm*cm^2"')
+    film = run('interface.contact_resistance="10 ohm*cm^2"')
     assert final(film, "voltage") - plain == pytest.approx(j * 1e-3, rel=0.02)
 
 
@@ -213,7 +213,7 @@ def test_a_balance_of_forces_that_stalls_rejects_the_step_and_says_so(capfd):
 def test_no_current_passes_the_assembled_cell(tmp_path):
     """The first snapshot: at rest and in equilibrium, whatever the stack pressure."""
     solver.run(case_from_dict(SMALL), tmp_path)
-    first, last = (Run(tmp_path).field("current_density", i) for i in (0, -1))
+    first, last = (Run(tmp_path).field("local_current_density", i) for i in (0, -1))
     assert np.abs(first).max() < 1e-9 * np.abs(last).max()
 
 

@@ -36,7 +36,7 @@ def test_a_fixed_gap_loses_the_pressure_that_a_soft_layer_keeps():
     moved = {}
     for stiffness, more in ((gap, ()), (1 / (1 / gap + 1 / layer), (buffer,))):
         curves = strip("fixture", *fixture, *shrunk, capacity, *more)
-        lost = 7e6 - curves["stack_pressure"][-1]
+        lost = 7e6 - curves["platen_pressure"][-1]
         moved[bool(more)] = curves["platen_displacement"][-1]
         assert lost == pytest.approx(stiffness * moved[bool(more)], rel=1e-6)
         assert lost < 0.05e6 if more else lost > 2e6

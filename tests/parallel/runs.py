@@ -128,7 +128,7 @@ def run_case(case: Case | Mapping[str, Any]) -> Table:
     # a difference of two occupancies over dt: its range is of no account, that of the occupancies is
     result["feed per step"] = result.pop("field feed") * curves["dt"][-1]
     written = simulation.model.output_fields(simulation.state, simulation.progress.measured)
-    result["field current_density"] = gathered(grid, written["current_density"])
+    result["field current_density"] = gathered(grid, written["local_current_density"])
     result["integrals"] = np.array(
         [
             simulation.progress.charge,

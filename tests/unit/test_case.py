@@ -50,7 +50,7 @@ contact_angle = "125 deg"
 exchange_current_density = "25 A/m^2"
 transfer_coefficient = 0.4
 double_layer_capacitance = "10 uF/cm^2"
-film_resistance = "3 ohm*cm^2"
+contact_resistance = "3 ohm*cm^2"
 roughness = { amplitude = "100 nm", correlation_length = "2 um", seed = 7 }
 [interface.heterogeneity]
 kind = "patches"

@@ -95,6 +95,11 @@ BAD_OVERRIDES = [
     (["mechanics.platen='flase'"], ["not true or false; allowed: true or false; did you mean 'false without quotes'?"]),
     (["mechanics.platen=1"], ["mechanics.platen: value 1: not true or false"]),
     (["mechanics.linear_solver=dirct"], ["allowed: iterative, direct; did you mean 'direct'?"]),
+    (
+        ["interface.film_resistance=1 ohm*cm^2"],
+        ["the name that it had in an earlier version", "did you mean 'contact_resistance'?"],
+    ),
+    (["output.fields=['current_density']"], ["did you mean 'local_current_density'?"]),
     (["mechanics.fixture_stifness=1 MPa/um"], ["unknown key", "did you mean 'fixture_stiffness'?"]),
     (["electrolyte.0.young_modulus=22 GPa"], ["unknown key", "did you mean 'youngs_modulus'?"]),
     (["mechanisc.platen=false"], ["mechanisc: unknown key", "did you mean 'mechanics'?"]),

@@ -84,7 +84,7 @@ def test_transport_is_that_of_the_temperature(permeable):
 
 def test_resistances_add_up():
     film = {"material": "LiPON", "thickness": "50 nm"}
-    face = case(interface={"film": film, "film_resistance": "3 ohm*cm^2"}).interface
+    face = case(interface={"film": film, "contact_resistance": "3 ohm*cm^2"}).interface
     assert face.film.resistance == pytest.approx(5e-4)
     assert face.area_resistance == pytest.approx(8e-4)
 

@@ -23,9 +23,9 @@ UNITS = {
     "1": "lithium occupancy electrolyte metal void filament defect dead_lithium",
     "V": "potential",
     "Pa": "infiltration_pressure pressure stress von_mises_stress largest_principal_stress contact_pressure",
-    "A/m^2": "current_density exchange_current_density",
+    "A/m^2": "local_current_density exchange_current_density",
     "m/s": "velocity",
-    "m": "displacement",
+    "m": "displacement opening",
 }
 
 

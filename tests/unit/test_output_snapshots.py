@@ -160,7 +160,7 @@ def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_alw
         for field, about in Run(directory).fields.items():
             assert (about.unit, about.long_name) == (FIELDS[field].unit, FIELDS[field].long_name)
             assert escape(about.long_name) in xdmf
-    assert names["with"] - names["without"] == {"filament", "defect", "infiltration_pressure"}
+    assert names["with"] - names["without"] == {"filament", "defect", "opening", "infiltration_pressure"}
     assert names["with"] == set(ALL_FIELDS) and "dead_lithium" in names["without"]
     filled = dataset.cell_data["metal"] * (dataset.cell_data["electrolyte"] > 0.9)
     z = dataset.cell_centers().points[:, 2]

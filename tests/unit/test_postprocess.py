@@ -39,7 +39,7 @@ def test_missing_things_are_named(tmp_path, strip):
         Run(tmp_path / "nowhere")
     with pytest.raises(ResultsError, match="not a run directory: neither log"):
         Run(tmp_path)
-    with pytest.raises(ResultsError, match="no field 'lithum'; there are contact_pressure, current_density"):
+    with pytest.raises(ResultsError, match="no field 'lithum'; there are contact_pressure, displacement"):
         strip.field("lithum")
     with pytest.raises(ResultsError, match="no snapshot 4; there are 4"):
         strip.field("lithium", 4)
@@ -107,7 +107,7 @@ def write_fields(directory, axes, electrolyte, lithium, current_density) -> Run:
     """A run with one snapshot of sharp fields, functions of the coordinates."""
     grid = Grid(axes, [True] * (len(axes) - 1))
     points = np.meshgrid(*grid.centres, indexing="ij")
-    fields = {"electrolyte": electrolyte, "lithium": lithium, "current_density": current_density}
+    fields = {"electrolyte": electrolyte, "lithium": lithium, "local_current_density": current_density}
     values = {name: np.asarray(function(*points), dtype=float) for name, function in fields.items()}
     SnapshotWriter(directory, grid, FIELDS, {}).write(0.0, 0, values)
     return Run(directory)
@@ -128,8 +128,21 @@ def test_voids_and_roughness_of_a_notched_surface(tmp_path):
     np.testing.assert_allclose(metrics.interface_height(run), 0.0, atol=1e-18)
     np.testing.assert_allclose(metrics.surface_depth(run), [3e-6] * 4 + [0.0] * 4, atol=1e-18)
     assert metrics.roughness(run) == pytest.approx(1.5e-6)
-    current = metrics.interface_average(run, run.field("current_density"))
+    current = metrics.interface_average(run, run.field("local_current_density"))
     np.testing.assert_allclose(current, [0.0] * 4 + [-20.0] * 4)
+
+
+def test_results_of_an_earlier_version_say_what_is_called_otherwise_now(tmp_path):
+    (tmp_path / "log.csv").write_text("step,time [s],stack_pressure [Pa],current_density [A/m^2]\n1,0.5,3e6,10\n")
+    curves = Run(tmp_path).curves
+    with pytest.raises(ResultsError, match="an earlier version, which called 'platen_pressure' 'stack_pressure'"):
+        curves["platen_pressure"]
+    with pytest.raises(ResultsError, match="no column 'local_current_density'"):
+        curves["local_current_density"]
+    grid, about = synthetic.grid(1, False), {"current_density": FIELDS["local_current_density"]}
+    SnapshotWriter(tmp_path, grid, about, {}).write(0.0, 0, {"current_density": np.zeros(grid.local_shape)})
+    with pytest.raises(ResultsError, match="which called 'local_current_density' 'current_density'"):
+        Run(tmp_path).field("local_current_density")
 
 
 def test_void_volume_per_area_in_1d_and_3d(tmp_path):
@@ -190,7 +203,7 @@ def test_picture_of_a_run_that_did_not_write_all_fields(tmp_path, dim):
 def test_quantities_are_drawn_in_the_units_of_the_field(strip):
     for name, factor, end in (
         ("pressure", 1e-6, "compression positive / MPa"),
-        ("current_density", 0.1, "positive plates / (mA/cm$^2$)"),
+        ("local_current_density", 0.1, "positive plates / (mA/cm$^2$)"),
         ("lithium", 1.0, "0 void"),
     ):
         values, label = quantity(strip, name, -1)
@@ -210,7 +223,7 @@ def test_quantities_are_drawn_in_the_units_of_the_field(strip):
 
 @pytest.mark.parametrize(
     ("dim", "name"),
-    [(1, "pressure"), (2, "stress.zz"), (2, "contact_pressure"), (3, "von_mises_stress"), (3, "current_density")],
+    [(1, "pressure"), (2, "stress.zz"), (2, "contact_pressure"), (3, "von_mises_stress"), (3, "local_current_density")],
 )
 def test_picture_of_a_field(tmp_path, dim, name):
     path = plot_field(synthetic.strip_run(tmp_path, dim), name)
@@ -260,7 +273,7 @@ def test_command_draws_what_is_asked_for(tmp_path):
 def test_no_picture_of_stresses_that_were_not_written_or_in_1d(tmp_path):
     synthetic.write_output(str(tmp_path), 2, True)
     synthetic.log.LogTable(tmp_path / "log.csv", synthetic.COLUMNS).append(synthetic._row(1, 60.0))
-    with pytest.raises(ResultsError, match="no picture of the contact: current_density, electrolyte not in"):
+    with pytest.raises(ResultsError, match="no picture of the contact: electrolyte, local_current_density not in"):
         plot_stresses(tmp_path)
     with pytest.raises(ResultsError, match="a 1-D run has no map"):
         plot_stresses(synthetic.strip_run(tmp_path / "line", 1))

@@ -29,7 +29,7 @@ PLATE = {"protocol": [{"kind": "galvanostatic", "direction": "plate", "duration"
 CASES = {
     "1-D rest": merged(ONE_D, REST),
     "1-D plate": merged(ONE_D, PLATE),
-    "behind a film": merged(ONE_D, REST | {"interface": {"film_resistance": "20 ohm*cm^2"}}),
+    "behind a film": merged(ONE_D, REST | {"interface": {"contact_resistance": "20 ohm*cm^2"}}),
     "double layer": merged(ONE_D, REST | {"interface": {"double_layer_capacitance": "20 uF/cm^2"}}),
     "slow kinetics": merged(ONE_D, REST | {"interface": {"exchange_current_density": "1e-6 mA/cm^2"}}),
     "2-D rest": small_case(2, REST),

@@ -34,7 +34,7 @@ ABSURD = [
     "interface.transfer_coefficient=0.999",
     "interface.double_layer_capacitance=1000 F/m^2",
     "interface.double_layer_capacitance=1e-9 F/m^2",
-    "interface.film_resistance=1e9 ohm*cm^2",
+    "interface.contact_resistance=1e9 ohm*cm^2",
     FILM.format("1 pm"),
     FILM.format("1 mm"),
     "interface.film={material='LiF', thickness='10 nm', resistance='1e9 ohm*cm^2'}",

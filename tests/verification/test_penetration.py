@@ -292,7 +292,7 @@ def test_a_metal_island_behind_a_void_takes_hardly_any_current(direction: str) -
         dead = curves(simulation)["dead_lithium"]
         assert (dead.min() > 1e-7) != bridge and (dead.max() == 0.0) == bridge
         written = model.output_fields(simulation.state, simulation.progress.measured)
-        passed = written["current_density"] * model.places.start().area_density * simulation.grid.spacing[-1]
+        passed = written["local_current_density"] * model.places.start().area_density * simulation.grid.spacing[-1]
         columns = np.abs(simulation.grid.column_sums(passed)).ravel()
         share[bridge] = columns[under].mean() / columns.max()
     assert share[False] < 0.03
