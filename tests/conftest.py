@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,16 @@ def floating_point_errors_raise() -> Iterator[None]:
     with np.errstate():
         raise_floating_point_errors()
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_freed() -> Iterator[None]:
+    """What a file has made of PETSc's objects is freed; dropping them is not enough."""
+    yield
+    from solver.petsc import PETSc
+
+    gc.collect()
+    PETSc.garbage_cleanup()
 
 
 @pytest.fixture
