@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,12 @@ from tests.mpi import raise_floating_point_errors
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Stop with a message when PETSc, MPI or h5py is missing: their tests must not vanish."""
+    """Stop with a message when PETSc, MPI or h5py is missing: their tests must not vanish.
+
+    A shell without job control lets what it starts in the background ignore Ctrl-C, and so would all that tests start.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         check_environment()
     except EnvironmentProblem as problem:
@@ -26,6 +33,16 @@ def floating_point_errors_raise() -> Iterator[None]:
     with np.errstate():
         raise_floating_point_errors()
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_freed() -> Iterator[None]:
+    """What a file has made of PETSc's objects is freed; dropping them is not enough."""
+    yield
+    from solver.petsc import PETSc
+
+    gc.collect()
+    PETSc.garbage_cleanup()
 
 
 @pytest.fixture

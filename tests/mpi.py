@@ -45,6 +45,8 @@ MPI_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "H5PY_ALWAYS_USE_MPI": "1",
     "PYTHONUNBUFFERED": "1",
+    # ranks that wait for each other leave the processor to those that compute: several mpiruns share the cores
+    "OMPI_MCA_mpi_yield_when_idle": "1",
 }
 
 

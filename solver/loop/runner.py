@@ -23,6 +23,7 @@ from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
 from solver.output.log import Console
 from solver.output.recorder import FileRecorder, MemoryRecorder
+from solver.petsc import PETSc
 from solver.voice import Voice
 
 LATEST = "latest"
@@ -71,6 +72,7 @@ def run(
     started = time.monotonic()
     comm = MPI.COMM_WORLD if comm is None else comm
     with Console(comm, progress, case.title or "run") as console, Interrupts(comm, wall, started, leave) as interrupts:
+        PETSc.garbage_cleanup(comm)  # what is left of earlier runs of this process, which Python has let go of
         grid = make_grid(case, comm)
         saved = _saved(directory, restart, grid, case, console)
         recorder = _recorder(case, directory, grid, console)

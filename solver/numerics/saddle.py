@@ -182,6 +182,7 @@ class SaddleSolver:
         self.ksp.setTolerances(rtol=rtol, max_it=limit)
         self.ksp.setInitialGuessNonzero(self._unfinished)
         self.ksp.solve(self._rhs, self._solution)
+        self._shell.apply = None  # through PETSc it would keep alive for ever what it belongs to
         reason, iterations = int(self.ksp.getConvergedReason()), int(self.ksp.getIterationNumber())
         if kept:
             self._wasted += iterations - self._per_digit * digits
@@ -228,8 +229,7 @@ class VelocityPreconditioner:
 
     def setUp(self, pc: PETSc.PC) -> None:
         """Of new values of the matrix (collective)."""
-        for old in self._made:
-            old.destroy()
+        self.destroy(pc)
         matrix = pc.getOperators()[1]
         self._multigrid = _multigrid(pc, matrix)  # a new one: GAMG keeps its old aggregates
         self._made = [self._multigrid]
@@ -248,6 +248,12 @@ class VelocityPreconditioner:
         self._exact.setUp()
         self._rest, self._change = self._rows.createVecLeft(), self._rows.createVecLeft()
         self._made += [self._exact, self._rows, block, rows, every, self._rest, self._change]
+
+    def destroy(self, _pc: PETSc.PC) -> None:
+        """Free what was made; PETSc calls it too (collective)."""
+        for old in self._made:
+            old.destroy()
+        self._made = []
 
     def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
         """y ~ A^-1 x (collective)."""

@@ -128,10 +128,10 @@ class SnapshotWriter:
         return self._entries[-1].time if self._entries else None
 
     def _number(self) -> int:
-        """Number of the next file; the folder is made when there is none."""
+        """Number of the next file; its folder is made when there is none, but not that of a run, which has vanished."""
 
         def look() -> int:
-            (self.directory / FOLDER).mkdir(parents=True, exist_ok=True)
+            (self.directory / FOLDER).mkdir(exist_ok=True)
             return max((number for number, _ in stored.numbered(self.directory)), default=-1) + 1
 
         return files.on_root(self.grid.comm, look) if self._next is None else self._next

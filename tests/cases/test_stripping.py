@@ -29,6 +29,11 @@ def critical_current(case) -> float:
     return 96485.33 / li.molar_volume * np.sqrt(li.diffusivity * rate) * li.critical_vacancy_fraction
 
 
+def until_contact(fraction: float) -> str:
+    """The override that ends a run when so much contact is left: what follows takes most of the time."""
+    return f"protocol.0.min_contact_fraction={fraction}"
+
+
 def strip(name: str, *overrides: str) -> dict[str, np.ndarray]:
     return solver.run(solver.load_case(CASES / f"{name}.toml", (*SHRUNK, *overrides))).curves
 
@@ -40,7 +45,7 @@ def test_the_formula_gives_the_measured_thresholds():
 
 
 def test_one_milliampere_at_3_megapascal_opens_voids():
-    curves = strip("strip_1.0mA_3MPa", 'protocol.0.capacity="0.2 mAh/cm^2"')
+    curves = strip("strip_1.0mA_3MPa", 'protocol.0.capacity="0.2 mAh/cm^2"', until_contact(0.45))
     assert metrics.minimum_contact_fraction(curves) < 0.5
     assert curves["voltage"][-1] < 2 * curves["voltage"][2]  # stripping: the voltage is negative
 
@@ -59,7 +64,7 @@ def test_the_threshold_lies_between_half_and_twice_the_formula(pressure, filling
         current = f'drive.current_density="{factor * critical} A/m^2"'
         duration = f'protocol.0.duration="{fillings * filling_time} s"'
         step = f'time.max_step="{filling_time / 60} s"'
-        curves = strip(name, current, duration, step)
+        curves = strip(name, current, duration, step, until_contact(0.85))
         lowest[factor] = metrics.minimum_contact_fraction(curves)
     assert lowest[0.5] > 0.99
     assert lowest[2.0] < 0.9

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import Mutant, bases, make
+from tests.fuzz.mutants import Mutant, bases, make
 from tests.mpi import environment
 
 SEED = int(os.environ.get("LIFRONT_FUZZ_SEED", "1"))

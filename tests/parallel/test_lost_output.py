@@ -11,8 +11,15 @@ from typing import Any
 
 import pytest
 
+from solver.case.io import case_from_dict
+from solver.loop.build import make_simulation
+from solver.model.build import make_grid
+from solver.output.files import FileError
+from solver.output.log import Console
+from solver.output.recorder import FileRecorder
 from tests.cases.test_going_on import CASE
 from tests.mpi import command, environment, run_ranks
+from tests.parallel.test_restart import rows, wait_for
 
 RUN = ["-m", "solver", "run", "case.json", "--output", "r"]
 
@@ -63,18 +70,29 @@ def test_files_that_cannot_be_written_end_the_run_with_one_line(case, ranks, siz
     assert not Path("r/done.json").exists()
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_a_folder_that_vanishes_is_one_line(case, ranks):
     table = json.loads(Path("case.json").read_text())
     table["time"]["fixed_step"], table["output"]["checkpoint_interval"] = "1 ms", "1 h"
     Path("case.json").write_text(json.dumps(table))
     with start(ranks, RUN, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while not Path("r/log.csv").exists() and process.poll() is None:
-            pass
+        wait_for(lambda: rows(Path("r")) >= 3, process)
         Path("r").rename("elsewhere")
         out, err = process.communicate(timeout=300)
     assert process.returncode == 1, err
     assert len([line for line in without_mpirun(err) if "No such file" in line]) == 1 and "Traceback" not in out + err
+
+
+def test_a_folder_that_vanishes_before_the_first_snapshot_is_not_made_again(case):
+    """The case and the beginning of the log are elsewhere: a run without them would be no whole one."""
+    table = case_from_dict(CASE)
+    grid = make_grid(table)
+    recorder = FileRecorder(Path("r"), grid, Console(progress=False), {}, {}, table.output.fields, 1)
+    recorder.begin()
+    Path("r").rename("elsewhere")
+    with pytest.raises(FileError, match=r"^r/fields: No such file or directory$"):
+        make_simulation(table, grid, recorder).begin()
+    assert not Path("r").exists()
 
 
 @pytest.mark.parametrize("words", [RUN, ["-m", "solver", "check", "case.json"]])

@@ -14,8 +14,7 @@ from solver.case.checks import find_warnings
 from solver.case.cost import cost, graded_cells, lateral_cells, machine_warnings, problems_here, ranks_here
 from solver.case.io import CaseError, load_case
 from solver.numerics.grid import lateral_faces, normal_faces
-from tests.fuzz import ROOT
-from tests.mpi import environment
+from tests.mpi import ROOT, environment
 
 CASES = sorted((ROOT / "cases").rglob("*.toml"))
 MINIMAL = ROOT / "cases/minimal.toml"

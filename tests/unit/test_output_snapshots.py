@@ -148,6 +148,7 @@ def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_alw
     names = {}
     for name, more in (("without", {}), ("with", flaw)):
         case, directory = case_from_dict(table | more), tmp_path / name
+        directory.mkdir()
         grid = make_grid(case)
         recorder = FileRecorder(directory, grid, Console(progress=False), {}, {}, (), 1)
         simulation = make_simulation(case, grid, recorder)

@@ -19,6 +19,7 @@ from tests import synthetic
 
 def series(directory: Path, times: tuple[float, ...] = (0.0, 1.0, 2.0), dim: int = 2, graded: bool = False) -> Path:
     grid = synthetic.grid(dim, graded)
+    directory.mkdir(exist_ok=True)
     writer = SnapshotWriter(directory, grid, FIELDS, synthetic.PROVENANCE)
     for step, time in enumerate(times):
         writer.write(time, step, synthetic.fields(grid, step + 1.0))

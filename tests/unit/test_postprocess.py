@@ -109,6 +109,7 @@ def write_fields(directory, axes, electrolyte, lithium, current_density) -> Run:
     points = np.meshgrid(*grid.centres, indexing="ij")
     fields = {"electrolyte": electrolyte, "lithium": lithium, "local_current_density": current_density}
     values = {name: np.asarray(function(*points), dtype=float) for name, function in fields.items()}
+    directory.mkdir(exist_ok=True)
     SnapshotWriter(directory, grid, FIELDS, {}).write(0.0, 0, values)
     return Run(directory)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from mpi4py import MPI
 from petsc4py import PETSc
 
+import solver
+from solver.case.io import case_from_dict
 from solver.numerics import saddle
 from solver.numerics.grid import Grid
-from solver.numerics.saddle import NoFactorisation, SaddleSolver
+from solver.numerics.saddle import NoFactorisation, SaddleSolver, VelocityPreconditioner
 from solver.physics import stiffness
 from solver.physics.mechanics import Load, Mechanics
+from tests.parallel.runs import merged, small_case
 from tests.verification.solids import converged, properties
 
 CONTRAST = 1e-8  # of a void to the solid
@@ -67,3 +72,21 @@ def test_corners_of_voids_do_not_slow_the_velocities_down(monkeypatch, dim, cell
     assert contraction(dim, cells, block, share) < 0.85
     monkeypatch.setattr(stiffness, "LOOSE_SHARE", 0.0)
     assert contraction(dim, cells, block, share) > 0.99
+
+
+def preconditioners() -> list[VelocityPreconditioner]:
+    return [thing for thing in gc.get_objects() if isinstance(thing, VelocityPreconditioner)]
+
+
+def test_a_run_leaves_nothing_of_petsc_once_another_begins():
+    """Python lets go of the solver when its run is over; PETSc of what that had made, its preconditioner included."""
+    protocol = [{"kind": "galvanostatic", "direction": "strip", "duration": "1 s"}]
+    case = case_from_dict(merged(small_case(2, {}), {"protocol": protocol, "time": {"fixed_step": "1 s"}}))
+    solvers, others = set(saddle._ALIVE), preconditioners()
+    solver.run(case)
+    assert set(saddle._ALIVE) <= solvers
+    (last,) = (found for found in preconditioners() if found not in others)
+    made = tuple(last._made)
+    assert made and all(made)
+    solver.run(case)
+    assert not any(made)

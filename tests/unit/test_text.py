@@ -8,7 +8,8 @@ import pytest
 from solver.case.io import CaseError, apply_override, load_case, read_table
 from solver.case.protocol import ProfileRefused, read_profile
 from solver.text import DEEPEST, NoSuchFile, Unreadable, one_line, parse_json, parse_toml, printable, read_text, short
-from tests.fuzz import PROFILE, ROOT
+from tests.fuzz.damage import PROFILE
+from tests.mpi import ROOT
 
 MINIMAL = ROOT / "cases/minimal.toml"
 

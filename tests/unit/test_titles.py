@@ -19,7 +19,7 @@ from solver.case.report import print_report
 from solver.output.log import Console
 from solver.study.sweep import expand
 from tests import synthetic
-from tests.fuzz import SMALL
+from tests.fuzz.mutants import SMALL
 
 TITLES = {
     "markup": "[/] [bold]x[/bold] [red] [/red :smile:",

@@ -8,7 +8,7 @@ from solver.case.schema import Case
 from solver.case.types import spec_of
 from solver.case.usual import usual_warnings
 from solver.units import Quantity, Usual, ValueRefused
-from tests.fuzz import ROOT
+from tests.mpi import ROOT
 
 CASES = sorted((ROOT / "cases").rglob("*.toml"))
 MINIMAL = ROOT / "cases/minimal.toml"
