@@ -73,7 +73,6 @@ from solver.case.types import (
 )
 from solver.units import ValueRefused
 
-SCHEMA_VERSION = 1
 DEFAULT_CONTACT_ANGLE = math.pi / 2  # rad; none is measured for Li on Li6PS5Cl
 
 FieldName = Literal[

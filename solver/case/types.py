@@ -231,8 +231,6 @@ RatePerPressure = Annotated[
     ),
 ]
 
-Positive = Annotated[float, Number(gt=0)]
-NotNegative = Annotated[float, Number(ge=0)]
 Fraction = Annotated[float, Number(gt=0, lt=1)]
 Transfer = Annotated[
     float, Number(gt=0, lt=1, usual=Usual(0.05, 0.95, "measured transfer coefficients are near one half"))

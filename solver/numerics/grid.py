@@ -249,15 +249,6 @@ class Grid:
         """Volume integral of cell values."""
         return self.sum(density * self.volume)
 
-    def row_sums(self, *values: Array) -> Array:
-        """Sums over each lateral plane of cells: (number of arrays, cells along the normal), same on all ranks."""
-        lateral = tuple(range(self.dim - 1))
-        rows = np.zeros((len(values), self.shape[-1]))
-        for row, v in zip(rows, values, strict=True):
-            row[self.owned[-1]] = np.broadcast_to(v, self.local_shape).sum(axis=lateral)
-        self.comm.Allreduce(MPI.IN_PLACE, rows, MPI.SUM)
-        return rows
-
     def column_sums(self, values: Array) -> Array:
         """Sums along the normal: one value for each column of cells of the whole grid, same on all ranks."""
         columns = np.zeros(self.shape[:-1])

@@ -122,11 +122,6 @@ class SnapshotWriter:
         files.on_root(self.grid.comm, self._write_sidecars)
         return problems
 
-    @property
-    def last_time(self) -> float | None:
-        """Time of the last snapshot in the series, s."""
-        return self._entries[-1].time if self._entries else None
-
     def _number(self) -> int:
         """Number of the next file; the folder is made when there is none."""
 
