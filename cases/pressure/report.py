@@ -17,7 +17,7 @@ from postprocess.pictures import write_picture
 from postprocess.reader import Run
 from solver.case.derived import annihilation_parameters
 from solver.case.schema import Case
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.laws.creep import creep_prefactor
 from solver.model.coupling import CAPPED_SHARE
 from solver.whole_files import write_text

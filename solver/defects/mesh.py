@@ -20,7 +20,8 @@ from solver.case.types import Problem
 from solver.defects.box import Box
 from solver.defects.cavities import Cavities, make_cavities
 from solver.defects.families import UNIT, Family
-from solver.defects.shapes import EDGE_REACH, REACH, Cloud, Trace, channel, inside, upright
+from solver.defects.shapes import EDGE_REACH, REACH, Cloud, Trace, channel, upright
+from solver.domain.contact import profile
 from solver.numerics.array import Array
 
 _ROUNDING = 1e-9  # of an element: points this near to it are in it, so that none is lost between two
@@ -158,7 +159,7 @@ class Solids:
             trace.normal[:, at[closer]] = _normal(vertices)
             trace.member[at[closer]] = self.surface_pore[number]
         held = self._hold(cloud, trace)
-        trace.indicator[:] = inside(np.where(held, -distance, distance), self.width / 2)
+        trace.indicator[:] = profile(np.where(held, distance, -distance), self.width / 2)
         return trace
 
     def _hold(self, cloud: Cloud, trace: Trace) -> Array:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.laws.constants import GAS_CONSTANT
+from solver.constants import GAS_CONSTANT
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
@@ -74,6 +75,4 @@ SOLID_RANGE = (0.3, 0.7)
 
 def solid_fraction(lithium: Array) -> Array:
     """How much of a cell's metal carries load: a smooth step of xi."""
-    low, high = SOLID_RANGE
-    t = np.clip((lithium - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return smooth_step(lithium, *SOLID_RANGE)

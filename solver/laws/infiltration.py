@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.numerics.array import Array
 
 EDGE_CRACK = 1.12**2 * np.pi  # (K/p)^2 per depth of an edge crack under the pressure p

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.numerics.array import Array
 
 DEPLETION = 20.0  # stripping fades out where less than 1/20 of the sites' Li is left

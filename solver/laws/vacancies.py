@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.laws.constants import FARADAY
+from solver.constants import FARADAY
 from solver.laws.creep import creep_prefactor
 from solver.numerics.array import Array
 

@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -26,7 +27,6 @@ from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper, gather, hand_out
 from solver.numerics.state import State
 
-EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 FINISHED = "protocol finished"
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it

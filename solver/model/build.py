@@ -10,9 +10,9 @@ from mpi4py import MPI
 from solver import defects
 from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
+from solver.constants import FARADAY
 from solver.domain import contact as geometry
 from solver.laws import free_energy, infiltration, kinetics, vacancies
-from solver.laws.constants import FARADAY
 from solver.laws.creep import CreepLaw, creep_prefactor
 from solver.model.coupling import FIELDS, Coupling, Noise
 from solver.numerics import random_fields
@@ -102,7 +102,7 @@ def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     xi = 1 - impurities
     for void in case.lithium.voids:
         distance = np.sqrt(_distance_squared(case, grid.cell_coordinates(), void.centre)) - void.radius
-        xi = np.minimum(xi, 0.5 * (1 + np.tanh(distance / (2 * case.interface.width))))
+        xi = np.minimum(xi, geometry.profile(distance, case.interface.width))
     return xi
 
 

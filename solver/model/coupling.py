@@ -27,10 +27,10 @@ from functools import cached_property
 
 import numpy as np
 
+from solver.constants import BOLTZMANN
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import kinetics, vacancies
-from solver.laws.constants import BOLTZMANN
 from solver.model.measures import Measures
 from solver.model.step import Step, StepResult
 from solver.numerics import random_fields

@@ -253,15 +253,15 @@ def json_object(path: Path) -> dict[str, Any]:
 
 
 def text_of(path: Path, sha256: str) -> str | None:
-    """The text of a file when its hash (see `digest`) is the given one, with or without its last line break."""
+    """The text of a file when its hash (see `hash_of`) is the given one, with or without its last line break."""
     try:
         found = path.read_bytes().decode() if is_file(path) else ""
     except (OSError, ValueError):
         return None
-    return next((text for text in (found, found.removesuffix("\n")) if digest(text) == sha256), None)
+    return next((text for text in (found, found.removesuffix("\n")) if hash_of(text) == sha256), None)
 
 
-def digest(text: str) -> str:
+def hash_of(text: str) -> str:
     """SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -33,6 +33,7 @@ from typing import Protocol
 import numpy as np
 
 from solver.laws.creep import SLOWEST, CreepLaw, solid_fraction
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
@@ -62,9 +63,7 @@ def bulk_modulus(solid: Elastic) -> float:
 
 def memory_weight(electrolyte: Array) -> Array:
     """M(psi): 0 where the metal may still grow or creep, 1 in the electrolyte."""
-    low, high = MEMORY_RANGE
-    t = np.clip((electrolyte - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return smooth_step(electrolyte, *MEMORY_RANGE)
 
 
 @dataclass(frozen=True)

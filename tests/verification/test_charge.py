@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from solver.case.io import case_from_dict
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain.contact import Layers, face_conductivities, make_contact
-from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, transfer_current
 from solver.model.build import make_coupling, make_grid, make_state
 from solver.model.step import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, anodic_availability, equilibrium_potential, transfer_current
 
 THERMAL = GAS_CONSTANT * 298.15 / FARADAY
