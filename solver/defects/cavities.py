@@ -28,7 +28,7 @@ from solver.numerics.array import Array
 _CHUNK = 2000  # facets that are compared at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cavities:
     """Pores in the box.
 
@@ -69,7 +69,14 @@ def make_cavities(points: Array, elements: Array, box: Box) -> Cavities:
     surface_pore, upward = pore[owner[facet]], _outward(corners, opposite)[facet, -1]
     opening = _openings(surface, surface_pore, upward, count)
     beyond = box.images(surface.reshape(-1, box.dim)).points.reshape(-1, *surface.shape[1:])
-    return Cavities(all_elements, pore[source], source, beyond, np.tile(surface_pore, copies), opening)
+    return Cavities(
+        elements=all_elements,
+        element_pore=pore[source],
+        source=source,
+        surface=beyond,
+        surface_pore=np.tile(surface_pore, copies),
+        opening=opening,
+    )
 
 
 def _openings(surface: Array, pore: Array, upward: Array, count: int) -> Array:

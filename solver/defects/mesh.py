@@ -115,7 +115,7 @@ class Facets:
         return trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Solids:
     """Pores that fill elements (elements, corners, axes): triangles in 2-D, tetrahedra in 3-D.
 
@@ -135,11 +135,11 @@ class Solids:
         own = (begin <= cavities.source) & (cavities.source < end)
         walls = np.isin(cavities.surface_pore, cavities.element_pore[own])
         return Solids(
-            cavities.elements[own],
-            cavities.element_pore[own],
-            cavities.surface[walls],
-            cavities.surface_pore[walls],
-            width,
+            elements=cavities.elements[own],
+            element_pore=cavities.element_pore[own],
+            surface=cavities.surface[walls],
+            surface_pore=cavities.surface_pore[walls],
+            width=width,
         )
 
     def trace(self, cloud: Cloud) -> Trace:

@@ -166,7 +166,7 @@ class Grains:
         return trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Discs:
     """Flat cracks: discs (3-D) or pieces of straight lines (2-D).
 

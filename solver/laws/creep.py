@@ -29,7 +29,7 @@ LOCAL_ITERATIONS = 50
 SLOWEST = 1e-30  # 1/s, stands for a rate of zero
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CreepLaw:
     """prefactor A 1/s at the temperature, exponent n, strength s Pa."""
 
@@ -63,7 +63,7 @@ class CreepLaw:
         return stress / (3 * rate), 1 / slope
 
 
-def creep_prefactor(prefactor: float, activation_energy: float, temperature: float) -> float:
+def creep_prefactor(*, prefactor: float, activation_energy: float, temperature: float) -> float:
     """A = A_0 exp(-Q/RT), 1/s."""
     return float(prefactor * np.exp(-activation_energy / (GAS_CONSTANT * temperature)))
 

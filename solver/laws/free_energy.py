@@ -62,7 +62,7 @@ def smooth_step(s: Array, low: float, high: float) -> Array:
     return step(np.clip((s - low) / (high - low), 0.0, 1.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EnergyParameters:
     """Constants of the free energy. surface_energy J/m^2, width m, angle rad, critical_vacancy_fraction 1."""
 

@@ -39,7 +39,7 @@ FILM_SWEEPS = 100  # half of them bisections, from 100 V to the tolerance
 FILM_TOLERANCE = 1e-13  # V
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KineticsParameters:
     """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; film_resistance ohm m^2.
 

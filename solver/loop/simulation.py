@@ -217,13 +217,13 @@ class Simulation:
             outcome = self.model.step(
                 self.state,
                 Step(
-                    p.step,
-                    dt,
-                    pressure,
-                    control.current_density,
-                    control.voltage,
-                    p.dt_previous,
-                    self.previous if near else None,
+                    number=p.step,
+                    dt=dt,
+                    stack_pressure=pressure,
+                    current_density=control.current_density,
+                    voltage=control.voltage,
+                    dt_previous=p.dt_previous,
+                    previous=self.previous if near else None,
                 ),
             )
             if not outcome.failed and not self.stepper.rejects(outcome.error):

@@ -130,9 +130,13 @@ def make_deformation(case: Case, grid: Grid, contact: geometry.Contact) -> Defor
     )
     properties = Properties(
         creep=CreepLaw(
-            creep_prefactor(li.creep_prefactor, li.creep_activation_energy, case.drive.temperature),
-            li.creep_exponent,
-            li.size_effect_strengthening * vacancies.MEGAPASCAL,
+            prefactor=creep_prefactor(
+                prefactor=li.creep_prefactor,
+                activation_energy=li.creep_activation_energy,
+                temperature=case.drive.temperature,
+            ),
+            exponent=li.creep_exponent,
+            strength=li.size_effect_strengthening * vacancies.MEGAPASCAL,
         ),
         lithium_shear=shear_modulus(li),
         lithium_bulk=bulk_modulus(li),
@@ -174,7 +178,11 @@ def make_penetration(
     face, li, own = case.interface, case.lithium, case.filament
     modulus = plane_modulus(case, grid)
     intact = infiltration.infiltration_pressure(
-        network.separation_energy, lining_energy(case, grid), network.opening, network.flaw_depth, modulus
+        separation_energy=network.separation_energy,
+        interfacial_energy=lining_energy(case, grid),
+        opening=network.opening,
+        flaw_depth=network.flaw_depth,
+        plane_modulus=modulus,
     )
     elastic = infiltration.elastic_opening(intact, network.flaw_depth, modulus)
     opening = np.where(network.flaw_depth > 0, elastic, network.opening)
@@ -190,12 +198,16 @@ def make_penetration(
         bears_load=network.bears_load,
     )
     parameters = filament.FilamentParameters(
-        infiltration.mobility(
-            own.aspect_factor, li.molar_volume, face.exchange_current_density, face.width, case.drive.temperature
+        mobility=infiltration.mobility(
+            aspect_factor=own.aspect_factor,
+            molar_volume=li.molar_volume,
+            exchange_current_density=face.exchange_current_density,
+            width=face.width,
+            temperature=case.drive.temperature,
         ),
-        own.largest_drive,
-        face.width,
-        li.molar_volume / FARADAY,
+        largest_drive=own.largest_drive,
+        width=face.width,
+        volume_per_charge=li.molar_volume / FARADAY,
     )
     tolerance = case.solver.tolerance
     newton_tolerance = min(10 * tolerance, FILAMENT_TOLERANCE)
@@ -217,7 +229,10 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         tuple(layer.thickness for layer in case.electrolyte), tuple(layer.conductivity for layer in case.electrolyte)
     )
     energy = free_energy.EnergyParameters(
-        li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
+        surface_energy=li.surface_energy,
+        width=face.width,
+        contact_angle=face.contact_angle,
+        critical_vacancy_fraction=li.critical_vacancy_fraction,
     )
     exchange = exchange_current(case, grid)
     conductivity = geometry.face_conductivities(grid, layers, contact)
@@ -229,7 +244,9 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         case.solver.tolerance,
         REST_CURRENT * grid.sum(contact.area * exchange),
     )
-    diffusion = DiffusionParameters(li.diffusivity, li.surface_diffusivity, face.width)
+    diffusion = DiffusionParameters(
+        diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width
+    )
     mobility = li.mobility_factor * REFERENCE_VELOCITY / (6 * li.surface_energy)
     noise = Noise(li.noise_amplitude, drive.temperature, li.noise_seed, face.width) if li.noise_amplitude else None
     low, high = DEFECT_RANGE
@@ -240,7 +257,11 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         contact=contact,
         energy=energy,
         kinetics=kinetics.KineticsParameters(
-            face.transfer_coefficient, drive.temperature, li.molar_volume, face.area_resistance, face.permeance
+            transfer_coefficient=face.transfer_coefficient,
+            temperature=drive.temperature,
+            molar_volume=li.molar_volume,
+            film_resistance=face.area_resistance,
+            film_permeance=face.permeance,
         ),
         deformation=mechanics,
         charge=charge,

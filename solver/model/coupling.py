@@ -238,7 +238,16 @@ class Coupling:
         _require("stress", balance.outcome)
         with self.timers("occupancy"):
             supply = flow.transfer * self.kinetics.volts_per_pascal
-            moved = self.occupancy.step(c, m, self.contact, ahead, fe.step(ahead), velocity, supply, step.dt)
+            moved = self.occupancy.step(
+                old=c,
+                old_weight=m,
+                contact=self.contact,
+                lithium=ahead,
+                h=fe.step(ahead),
+                velocity=velocity,
+                source=supply,
+                dt=step.dt,
+            )
         _require("occupancy", moved.outcome)
         with self.timers("lithium"):
             noise, guess = self._noise(step), step.predict("lithium", xi)
@@ -279,7 +288,9 @@ class Coupling:
             guess = step.predict("filament", state["filament"])
             filament = self.penetration.term(state, guess, conductor.active, step.stack_pressure, step.dt)
             terms.append(filament)
-        control = TopControl(step.current_density, step.voltage, self.series_resistance)
+        control = TopControl(
+            current_density=step.current_density, voltage=step.voltage, series_resistance=self.series_resistance
+        )
         phi, charge = self._balance_charge(step.predict("potential", state["potential"].copy()), terms, control)
         _require("potential", charge.outcome)
         transfer = self.contact.area_density * share * current_of(phi)[0]
@@ -302,7 +313,11 @@ class Coupling:
         applied = control.current_density
         if charge.outcome.converged or not applied or not np.isfinite(self.voltage_limit):
             return phi, charge
-        limit = TopControl(None, float(np.copysign(self.voltage_limit, applied)), control.series_resistance)
+        limit = TopControl(
+            current_density=None,
+            voltage=float(np.copysign(self.voltage_limit, applied)),
+            series_resistance=control.series_resistance,
+        )
         held, limited = self.charge.solve(start, terms, limit)
         too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
         return (held, limited) if limited.outcome.converged and too_little else (phi, charge)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from solver.numerics.array import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """A step to try.
 

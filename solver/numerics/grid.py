@@ -217,6 +217,10 @@ class Grid:
                 self._mirror(np.moveaxis(g, axis, 0), axis)
         return g
 
+    def without_ghosts(self, g: Array) -> Array:
+        """A view of the owned block in what `ghosted` has returned."""
+        return g[(slice(GHOSTS, -GHOSTS),) * self.dim]
+
     def _mirror(self, g: Array, axis: int) -> None:
         if self.owned[axis].start == 0:
             g[:GHOSTS] = g[2 * GHOSTS - 1 : GHOSTS - 1 : -1]

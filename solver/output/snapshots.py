@@ -132,7 +132,13 @@ class SnapshotWriter:
         return files.on_root(self.grid.comm, look) if self._next is None else self._next
 
     def _about(self, info: FieldInfo) -> Dataset:
-        return Dataset(info.rank, np.dtype(self.type).itemsize, info.unit, info.long_name, info.symbol)
+        return Dataset(
+            rank=info.rank,
+            precision=np.dtype(self.type).itemsize,
+            unit=info.unit,
+            long_name=info.long_name,
+            symbol=info.symbol,
+        )
 
     def _write_content(self, file: hdf5.Writer, time: float, step: int, fields: Mapping[str, Array]) -> None:
         layout, grid = self.layout, self.grid

@@ -66,7 +66,7 @@ HOLD = 1e4  # of the rate L W at which a front relaxes
 FRONT_MARGIN = 1.2  # of gamma_f over lambda times the largest drive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FilamentParameters:
     """mobility L 1/(Pa s); largest_drive F Pa (numerical); width lambda m; volume_per_charge Omega/F m^3/C."""
 
@@ -158,7 +158,7 @@ class FilamentEquation:
         """Advance zeta by dt under the drive f (not yet bounded), J/m^3; active: 0 where Li is dead (collective)."""
         # one solve at least: else zeta, and the charge that it takes, would not answer to small changes of phi
         local, linear = self._local(self._bounded(drive)[0], active), self._gradient_energy(active)
-        return self.solver.advance(old, self.weight, linear, local, dt, 0.0, guess, least=1)
+        return self.solver.advance(old, self.weight, linear, local, dt=dt, source=0.0, guess=guess, least=1)
 
     def response(self, zeta: Array, drive: Array, active: Array, dt: float) -> tuple[Array, Outcome]:
         """Change of zeta at the end of a step per change of phi that is the same everywhere, 1/V (collective)."""

@@ -92,7 +92,9 @@ class LithiumEquation:
             return self.mobility * rate, self.mobility * self._variation_slope(contact, xi, occupancy)
 
         linear = self._linear_part(contact, velocity)
-        return self.solver.advance(old, contact.metal, linear, local, dt, source, old if guess is None else guess)
+        return self.solver.advance(
+            old, contact.metal, linear, local, dt=dt, source=source, guess=old if guess is None else guess
+        )
 
     def _linear_part(self, contact: Contact, velocity: Sequence[Array]) -> Stencil:
         """Gradient energy and drift as rows of a matrix."""

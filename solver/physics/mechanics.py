@@ -64,7 +64,7 @@ TIES = ("rigid", "spring", "fixed")
 Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_n <= 0 in 1/(s Pa)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MechanicalState:
     """What the mechanics remembers: velocity (*cells, dim) on the lower faces m/s, pressure Pa, growth S 1/s,
     elastic stress tau_el Pa (components, *cells): normal ones, then shear; displacement (*cells, dim) m.
@@ -77,7 +77,7 @@ class MechanicalState:
     displacement: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Load:
     """What pushes the bottom: pressure p0 Pa, stiffness Pa/m of the fixture; platen: rigid, or a free surface."""
 
@@ -86,7 +86,7 @@ class Load:
     platen: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MechanicsResult:
     """state at the new time; tau deviator of the stress and normal_stress s_n, Pa; load_pressure Pa of the platen;
     force_error: reaction at the top over the load, minus 1.
@@ -163,7 +163,9 @@ class Mechanics:
         elastic[: grid.dim] = in_plane * (self.rheology.squares - 1 / 3)
         still = np.zeros((*grid.local_shape, grid.dim))
         hydrostatic = pressure + in_plane * 2 / 3
-        return MechanicalState(still, hydrostatic, np.zeros(grid.local_shape), elastic, still)
+        return MechanicalState(
+            velocity=still, pressure=hydrostatic, growth=np.zeros(grid.local_shape), elastic=elastic, displacement=still
+        )
 
     # -- products with the matrices --------------------------------------------------------------------
 
@@ -247,9 +249,23 @@ class Mechanics:
         solid = at.response.solid
         # a void forgets: what later fills it starts without stress
         elastic = np.stack([*solid.normal, *solid.edges]) * (share > 0)
-        new = MechanicalState(at.velocity, at.pressure, at.growth, elastic, old.displacement + dt * at.velocity)
+        new = MechanicalState(
+            velocity=at.velocity,
+            pressure=at.pressure,
+            growth=at.growth,
+            elastic=elastic,
+            displacement=old.displacement + dt * at.velocity,
+        )
         tau, s_n = at.response.tau, at.response.normal_stress
-        return MechanicsResult(new, tau, s_n, at.load_pressure, at.force_error, outcome, newton)
+        return MechanicsResult(
+            state=new,
+            tau=tau,
+            normal_stress=s_n,
+            load_pressure=at.load_pressure,
+            force_error=at.force_error,
+            outcome=outcome,
+            newton=newton,
+        )
 
 
 class _Problem:
@@ -343,7 +359,7 @@ class _Problem:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
         m, grid, mac, r, dim = self.m, self.m.grid, self.m.mac, self.m.rheology, self.m.grid.dim
         at, b = it.response, it.softness
-        softness = Softness(at.eta_solid, b, self.kappa)
+        softness = Softness(eta_solid=at.eta_solid, growth=b, kappa=self.kappa)
         split = m.matrices.split(softness)
         theta = r.newton_factor(at, predicted)
         shape = it.velocity.shape
@@ -375,16 +391,17 @@ class _Problem:
         nothing = np.zeros(grid.local_shape)
         d0 = np.zeros((dim + len(mac.pairs), *grid.local_shape))
         force, volume = total(np.zeros(shape), d0, nothing, it.mismatch)
-        kept = not m.solver.stale
-        if not kept:
-            m.assemble(softness, self.ties)
-        x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
-        if kept and not outcome.converged:  # solve has called the preconditioner stale
-            direction, again, foreseen = self.solve(it, predicted, rtol)
-            return direction, replace(again, iterations=outcome.iterations + again.iterations), foreseen
+        krylov, kept = 0, True
+        while kept:  # where a kept preconditioner fails, which makes it stale, a new one is tried
+            kept = not m.solver.stale
+            if not kept:
+                m.assemble(softness, self.ties)
+            x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
+            krylov += outcome.iterations
+            kept = kept and not outcome.converged
         dv, d, dp = fields(x, q)
         e, ds = strain_change(d, dp, it.mismatch)
-        return (dv, dp, ds), outcome, r.predicted(at, theta, e)
+        return (dv, dp, ds), replace(outcome, iterations=krylov), r.predicted(at, theta, e)
 
     def search(self, it: _Iterate, direction: tuple[Array, Array, Array]) -> _Iterate:
         """The first of the halved steps that lowers the scaled imbalance, or the smallest (collective)."""

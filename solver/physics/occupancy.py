@@ -28,7 +28,7 @@ from solver.numerics.operators import Stencil, conductance, face_mean, full_face
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiffusionParameters:
     """Diffusivities in m^2/s; width lambda in m."""
 
@@ -69,6 +69,7 @@ class OccupancyBalance:
 
     def step(
         self,
+        *,
         old: Array,
         old_weight: Array,
         contact: Contact,
@@ -125,7 +126,7 @@ class OccupancyBalance:
         if not (self.reservoir and grid.is_bottom):
             return None
         h_bottom = h[..., :1]
-        inner = diffusivity[(slice(2, -2),) * (grid.dim - 1) + (slice(2, 3),)]
+        inner = grid.without_ghosts(diffusivity)[..., :1]
         area = np.broadcast_to(grid.area[-1], h_bottom.shape)
         weight = contact.metal_faces[-1][..., :1]
         k = weight * inner * area / (0.5 * grid.spacing[-1][..., :1])

@@ -66,7 +66,7 @@ def memory_weight(electrolyte: Array) -> Array:
     return smooth_step(electrolyte, *MEMORY_RANGE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Properties:
     """Parameters of all solids.
 

@@ -31,7 +31,7 @@ PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear vis
 LOOSE_SHARE = 0.2  # of the viscosity of edges: softer cells do not hold a velocity (at 0.02, 40 % more iterations)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Softness:
     """What the matrices are made of, in the cells.
 
@@ -43,7 +43,7 @@ class Softness:
     kappa: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Split:
     """K1 Pa s, compliance 1/K 1/(Pa s) and zeta in the cells, with growth eliminated."""
 
@@ -99,7 +99,9 @@ class StiffnessMatrices:
         eta = of.eta_solid + self.rheology.properties.void_viscosity
         softness = of.growth / (1 + 4 / 3 * eta * of.growth)
         compliance = 1 / of.kappa + softness
-        return Split(np.minimum(PENALTY * eta, 0.5 / compliance), compliance, 2 * eta * softness)
+        return Split(
+            penalty=np.minimum(PENALTY * eta, 0.5 / compliance), compliance=compliance, zeta=2 * eta * softness
+        )
 
     def assemble(self, of: Softness, constraint: Array, solver: SaddleSolver) -> Scales:
         """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""

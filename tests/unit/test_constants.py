@@ -9,5 +9,5 @@ CHARGE, AVOGADRO = 1.602176634e-19, 6.02214076e23  # C, 1/mol, exact
 
 def test_constants_have_the_digits_that_they_claim():
     assert constants.BOLTZMANN == 1.380649e-23
-    assert constants.FARADAY == pytest.approx(CHARGE * AVOGADRO, rel=5e-11)
-    assert constants.GAS_CONSTANT == pytest.approx(constants.BOLTZMANN * AVOGADRO, rel=5e-11)
+    assert pytest.approx(CHARGE * AVOGADRO, rel=5e-11) == constants.FARADAY
+    assert pytest.approx(constants.BOLTZMANN * AVOGADRO, rel=5e-11) == constants.GAS_CONSTANT

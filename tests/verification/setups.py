@@ -46,7 +46,9 @@ def at_rest(grid: Grid) -> list[Array]:
 
 def energy(width: float, theta_c: float = NO_STIFFNESS, degrees: float = 90.0) -> fe.EnergyParameters:
     """Free energy of Li with gamma = 0.5 J/m^2."""
-    return fe.EnergyParameters(GAMMA, width, float(np.radians(degrees)), theta_c)
+    return fe.EnergyParameters(
+        surface_energy=GAMMA, width=width, contact_angle=float(np.radians(degrees)), critical_vacancy_fraction=theta_c
+    )
 
 
 def relax(
@@ -61,7 +63,16 @@ def relax(
     grid, (xi, c) = lithium.grid, fields
     still, none = at_rest(grid), np.zeros(grid.local_shape)
     for _ in range(steps):
-        moved = occupancy.step(c, contact.metal, contact, xi, fe.step(xi), still, none, dt)
+        moved = occupancy.step(
+            old=c,
+            old_weight=contact.metal,
+            contact=contact,
+            lithium=xi,
+            h=fe.step(xi),
+            velocity=still,
+            source=none,
+            dt=dt,
+        )
         formed = lithium.step(xi, contact, moved.occupancy, still, dt)
         assert moved.outcome.converged and formed.outcome.converged
         xi, c = formed.values, moved.occupancy
@@ -70,7 +81,12 @@ def relax(
 
 def closed_metal(grid: Grid, diffusivity: float, surface_diffusivity: float, width: float) -> OccupancyBalance:
     """The occupancy equation without a reservoir: the amount of Li is conserved."""
-    return OccupancyBalance(grid, DiffusionParameters(diffusivity, surface_diffusivity, width), 1e-11, reservoir=False)
+    return OccupancyBalance(
+        grid,
+        DiffusionParameters(diffusivity=diffusivity, surface_diffusivity=surface_diffusivity, width=width),
+        1e-11,
+        reservoir=False,
+    )
 
 
 class FieldRecorder(MemoryRecorder):

@@ -16,7 +16,13 @@ POTENTIALS = np.array([-0.2, -0.08, -0.01, -1e-4, 0.0, 1e-4, 0.01, 0.08, 0.2])
 
 def parameters(anodic: float = 0.5, film: float = 0.0, limit: float = np.inf) -> KineticsParameters:
     """limit: the largest stripping current through the film, A/m^2."""
-    return KineticsParameters(anodic, 298.15, OMEGA, film, limit * OMEGA / FARADAY)
+    return KineticsParameters(
+        transfer_coefficient=anodic,
+        temperature=298.15,
+        molar_volume=OMEGA,
+        film_resistance=film,
+        film_permeance=limit * OMEGA / FARADAY,
+    )
 
 
 def current(p: KineticsParameters, phi: np.ndarray, rest: float = 0.0, available: float = 1.0):
@@ -82,7 +88,9 @@ def test_a_thick_film_is_ohmic():
 
 def test_permeance_of_a_film_is_its_diffusivity_over_its_thickness():
     """1e-15 m^2/s over 100 nm: j_P = F D/(Omega d) = 74.2 A/m^2."""
-    film = KineticsParameters(0.5, 298.15, OMEGA, film_permeance=1e-15 / 100e-9)
+    film = KineticsParameters(
+        transfer_coefficient=0.5, temperature=298.15, molar_volume=OMEGA, film_permeance=1e-15 / 100e-9
+    )
     assert film.limiting_current == pytest.approx(FARADAY * 1e-15 / (OMEGA * 100e-9), rel=1e-14)
     assert film.limiting_current == pytest.approx(74.2, rel=1e-3)
 
