@@ -119,10 +119,13 @@ class LinearSolver:
         # The DMDA's local-to-global map gives -1 outside the grid, which PETSc skips on insertion.
         numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
         numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
+        # per row the cell and its lower and upper neighbour along each axis, in the order of `Stencil`
         columns = [grid.without_ghosts(numbers)]
         for axis in range(grid.dim):
             columns += [grid.without_ghosts(np.roll(numbers, shift, axis)) for shift in (1, -1)]
         self._columns = np.ascontiguousarray(np.stack(columns, axis=-1).ravel(), dtype=PETSc.IntType)
+
+        # rows of equal length, so that new values need no new structure
         width = 1 + 2 * grid.dim
         rows = int(np.prod(grid.local_shape))
         self._offsets = np.arange(0, width * rows + 1, width, dtype=PETSc.IntType)
@@ -166,11 +169,13 @@ class LinearSolver:
     def _choose_preconditioner(self, stencil: Stencil) -> None:
         """Set the kind that suits the system, or that the user gave (collective)."""
         pc = self.ksp.getPC()
+        # ILU where inertia dominates (s of the module's text small), multigrid elsewhere
         if self._given:
             kind = pc.getType()
         else:
             cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
             kind = "bjacobi" if cheap else multigrid()
+
         if self._given or kind == "gamg":
             pc.setType("none")  # else it keeps of earlier set-ups what it can: GAMG its aggregates and number of levels
         if pc.getType() != kind:
@@ -248,6 +253,7 @@ class LinearSolver:
 
     def _is_rounded(self, stencil: Stencil, rhs: Array) -> bool:
         """Whether the solution is as good as rounding allows (collective)."""
+        # the true residual: that of a Krylov method drifts away from it
         x, sizes = self.grid.view(self.solution), Stencil(self.grid)
         sizes.values[...] = np.abs(stencil.values)
         left = self.grid.sum((rhs - apply_stencil(stencil, x)) ** 2)

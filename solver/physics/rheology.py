@@ -208,12 +208,16 @@ class Rheology:
     def respond(self, d: Array, growth: Array, pressure: Array, held: Tensor, share: Array, dt: float) -> Response:
         """Stress under strain rates d (1/s), growth S (1/s), pressure (Pa); held of `memory_rates` (collective)."""
         p = self.properties
+        # e_s = e + tau_s,old/(2 G dt), and eta of its invariant R by the local equation of `creep`
         e = self.deviator(d) + self.growth(-growth)
         rates = e + held
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
         stiffness = self.shear_modulus * dt
         eta, stress_slope = p.creep.viscosity(magnitude, stiffness, 1 - p.memory)
+        # d eta/d(e:e) of eta = sigma_eq/(3 R) and R^2 = 2/3 e:e
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
+
+        # tau = w tau_s + 2 eta_void e; on edges the mean of w eta, to which a void adds nothing
         eta_edges, solid_edges = self._edges(eta), self._edges(share * eta)
         void = np.broadcast_to(p.void_viscosity, share.shape)
         tau = rates.scaled(2 * share * eta, [2 * x for x in solid_edges])
