@@ -76,7 +76,7 @@ class Setting:
         length = np.sqrt(1 + slope**2)
         direction = (slope / length, *([0 * ones] * (dim - 2)), ones / length)
         self.properties = Properties(
-            creep=CreepLaw(PREFACTOR, point.exponent, STRENGTH),
+            creep=CreepLaw(prefactor=PREFACTOR, exponent=point.exponent, strength=STRENGTH),
             lithium_shear=2.83e9,
             lithium_bulk=10.8e9,
             void_viscosity=ELECTROLYTE_SHEAR * point.dt / point.contrast,
@@ -87,7 +87,7 @@ class Setting:
             residual_stress=0 * ones,
         )
         self.mechanics = Mechanics(grid, self.properties, direct=point.direct)
-        self.load = Load(point.pressure)
+        self.load = Load(pressure=point.pressure)
 
     def lithium(self, scale: float = 1.0) -> Array:
         """Order parameter xi with the voids, their radii scaled."""

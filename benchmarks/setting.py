@@ -124,7 +124,15 @@ class Run:
         excess = deformation.excess_pressure(self.state, self.setting.stack_pressure)
         before = seconds.get("mechanics", 0.0)
         pressure, current = self.setting.stack_pressure, self.setting.current_density
-        step = Step(self.steps, dt, pressure, current, None, self.dt_previous, self.previous)
+        step = Step(
+            number=self.steps,
+            dt=dt,
+            stack_pressure=pressure,
+            current_density=current,
+            voltage=None,
+            dt_previous=self.dt_previous,
+            previous=self.previous,
+        )
         self.grid.comm.Barrier()
         start = perf_counter()
         result = self.coupling.step(self.state, step)

@@ -37,16 +37,6 @@ def maximum_local_current_ratio(curves: Mapping[str, Array]) -> float:
     return float(np.max(curves["local_current_max_ratio"]))
 
 
-def maximum_penetration_depth(curves: Mapping[str, Array]) -> float:
-    """Largest height above the contact that living Li in the defects has reached, m."""
-    return float(np.max(curves["penetration_depth"]))
-
-
-def maximum_filament_volume(curves: Mapping[str, Array]) -> float:
-    """Largest volume of Li in the defects per contact area, m."""
-    return float(np.max(curves["filament_volume"]))
-
-
 def contact_loss_onset(curves: Mapping[str, Array], threshold: float = 0.99) -> float:
     """Time (s) at which the contact fraction first falls below `threshold`, interpolated; NaN if never."""
     time, contact = curves["time"], curves["contact_fraction"]

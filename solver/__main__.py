@@ -2,8 +2,7 @@
 
 The commands for sweeps are in `solver.cli.sweeps`; what commands that compute have in common is in `solver.cli.jobs`.
 
-Exit codes: 0 done; 1 an error of the program; 2 bad input; 3 the solve failed (the last checkpoint is valid);
-4 stopped early with a checkpoint. Arguments after `--` go to PETSc.
+Exit codes: `solver.exit_codes`. Arguments after `--` go to PETSc.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from solver.exit_codes import EXIT_BAD_INPUT, EXIT_DONE
 from solver.import_path import ROOT, is_working_directory
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -240,15 +241,15 @@ def _check_launcher(size: int, library: str) -> None:
 
 
 def report() -> int:
-    """Check the environment and print the versions; the exit code is 2 when something is missing."""
+    """Check the environment and print the versions. The exit code, that of bad input when something is missing."""
     try:
         check_environment()
     except EnvironmentProblem as problem:
         print(problem, file=sys.stderr)
-        return 2
+        return EXIT_BAD_INPUT
     for name, version in versions().items():
         print(f"{name:12s} {version}")
-    return 0
+    return EXIT_DONE
 
 
 if __name__ == "__main__":

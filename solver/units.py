@@ -265,7 +265,7 @@ class Quantity(_Spec):
 
     def usual_bound(self, bound: str | float) -> float:
         """An end of the usual range in SI."""
-        return parse_quantity(str(bound), self.unit)
+        return _parsed(str(bound), self.unit)
 
     def si_text(self, values: Sequence[float], more: str = "") -> str:
         """Values in SI for people; more: what stands between the last one and the unit."""
@@ -339,6 +339,6 @@ class Integer(Number):
 
 
 @functools.lru_cache(maxsize=4096)
-def parse_quantity(text: str, unit: str, what: str = "value") -> float:
-    """`text` in the SI unit `unit`, for values that are no keys of a case (--wall); raises ValueRefused."""
-    return Quantity(unit, what=what).parse(text)
+def _parsed(text: str, unit: str) -> float:
+    """A value without bounds in the SI unit `unit`; kept, because every reading of a case asks for the same ones."""
+    return Quantity(unit).parse(text)

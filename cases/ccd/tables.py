@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from postprocess.pictures import write_picture
-from solver.study.campaign import Job, main, settings
+from solver.study.campaign import Command, main, settings
 from solver.whole_files import write_text
 
 HERE = Path(__file__).parent
@@ -52,9 +52,9 @@ class Point:
     words: tuple[str, ...]  # of the command, without these values
 
     @property
-    def job(self) -> Job:
+    def command(self) -> Command:
         """What is run."""
-        return Job(f"{self.family}_{self.label}", (*self.words, *settings(self.overrides)))
+        return Command(f"{self.family}_{self.label}", (*self.words, *settings(self.overrides)))
 
 
 def search(family: str, label: str, x: float, low: float, high: float, *overrides: str) -> Point:
@@ -156,7 +156,7 @@ def collect(output: Path) -> dict[str, list[Found]]:
     """The points that have ended, by family."""
     families: dict[str, list[Found]] = {}
     for point in points():
-        if found := results(output / point.job.name):
+        if found := results(output / point.command.name):
             values = (found.get(f"{which}_current_density") for which in ("critical", "failure"))
             plated, failed = (None if x is None else MA_CM2 * float(x) for x in values)
             families.setdefault(point.family, []).append(Found(point, plated, failed, str(found["failure_mode"])))
@@ -215,4 +215,4 @@ def show_measured(axes: Axes, found: list[Found]) -> None:
 
 
 if __name__ == "__main__":
-    main(__doc__, "results/ccd", [point.job for point in points()], lambda path: bool(results(path)), report)
+    main(__doc__, "results/ccd", [point.command for point in points()], lambda path: bool(results(path)), report)

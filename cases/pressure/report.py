@@ -17,7 +17,7 @@ from postprocess.pictures import write_picture
 from postprocess.reader import Run
 from solver.case.derived import annihilation_parameters
 from solver.case.schema import Case
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.laws.creep import creep_prefactor
 from solver.model.coupling import CAPPED_SHARE
 from solver.whole_files import write_text
@@ -131,7 +131,11 @@ def closing_time(run: Ended, outer: float | None, vacancies: bool) -> float:
     a = np.linspace(radius, np.sqrt(CLOSED) * radius, 2000)
     speed = np.zeros_like(a)
     if outer is not None:
-        prefactor = creep_prefactor(li.creep_prefactor, li.creep_activation_energy, run.case.drive.temperature)
+        prefactor = creep_prefactor(
+            prefactor=li.creep_prefactor,
+            activation_energy=li.creep_activation_energy,
+            temperature=run.case.drive.temperature,
+        )
         n, s = li.creep_exponent, li.size_effect_strengthening * 1e6
         stress = np.sqrt(3) * (p + li.surface_energy / a) / (n * (1 - (a / outer) ** (2 / n)))
         speed += 0.5 * np.sqrt(3) * a * prefactor * (stress / s) ** n

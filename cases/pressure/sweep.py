@@ -17,7 +17,7 @@ from report import has_ended, report
 
 import solver
 from solver.case.derived import annihilation_parameters, critical_stripping_current
-from solver.study.campaign import Job, main, settings
+from solver.study.campaign import Command, main, settings
 
 HERE = Path(__file__).parent
 PRESSURES = (1, 2, 3, 5, 7, 10, 15, 20)  # MPa
@@ -113,10 +113,10 @@ def points() -> Iterator[Point]:
     yield from (ramp(p, width) for width, refined in REFINED[1:] for p in refined)
 
 
-def job(point: Point) -> Job:
+def command(point: Point) -> Command:
     """`lifront run` of a point."""
-    return Job(point.name, ("run", str(HERE / point.file), "--force", *settings(point.overrides)))
+    return Command(point.name, ("run", str(HERE / point.file), "--force", *settings(point.overrides)))
 
 
 if __name__ == "__main__":
-    main(__doc__, "results/pressure", [job(point) for point in points()], has_ended, report)
+    main(__doc__, "results/pressure", [command(point) for point in points()], has_ended, report)

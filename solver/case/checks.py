@@ -19,7 +19,7 @@ from solver.case.materials import missing
 from solver.case.ramp import Ramp, ramp_problems
 from solver.case.types import Problem, Section, in_um
 from solver.case.usual import usual_warnings
-from solver.laws.constants import FARADAY
+from solver.constants import FARADAY
 from solver.text import printable
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ _ROUNDING = 1e-9  # of a cell, as in solver/numerics/grid.py
 _GB = 1e9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """Size of a run. duration (s), steps and snapshots are inf when the protocol does not bound them."""
 
@@ -230,7 +230,7 @@ def problems_here(case: Case, here: int = 1, ranks: int = 1, largest_index: int 
     here: how many of all `ranks` are on it. largest_index: of PETSc's integers.
     """
     shape = shape_of(case)
-    size = Cost(shape, 0.0, 0.0, 0.0, 0.0)
+    size = Cost(shape=shape, duration=0.0, steps=0.0, snapshots=0.0, bytes_per_snapshot=0.0)
     lines = []
     if size.unknowns > largest_index:
         lines.append(

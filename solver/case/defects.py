@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from solver.case.types import (
     Length,
@@ -130,17 +130,16 @@ class Flaws(Section):
 
     kind: Literal["flaws"] = required("planes normal to the contact at regular distances")
     spacing: Length = required("distance of the planes along x; in 1-D the width that the one column stands for")
-    position: Position | None = resolved("x of one of the planes; default half the spacing")
+    position: Position | None = resolved("x of one of the planes; default half the spacing", by_itself=True)
     depth: Depth = required("depth down to which they are separated and filled with Li from the start")
     opening: Opening = key(CALIBRATED_OPENING, f"{_OPENING}; 'elastic': from the stress on a flaw of this depth")
     separation_energy: SeparationEnergy = key(CALIBRATED_ENERGY, _SEPARATION)
 
-    @model_validator(mode="after")
-    def _resolve(self) -> Flaws:
-        if self.position is None:
-            # The model is frozen for its users; here it is still being made.
-            self.__dict__.update(position=self.spacing / 2)
-        return self
+    @field_validator("position", mode="after")
+    @classmethod
+    def _resolve_position(cls, position: float | None, info: ValidationInfo) -> float | None:
+        spacing = info.data.get("spacing")
+        return spacing / 2 if position is None and spacing is not None else position
 
 
 class Crack(Section):

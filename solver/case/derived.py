@@ -32,14 +32,14 @@ def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
     """Rates at which lattice planes vanish and are made."""
     li = case.lithium
     return vacancies.AnnihilationParameters(
-        li.creep_prefactor,
-        li.creep_exponent,
-        li.creep_activation_energy,
-        li.size_effect_strengthening,
-        li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
-        li.diffusivity,
-        case.interface.width,
-        case.drive.temperature,
+        creep_prefactor=li.creep_prefactor,
+        creep_exponent=li.creep_exponent,
+        activation_energy=li.creep_activation_energy,
+        size_effect_strengthening=li.size_effect_strengthening,
+        linear_rate=li.linear_annihilation_rate * vacancies.MEGAPASCAL,  # 1/(s Pa) -> 1/(s MPa)
+        diffusivity=li.diffusivity,
+        width=case.interface.width,
+        temperature=case.drive.temperature,
     )
 
 

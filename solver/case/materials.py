@@ -78,9 +78,7 @@ class WithMaterials(Section):
 
     @model_validator(mode="after")
     def _put_in(self, info: ValidationInfo) -> Self:
-        # The model is frozen for its users; here it is still being made.
-        self.__dict__["materials"] = dict(shelf_of(info).own)
-        return self
+        return self.model_copy(update={"materials": dict(shelf_of(info).own)})
 
 
 def _material(kind: str) -> AfterValidator:

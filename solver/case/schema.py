@@ -73,7 +73,7 @@ from solver.case.types import (
 )
 from solver.units import ValueRefused
 
-SCHEMA_VERSION = 1
+DEFAULT_WIDTH = 20e-6  # m
 DEFAULT_CONTACT_ANGLE = math.pi / 2  # rad; none is measured for Li on Li6PS5Cl
 
 FieldName = Literal[
@@ -114,8 +114,8 @@ class Domain(Section):
     dimension: Annotated[Literal[1, 2, 3], BeforeValidator(_whole_number)] = key(
         2, "number of space dimensions"
     )
-    width: Extent | None = resolved("extent along x; default 20 um in 2-D and 3-D, not used in 1-D")
-    depth: Extent | None = resolved("extent along y; default the width in 3-D, not used otherwise")
+    width: Extent | None = resolved("extent along x; default 20 um in 2-D and 3-D, not used in 1-D", by_itself=True)
+    depth: Extent | None = resolved("extent along y; default the width in 3-D, not used otherwise", by_itself=True)
     lithium_thickness: Extent = key("30 um", "extent of the Li below the contact")
     lateral: Literal["periodic", "symmetric"] = key("periodic", "what the lateral sides are")
 
@@ -124,15 +124,15 @@ class Domain(Section):
         """Extents along x and y in m, as many as there are lateral axes."""
         return tuple(extent for extent in (self.width, self.depth) if extent is not None)
 
-    @model_validator(mode="after")
-    def _resolve(self) -> Domain:
-        if self.dimension == 1:
-            return self
-        width = 20e-6 if self.width is None else self.width
-        depth = width if self.dimension == 3 and self.depth is None else self.depth
-        # The model is frozen for its users; here it is still being made.
-        self.__dict__.update(width=width, depth=depth)
-        return self
+    @field_validator("width", mode="after")
+    @classmethod
+    def _resolve_width(cls, width: float | None, info: ValidationInfo) -> float | None:
+        return DEFAULT_WIDTH if width is None and info.data.get("dimension", 1) > 1 else width
+
+    @field_validator("depth", mode="after")
+    @classmethod
+    def _resolve_depth(cls, depth: float | None, info: ValidationInfo) -> float | None:
+        return info.data.get("width") if depth is None and info.data.get("dimension", 1) == 3 else depth
 
 
 class GridOptions(Section):

@@ -234,8 +234,6 @@ RatePerPressure = Annotated[
     ),
 ]
 
-Positive = Annotated[float, Number(gt=0)]
-NotNegative = Annotated[float, Number(ge=0)]
 Fraction = Annotated[float, Number(gt=0, lt=1)]
 Transfer = Annotated[
     float, Number(gt=0, lt=1, usual=Usual(0.05, 0.95, "measured transfer coefficients are near one half"))
@@ -316,13 +314,17 @@ def required(description: str) -> Any:
     return Field(description=description)
 
 
-def resolved(description: str) -> Any:
-    """A key whose default comes from other keys or from material data; a Case always has its value."""
+def resolved(description: str, by_itself: bool = False) -> Any:
+    """A key whose default comes from other keys or from material data; a Case always has its value.
+
+    by_itself: a validator of the key finds it, from the keys above it.
+    """
 
     def no_default(schema: dict[str, Any]) -> None:
         schema.pop("default", None)
 
-    return Field(default=None, validate_default=False, description=description, json_schema_extra=no_default)
+    none: Any = None
+    return Field(default=none, validate_default=by_itself, description=description, json_schema_extra=no_default)
 
 
 def spec_of(field: FieldInfo) -> Quantity | Number | None:

@@ -1,6 +1,6 @@
 """Commands that compute: rank 0 reads and checks the input, all ranks solve, and every rank ends with the same code.
 
-Exit codes: see `solver.__main__`.
+Exit codes: see `solver.exit_codes`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from solver.exit_codes import EXIT_BAD_INPUT, EXIT_DONE, EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED
+
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from solver.case.schema import Case
 
-EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4
 SIGNALLED = 128  # and the number of the signal: how shells tell of a program that a signal has ended
 HEADSTART = 0.5  # s that rank 0 gets to report an error which all ranks have
 
@@ -84,7 +85,7 @@ def execute(
 
         comm = MPI.COMM_WORLD
         code = _on_all_ranks(comm, lambda: _execute(comm, prepare, solve, started))
-        if code != 0:
+        if code != EXIT_DONE:
             comm.Barrier()  # mpirun ends the other ranks as soon as one exits with another code than 0
         raise typer.Exit(code)
 
@@ -105,7 +106,7 @@ def _execute(
     from solver.output.files import reason
 
     job: Job | None = None
-    code = 0
+    code = EXIT_DONE
     if comm.rank == 0:
         try:
             job = prepare()
@@ -122,7 +123,7 @@ def _execute(
         for warning in job.warnings:
             complain(f"warning: {warning}")
     if job.done:
-        return 0
+        return EXIT_DONE
 
     from solver.defects.mesh import MeshChanged
     from solver.loop.simulation import SolveFailed

@@ -1,7 +1,7 @@
 """The commands for sweeps: `lifront expand | sweep | table`.
 
-Exit codes as in `solver.__main__`; of `sweep`: 0 all points are done, 3 some are not, 4 it was interrupted. MPI is not
-started in its process as long as mpirun runs.
+Exit codes of `sweep`: 0 all points are done, 3 some are not, 4 it was interrupted. MPI is not started in its process as
+long as mpirun runs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import typer
 from solver.cli.jobs import BadInput
 from solver.cli.jobs import complain as _say
 from solver.cli.voice import QuietOption, VerboseOption, chosen
+from solver.exit_codes import EXIT_BAD_INPUT, EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED
 from solver.voice import Voice
 
 if TYPE_CHECKING:
     from solver.study.sweep import Point
 
 CHECKED_POINTS, CHECKED_WITHIN = 50, 0.5  # of a sweep, and s, by check, which is to answer at once
-EXIT_ERROR, EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 4
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file with [sweep]", show_default=False)]
 OutputOption = Annotated[Path | None, typer.Option(help="folder for the points [runs/<case>]", show_default=False)]

@@ -26,7 +26,7 @@ class Images:
     lattice: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Box:
     """Sides of the electrolyte, with the widths that diffuse defects have.
 
@@ -44,7 +44,13 @@ class Box:
     def of(grid: Grid, layer_ends: Sequence[float], width: float, half_width: float) -> Box:
         """The box of a grid."""
         sides = tuple((float(f[0]), float(f[-1])) for f in grid.faces[:-1])
-        return Box(sides, tuple(grid.periodic[:-1]), tuple(layer_ends), width, half_width)
+        return Box(
+            sides=sides,
+            periodic=tuple(grid.periodic[:-1]),
+            layer_ends=tuple(layer_ends),
+            width=width,
+            half_width=half_width,
+        )
 
     @property
     def dim(self) -> int:

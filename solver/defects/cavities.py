@@ -28,7 +28,7 @@ from solver.numerics.array import Array
 _CHUNK = 2000  # facets that are compared at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cavities:
     """Pores in the box.
 
@@ -47,6 +47,7 @@ class Cavities:
 
 def make_cavities(points: Array, elements: Array, box: Box) -> Cavities:
     """The pores of elements (elements, corners) of points (points, axes), of which none are the same."""
+    # elements with their images beyond the sides, and facets that only one element has by the numbers of its nodes
     images = box.images(points)
     copies = len(images.source) // len(points)
     shifts = len(points) * np.arange(copies)[:, None, None]
@@ -54,6 +55,8 @@ def make_cavities(points: Array, elements: Array, box: Box) -> Cavities:
     source = np.tile(np.arange(len(elements)), copies)
     facets, owner, touching = _open_facets(points, elements)
     near = SAME * np.ptp(images.points, axis=0).max()
+
+    # of these, what no other element or image covers: whole facets, and the pieces that are left of the others
     corners, opposite = points[facets[:, :-1]], points[facets[:, -1]]
     lowest, highest = points.min(axis=0) - near, points.max(axis=0) + near
     beside = ((all_elements.min(axis=1) <= highest) & (all_elements.max(axis=1) >= lowest)).all(axis=1)
@@ -61,15 +64,26 @@ def make_cavities(points: Array, elements: Array, box: Box) -> Cavities:
     whole = np.setdiff1d(np.arange(len(corners)), [f for f, _, _ in cuts])
     surface = np.concatenate([corners[whole], *(left for _, left, _ in cuts)])
     facet = np.concatenate([whole, *(np.full(len(left), f) for f, left, _ in cuts)])
+
+    # a pore: elements that have a facet in common, or of which one covers a facet of the other
     pairs = [touching, *(np.stack([np.full(len(by), owner[f]), by], axis=-1) for f, _, by in cuts)]
     joined = np.concatenate(pairs).T
     count, pore = connected_components(
         coo_matrix((np.ones(joined.shape[1]), joined), shape=(len(elements),) * 2), directed=False
     )
+
+    # w = 2 V/S of each pore by its own surface
     surface_pore, upward = pore[owner[facet]], _outward(corners, opposite)[facet, -1]
     opening = _openings(surface, surface_pore, upward, count)
     beyond = box.images(surface.reshape(-1, box.dim)).points.reshape(-1, *surface.shape[1:])
-    return Cavities(all_elements, pore[source], source, beyond, np.tile(surface_pore, copies), opening)
+    return Cavities(
+        elements=all_elements,
+        element_pore=pore[source],
+        source=source,
+        surface=beyond,
+        surface_pore=np.tile(surface_pore, copies),
+        opening=opening,
+    )
 
 
 def _openings(surface: Array, pore: Array, upward: Array, count: int) -> Array:
@@ -87,20 +101,26 @@ def _open_facets(points: Array, elements: Array) -> tuple[Array, Array, Array]:
     (facets, corners + 1): the nodes, and the corner of the element that is not on the facet; the first element of each;
     pairs of elements that have a facet in common.
     """
+    # every facet of every element, with the corner of it that is not on the facet
     corners = elements.shape[1]
     facets = np.concatenate([np.delete(elements, k, axis=1) for k in range(corners)])
     opposite = np.concatenate([elements[:, k] for k in range(corners)])
     owner = np.tile(np.arange(len(elements)), corners)
     by_owner = np.argsort(owner, kind="stable")  # so that the first element with a facet has it
     facets, opposite, owner = np.sort(facets[by_owner], axis=1), opposite[by_owner], owner[by_owner]
+
+    # which of the two sides of each facet, as its sorted nodes turn it, have an element
     unique, number = np.unique(facets, axis=0, return_inverse=True)
     number = number.ravel()
     upper = np.einsum("fa,fa->f", _normals(points[facets]), points[opposite] - points[facets[:, 0]]) > 0
     sides = np.zeros((len(unique), 2), dtype=bool)
     sides[number, upper.astype(int)] = True
+
+    # those of one facet follow each other in the order of its number: neighbours in it touch
     order = np.argsort(number, kind="stable")
     same = number[order][1:] == number[order][:-1]
     touching = np.stack([owner[order][:-1][same], owner[order][1:][same]], axis=-1)
+
     first = np.unique(number, return_index=True)[1]
     single = first[sides.sum(axis=1) == 1]
     return np.column_stack([facets[single], opposite[single]]), owner[single], touching
@@ -130,6 +150,7 @@ def _covered(
     facets: Array, opposite: Array, owner: Array, elements: Array, source: Array, near: float
 ) -> Iterator[tuple[int, Array, Array]]:
     """Facets that are covered in part: number, pieces that are left (pieces, corners, axes), elements that cover it."""
+    # elements as the meeting of half-spaces, one per facet k: inside where planes.x < offsets
     outward = _outward(facets, opposite)
     inner = [np.delete(elements, k, axis=1) for k in range(elements.shape[1])]
     planes = np.stack([_outward(facet, elements[:, k]) for k, facet in enumerate(inner)], axis=1)
@@ -138,15 +159,21 @@ def _covered(
     for begin in range(0, len(facets), _CHUNK):
         f, e = classes.pairs(facets[begin : begin + _CHUNK])
         f += begin
+
+        # what can cover a facet reaches beyond it, on the side away from its own element
         heights = np.einsum("pca,pa->pc", elements[e] - facets[f][:, :1], outward[f])
         beyond = (heights > near).any(axis=1)
         # an element on the same side whose facet is the same in part: it counts for the first of them
         second = ~beyond & (source[e] < owner[f])
+
+        # of these, elements that no plane of theirs keeps apart from the facet; flat: planes in which it lies
         distance = np.einsum("pka,pca->pkc", planes[e], facets[f]) - offsets[e][:, :, None]
         flat = (np.abs(distance) <= near).all(axis=2)
         apart = ((distance >= -near).all(axis=2) & ~flat).any(axis=1)
         meets = ~apart & (beyond | (second & flat.any(axis=1)))
         f, e, flat = f[meets], e[meets], flat[meets]
+
+        # each facet is cut by one element after the other, each time into convex pieces
         for facet in np.unique(f):
             pieces, by, at = [facets[facet]], [], f == facet
             least = near * longest_edges(facets[facet][None])[0] ** (facets.shape[1] - 2)

@@ -167,7 +167,13 @@ def _discs(box: Box, lower: Array, lengths: Array, angles: Array, azimuths: Arra
     centres = lower + np.where(lower[:, -1] > 0, radii, 0.0)[:, None] * up
     images = box.images(centres)
     return Family(
-        Discs(images.points, images.signs * across[images.source], radii[images.source], box.half_width, box.width),
+        Discs(
+            centres=images.points,
+            normals=images.signs * across[images.source],
+            radii=radii[images.source],
+            half_width=box.half_width,
+            width=box.width,
+        ),
         openings[images.source],
         np.full(len(images.source), sqrt(pi) * box.half_width),
         open=True,

@@ -20,7 +20,8 @@ from solver.case.types import Problem
 from solver.defects.box import Box
 from solver.defects.cavities import Cavities, make_cavities
 from solver.defects.families import UNIT, Family
-from solver.defects.shapes import EDGE_REACH, REACH, Cloud, Trace, channel, inside, upright
+from solver.defects.shapes import EDGE_REACH, REACH, Cloud, Trace, channel, upright
+from solver.domain.contact import profile
 from solver.numerics.array import Array
 
 _ROUNDING = 1e-9  # of an element: points this near to it are in it, so that none is lost between two
@@ -114,7 +115,7 @@ class Facets:
         return trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Solids:
     """Pores that fill elements (elements, corners, axes): triangles in 2-D, tetrahedra in 3-D.
 
@@ -134,11 +135,11 @@ class Solids:
         own = (begin <= cavities.source) & (cavities.source < end)
         walls = np.isin(cavities.surface_pore, cavities.element_pore[own])
         return Solids(
-            cavities.elements[own],
-            cavities.element_pore[own],
-            cavities.surface[walls],
-            cavities.surface_pore[walls],
-            width,
+            elements=cavities.elements[own],
+            element_pore=cavities.element_pore[own],
+            surface=cavities.surface[walls],
+            surface_pore=cavities.surface_pore[walls],
+            width=width,
         )
 
     def trace(self, cloud: Cloud) -> Trace:
@@ -158,7 +159,7 @@ class Solids:
             trace.normal[:, at[closer]] = _normal(vertices)
             trace.member[at[closer]] = self.surface_pore[number]
         held = self._hold(cloud, trace)
-        trace.indicator[:] = inside(np.where(held, -distance, distance), self.width / 2)
+        trace.indicator[:] = profile(np.where(held, distance, -distance), self.width / 2)
         return trace
 
     def _hold(self, cloud: Cloud, trace: Trace) -> Array:

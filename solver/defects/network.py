@@ -17,7 +17,7 @@ from solver.defects.box import Box
 from solver.defects.families import Family, make_family
 from solver.defects.mesh import mesh_families
 from solver.defects.shapes import Cloud, Trace
-from solver.domain.contact import Height, flat
+from solver.domain.contact import Height, flat, profile
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 
@@ -93,7 +93,7 @@ def make_network(
         flaw_depth=of_members("flaw_depth", 0.0),
         normal=best.normal,
         open=(of_members("open", 0.0) > 0) | ((region >= 0) & (depth < filled_depth)),
-        filled=np.where(region >= 0, 0.5 * (1 - np.tanh((depth - filled_depth) / (2 * width))), 0.0),
+        filled=np.where(region >= 0, profile(filled_depth - depth, width), 0.0),
         bears_load=of_members("bears_load", 1.0),
         region=region,
     )

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from scipy.spatial import Voronoi, cKDTree
 
+from solver.domain.contact import profile
 from solver.numerics.array import Array
 
 REACH = 4.0  # half-widths: b is 1e-7 there and left out beyond
@@ -89,11 +90,6 @@ class Shape(Protocol):
 def channel(distance: Array, half_width: float) -> Array:
     """b of walls at a distance from their mid-plane."""
     return np.exp(-((distance / half_width) ** 2))
-
-
-def inside(distance: Array, width: float) -> Array:
-    """(1 - tanh(distance / 2 width)) / 2."""
-    return 0.5 * (1 - np.tanh(distance / (2 * width)))
 
 
 def upright(normal: Array) -> Array:
@@ -170,7 +166,7 @@ class Grains:
         return trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Discs:
     """Flat cracks: discs (3-D) or pieces of straight lines (2-D).
 
@@ -195,7 +191,7 @@ class Discs:
             close = np.abs(distance) < across
             at, away, distance = at[close], away[close], distance[close]
             radius = np.linalg.norm(away - distance[:, None] * normal, axis=1)
-            indicator = channel(distance, self.half_width) * inside(radius - self.radii[member], self.width)
+            indicator = channel(distance, self.half_width) * profile(self.radii[member] - radius, self.width)
             trace.raise_to(at, indicator, upright(normal[:, None]), member)
         return trace
 
@@ -219,5 +215,5 @@ class Balls:
             normal = np.zeros_like(away)
             normal[0] = 1.0  # in the centre, which has no direction
             np.divide(away, distance, out=normal, where=distance > 0)
-            trace.raise_to(at, inside(distance - self.radii[member], self.width / 2), upright(normal), member)
+            trace.raise_to(at, profile(self.radii[member] - distance, self.width / 2), upright(normal), member)
         return trace

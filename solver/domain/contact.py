@@ -30,6 +30,12 @@ FLOOR = 1e-6
 Height = Callable[..., tuple[Array, Sequence[Array]]]
 
 
+def profile(distance: Array, width: float) -> Array:
+    """(1 + tanh(d / 2 lambda)) / 2 at the signed distance d from a surface of the width lambda, both m."""
+    rising: Array = 0.5 * (1 + np.tanh(distance / (2 * width)))
+    return rising
+
+
 def flat(*coordinates: Array) -> tuple[Array, Sequence[Array]]:
     """A flat surface at z = 0."""
     return np.zeros(()), [np.zeros(()) for _ in coordinates]
@@ -60,7 +66,7 @@ def make_contact(grid: Grid, width: float, height: Height = flat, electrode: Ele
     def psi_at(points: list[Array]) -> Array:
         eta, slopes = height(*points[:-1])
         stretch = np.sqrt(1 + sum((s**2 for s in slopes), np.zeros(())))
-        return 0.5 * (1 + np.tanh((points[-1] - eta) / stretch / (2 * width)))
+        return profile((points[-1] - eta) / stretch, width)
 
     psi = np.broadcast_to(psi_at(grid.cell_coordinates()), grid.local_shape).copy()
     faces = [full_faces(grid, a, psi_at(grid.face_coordinates(a))).copy() for a in range(grid.dim)]

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.laws.constants import GAS_CONSTANT
+from solver.constants import GAS_CONSTANT
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
@@ -28,7 +29,7 @@ LOCAL_ITERATIONS = 50
 SLOWEST = 1e-30  # 1/s, stands for a rate of zero
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CreepLaw:
     """prefactor A 1/s at the temperature, exponent n, strength s Pa."""
 
@@ -62,7 +63,7 @@ class CreepLaw:
         return stress / (3 * rate), 1 / slope
 
 
-def creep_prefactor(prefactor: float, activation_energy: float, temperature: float) -> float:
+def creep_prefactor(*, prefactor: float, activation_energy: float, temperature: float) -> float:
     """A = A_0 exp(-Q/RT), 1/s."""
     return float(prefactor * np.exp(-activation_energy / (GAS_CONSTANT * temperature)))
 
@@ -74,6 +75,4 @@ SOLID_RANGE = (0.3, 0.7)
 
 def solid_fraction(lithium: Array) -> Array:
     """How much of a cell's metal carries load: a smooth step of xi."""
-    low, high = SOLID_RANGE
-    t = np.clip((lithium - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return smooth_step(lithium, *SOLID_RANGE)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.numerics.array import Array
 
 EDGE_CRACK = 1.12**2 * np.pi  # (K/p)^2 per depth of an edge crack under the pressure p
 
 
 def infiltration_pressure(
+    *,
     separation_energy: Array,
     interfacial_energy: Array,
     opening: Array,
@@ -38,7 +39,12 @@ def opened_pressure(surface_energy: float, contact_angle: Array | float, opening
 
 
 def mobility(
-    aspect_factor: float, molar_volume: float, exchange_current_density: float, width: float, temperature: float
+    *,
+    aspect_factor: float,
+    molar_volume: float,
+    exchange_current_density: float,
+    width: float,
+    temperature: float,
 ) -> float:
     """L, 1/(Pa s); molar_volume m^3/mol, exchange_current_density A/m^2, width lambda m, temperature K."""
     volts_per_pascal = molar_volume / FARADAY

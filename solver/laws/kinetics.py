@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.numerics.array import Array
 
 DEPLETION = 20.0  # stripping fades out where less than 1/20 of the sites' Li is left
@@ -39,7 +39,7 @@ FILM_SWEEPS = 100  # half of them bisections, from 100 V to the tolerance
 FILM_TOLERANCE = 1e-13  # V
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KineticsParameters:
     """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; area_resistance ohm m^2.
 

@@ -29,14 +29,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.laws.constants import FARADAY
+from solver.constants import FARADAY
 from solver.laws.creep import creep_prefactor
 from solver.numerics.array import Array
 
 MEGAPASCAL = 1e6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnnihilationParameters:
     """creep_prefactor 1/s (at MPa^-n), creep_exponent 1, activation_energy J/mol, size_effect_strengthening 1,
     linear_rate 1/(s MPa), diffusivity m^2/s, width m (lambda), temperature K.
@@ -76,7 +76,9 @@ class AnnihilationParameters:
     @property
     def _creep(self) -> float:
         """A_cr = A_0 exp(-Q/RT), 1/s."""
-        return creep_prefactor(self.creep_prefactor, self.activation_energy, self.temperature)
+        return creep_prefactor(
+            prefactor=self.creep_prefactor, activation_energy=self.activation_energy, temperature=self.temperature
+        )
 
     def layer_depth(self, pressure: float) -> float:
         """sqrt(D/r): depth of the vacancy layer below a stripped contact, m."""

@@ -20,7 +20,9 @@ def make_simulation(case: Case, grid: Grid, recorder: MemoryRecorder) -> Simulat
         model=coupling,
         state=make_state(coupling),
         segments=expand(case),
-        stepper=Stepper(t.first_step, t.min_step, t.max_step, t.tolerance, t.fixed_step),
+        stepper=Stepper(
+            first=t.first_step, smallest=t.min_step, largest=t.max_step, tolerance=t.tolerance, fixed=t.fixed_step
+        ),
         recorder=recorder,
         stack_pressure=case.drive.stack_pressure,
         voltage_limit=case.drive.voltage_limit,

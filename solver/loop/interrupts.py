@@ -20,6 +20,8 @@ from enum import IntEnum
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from solver.exit_codes import EXIT_INTERRUPTED
+
 if TYPE_CHECKING:
     from mpi4py import MPI
 
@@ -35,7 +37,6 @@ class Request(IntEnum):
 _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR2, signal.SIGXCPU)
 _SIGNALS = {signal.SIGUSR1: Request.CHECKPOINT} | dict.fromkeys(_STOPS, Request.STOP)
 _REPEATED = (signal.SIGHUP, signal.SIGXCPU)
-INTERRUPTED = 4  # exit code, see README.md
 SAME = 0.3  # s within which a signal that comes again is the same request (`timeout` sends two)
 
 Leave = Callable[[signal.Signals, bool], None]
@@ -59,7 +60,7 @@ def _leave_early(number: int, frame: FrameType | None) -> None:
     if _SIGNALS[signal.Signals(number)] == Request.STOP:
         with suppress(OSError):
             os.write(2, f"ended by {signal.Signals(number).name} before anything was computed\n".encode())
-        os._exit(INTERRUPTED)
+        os._exit(EXIT_INTERRUPTED)
 
 
 class Interrupts:

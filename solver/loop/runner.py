@@ -13,11 +13,12 @@ import numpy as np
 from mpi4py import MPI
 
 from solver.case.schema import ALL_FIELDS, Case
+from solver.exit_codes import EXIT_DONE
 from solver.loop.build import make_simulation
 from solver.loop.interrupts import Interrupts, Leave
 from solver.loop.progress import CannotContinue, case_differences
 from solver.loop.ramp_results import UNITS, Scalar, in_words, ramp_results
-from solver.loop.simulation import EXIT_DONE, Simulation, SolveFailed
+from solver.loop.simulation import Simulation, SolveFailed
 from solver.model.build import make_grid
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary

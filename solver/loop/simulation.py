@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -35,7 +36,6 @@ BEFORE = (
     Column("capacity", "C/m^2", "charge that has passed since the start, positive plates"),
 )
 WALL = Column("wall", "s", "wall-clock time of the run")
-EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 FINISHED = "protocol finished"
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
@@ -240,13 +240,13 @@ class Simulation:
             outcome = self.model.step(
                 self.state,
                 Step(
-                    p.step,
-                    dt,
-                    pressure,
-                    control.current_density,
-                    control.voltage,
-                    p.dt_previous,
-                    self.previous if near else None,
+                    number=p.step,
+                    dt=dt,
+                    stack_pressure=pressure,
+                    current_density=control.current_density,
+                    voltage=control.voltage,
+                    dt_previous=p.dt_previous,
+                    previous=self.previous if near else None,
                 ),
             )
             if not outcome.failed and not self.stepper.rejects(outcome.error):

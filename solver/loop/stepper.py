@@ -13,7 +13,7 @@ class StepTooSmall(RuntimeError):
     """The step would have to be smaller than the smallest that the case allows."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Stepper:
     """dt in s. The error of a step is scaled so that 1 is the tolerance, and falls as dt^2.
 

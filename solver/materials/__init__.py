@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from solver.constants import GAS_CONSTANT
 from solver.text import Unreadable, parse_toml, read_text
 from solver.units import Number, Quantity, ValueRefused, nearest
 
 REFERENCE_TEMPERATURE = 298.15  # K, at which all values hold
-GAS_CONSTANT = 8.31446261815324  # J/(mol K), CODATA 2018 (exact)
 
 _FOLDER = Path(__file__).parent
 

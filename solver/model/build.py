@@ -10,11 +10,11 @@ from mpi4py import MPI
 from solver import defects
 from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
+from solver.constants import FARADAY
 from solver.domain import contact as geometry
 from solver.domain.contact import Contact
 from solver.domain.places import Fixed
 from solver.laws import free_energy, infiltration, kinetics, vacancies
-from solver.laws.constants import FARADAY
 from solver.laws.creep import CreepLaw, creep_prefactor
 from solver.model.coupling import Coupling
 from solver.numerics import random_fields
@@ -107,7 +107,7 @@ def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     xi = 1 - impurities
     for void in case.lithium.voids:
         distance = np.sqrt(_distance_squared(case, grid.cell_coordinates(), void.centre)) - void.radius
-        xi = np.minimum(xi, 0.5 * (1 + np.tanh(distance / (2 * case.interface.width))))
+        xi = np.minimum(xi, geometry.profile(distance, case.interface.width))
     return xi
 
 
@@ -135,9 +135,13 @@ def make_deformation(case: Case, grid: Grid, contact: Contact) -> Deformation:
     )
     properties = Properties(
         creep=CreepLaw(
-            creep_prefactor(li.creep_prefactor, li.creep_activation_energy, case.drive.temperature),
-            li.creep_exponent,
-            li.size_effect_strengthening * vacancies.MEGAPASCAL,
+            prefactor=creep_prefactor(
+                prefactor=li.creep_prefactor,
+                activation_energy=li.creep_activation_energy,
+                temperature=case.drive.temperature,
+            ),
+            exponent=li.creep_exponent,
+            strength=li.size_effect_strengthening * vacancies.MEGAPASCAL,
         ),
         lithium_shear=shear_modulus(li),
         lithium_bulk=bulk_modulus(li),
@@ -182,7 +186,11 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
     face, li, own = case.interface, case.lithium, case.filament
     modulus = plane_modulus(case, grid)
     intact = infiltration.infiltration_pressure(
-        network.separation_energy, lining_energy(case, grid), network.opening, network.flaw_depth, modulus
+        separation_energy=network.separation_energy,
+        interfacial_energy=lining_energy(case, grid),
+        opening=network.opening,
+        flaw_depth=network.flaw_depth,
+        plane_modulus=modulus,
     )
     elastic = infiltration.elastic_opening(intact, network.flaw_depth, modulus)
     opening = np.where(network.flaw_depth > 0, elastic, network.opening)
@@ -198,12 +206,16 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
         bears_load=network.bears_load,
     )
     parameters = filament.FilamentParameters(
-        infiltration.mobility(
-            own.aspect_factor, li.molar_volume, face.exchange_current_density, face.width, case.drive.temperature
+        mobility=infiltration.mobility(
+            aspect_factor=own.aspect_factor,
+            molar_volume=li.molar_volume,
+            exchange_current_density=face.exchange_current_density,
+            width=face.width,
+            temperature=case.drive.temperature,
         ),
-        own.largest_drive,
-        face.width,
-        li.molar_volume / FARADAY,
+        largest_drive=own.largest_drive,
+        width=face.width,
+        volume_per_charge=li.molar_volume / FARADAY,
     )
     tolerance = case.solver.tolerance
     newton_tolerance = min(10 * tolerance, FILAMENT_TOLERANCE)
@@ -237,7 +249,11 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         equation=equation,
         layers=layers,
         kinetics=kinetics.KineticsParameters(
-            face.transfer_coefficient, drive.temperature, li.molar_volume, face.area_resistance, face.permeance
+            transfer_coefficient=face.transfer_coefficient,
+            temperature=drive.temperature,
+            molar_volume=li.molar_volume,
+            area_resistance=face.area_resistance,
+            film_permeance=face.permeance,
         ),
         stiffness=energy.stiffness,
         exchange=exchange,
@@ -271,9 +287,14 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     li, face = case.lithium, case.interface
     contact = geometry.make_contact(grid, face.width, surface_height(case))
     energy = free_energy.EnergyParameters(
-        li.surface_energy, face.width, face.contact_angle, li.critical_vacancy_fraction
+        surface_energy=li.surface_energy,
+        width=face.width,
+        contact_angle=face.contact_angle,
+        critical_vacancy_fraction=li.critical_vacancy_fraction,
     )
-    diffusion = DiffusionParameters(li.diffusivity, li.surface_diffusivity, face.width)
+    diffusion = DiffusionParameters(
+        diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width
+    )
     mechanics = make_deformation(case, grid, contact)
     followers = [make(case, grid) for make in FOLLOWERS]
     return Coupling(

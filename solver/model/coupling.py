@@ -195,8 +195,16 @@ class Coupling:
         require("stress", balance.outcome)
         with self.timers("occupancy"):
             supply = current.atoms * self.charge.kinetics.volts_per_pascal
-            old, h = state["occupancy"].copy(), fe.step(ahead)
-            moved = self.occupancy.equation.step(old, before.metal, contact, ahead, h, velocity, supply, step.dt)
+            moved = self.occupancy.equation.step(
+                old=state["occupancy"].copy(),
+                old_weight=before.metal,
+                contact=contact,
+                lithium=ahead,
+                h=fe.step(ahead),
+                velocity=velocity,
+                source=supply,
+                dt=step.dt,
+            )
         require("occupancy", moved.outcome)
         with self.timers("lithium"):
             formed = self.lithium.advance(state, contact, moved.occupancy, velocity, step)

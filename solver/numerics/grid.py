@@ -217,6 +217,10 @@ class Grid:
                 self._mirror(np.moveaxis(g, axis, 0), axis)
         return g
 
+    def without_ghosts(self, g: Array) -> Array:
+        """A view of the owned block in what `ghosted` has returned."""
+        return g[(slice(GHOSTS, -GHOSTS),) * self.dim]
+
     def _mirror(self, g: Array, axis: int) -> None:
         if self.owned[axis].start == 0:
             g[:GHOSTS] = g[2 * GHOSTS - 1 : GHOSTS - 1 : -1]
@@ -248,15 +252,6 @@ class Grid:
     def integral(self, density: Array) -> float:
         """Volume integral of cell values."""
         return self.sum(density * self.volume)
-
-    def row_sums(self, *values: Array) -> Array:
-        """Sums over each lateral plane of cells: (number of arrays, cells along the normal), same on all ranks."""
-        lateral = tuple(range(self.dim - 1))
-        rows = np.zeros((len(values), self.shape[-1]))
-        for row, v in zip(rows, values, strict=True):
-            row[self.owned[-1]] = np.broadcast_to(v, self.local_shape).sum(axis=lateral)
-        self.comm.Allreduce(MPI.IN_PLACE, rows, MPI.SUM)
-        return rows
 
     def column_sums(self, values: Array) -> Array:
         """Sums along the normal: one value for each column of cells of the whole grid, same on all ranks."""

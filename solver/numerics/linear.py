@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -119,11 +119,13 @@ class LinearSolver:
         # The DMDA's local-to-global map gives -1 outside the grid, which PETSc skips on insertion.
         numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
         numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
-        inner = (slice(GHOSTS, -GHOSTS),) * grid.dim
-        columns = [numbers[inner]]
+        # per row the cell and its lower and upper neighbour along each axis, in the order of `Stencil`
+        columns = [grid.without_ghosts(numbers)]
         for axis in range(grid.dim):
-            columns += [np.roll(numbers, shift, axis)[inner] for shift in (1, -1)]
+            columns += [grid.without_ghosts(np.roll(numbers, shift, axis)) for shift in (1, -1)]
         self._columns = np.ascontiguousarray(np.stack(columns, axis=-1).ravel(), dtype=PETSc.IntType)
+
+        # rows of equal length, so that new values need no new structure
         width = 1 + 2 * grid.dim
         rows = int(np.prod(grid.local_shape))
         self._offsets = np.arange(0, width * rows + 1, width, dtype=PETSc.IntType)
@@ -167,11 +169,13 @@ class LinearSolver:
     def _choose_preconditioner(self, stencil: Stencil) -> None:
         """Set the kind that suits the system, or that the user gave (collective)."""
         pc = self.ksp.getPC()
+        # ILU where inertia dominates (s of the module's text small), multigrid elsewhere
         if self._given:
             kind = pc.getType()
         else:
             cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
             kind = "bjacobi" if cheap else multigrid()
+
         if self._given or kind == "gamg":
             pc.setType("none")  # else it keeps of earlier set-ups what it can: GAMG its aggregates and number of levels
         if pc.getType() != kind:
@@ -214,32 +218,42 @@ class LinearSolver:
         """The solution x of stencil x = rhs, starting from zero, and the outcome (collective)."""
         self._fill(stencil.values)
         self.grid.view(self.rhs)[...] = rhs
-        rebuild = self._first_cost is None
         rtol = self.rtol if rtol is None else max(rtol, self.rtol)
         self.ksp.setTolerances(rtol=rtol)
-        if rebuild:
-            self._set_up(stencil)
-        self.ksp.solve(self.rhs, self.solution)
-        iterations = int(self.ksp.getIterationNumber())
-        reason = int(self.ksp.getConvergedReason())
-        if reason <= 0 and self._is_rounded(stencil, rhs):
-            reason = int(PETSc.KSP.ConvergedReason.CONVERGED_ATOL)
-        if reason <= 0 and not rebuild:
-            self._first_cost = None
-            solution, again = self.solve(stencil, rhs, rtol)
-            return solution, replace(again, iterations=iterations + again.iterations)
+
+        # where a kept preconditioner fails a new one is tried: twice at most
+        kept = self._first_cost is not None
+        reason, iterations = self._attempt(stencil, rhs)
+        total = iterations
+        if reason <= 0 and kept:
+            self._first_cost, kept = None, False
+            reason, iterations = self._attempt(stencil, rhs)
+            total += iterations
+
+        # a new one sets the measure by which it is judged from now on
         digits = -np.log10(rtol)
-        if rebuild:
+        if not kept:
             self.setups += 1
             self._first_cost = iterations / digits
             self._made_of = stencil.values.copy()
         elif iterations > self._bearable(digits):
             self._first_cost = None
-        outcome = Outcome(reason > 0, reason_name(reason), iterations, float(self.ksp.getResidualNorm()))
+        outcome = Outcome(reason > 0, reason_name(reason), total, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
+
+    def _attempt(self, stencil: Stencil, rhs: Array) -> tuple[int, int]:
+        """Solve with the preconditioner that is kept, or a new one; PETSc's reason and iterations (collective)."""
+        if self._first_cost is None:
+            self._set_up(stencil)
+        self.ksp.solve(self.rhs, self.solution)
+        reason = int(self.ksp.getConvergedReason())
+        if reason <= 0 and self._is_rounded(stencil, rhs):
+            reason = int(PETSc.KSP.ConvergedReason.CONVERGED_ATOL)
+        return reason, int(self.ksp.getIterationNumber())
 
     def _is_rounded(self, stencil: Stencil, rhs: Array) -> bool:
         """Whether the solution is as good as rounding allows (collective)."""
+        # the true residual: that of a Krylov method drifts away from it
         x, sizes = self.grid.view(self.solution), Stencil(self.grid)
         sizes.values[...] = np.abs(stencil.values)
         left = self.grid.sum((rhs - apply_stencil(stencil, x)) ** 2)

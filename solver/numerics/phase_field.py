@@ -61,6 +61,7 @@ class PhaseFieldSolver:
         weight: Array,
         linear: Stencil,
         local: Local,
+        *,
         dt: float,
         source: Array | float,
         guess: Array,

@@ -116,18 +116,24 @@ class SaddleSolver:
         velocities are to be solved exactly after the multigrid.
         """
         stiffness.setAttr(LOOSE, np.flatnonzero(loose))
-        # PETSc frees what Python drops only at collective clean-ups, so everything is made once and refilled
+
+        # -C and the Schur complement, both negative. PETSc frees what Python drops only at collective clean-ups, so
+        # everything is made once and refilled
         if not self._diagonals:
             self._diagonals = [_diagonal(d) for d in diagonals]
         for matrix, values in zip(self._diagonals, diagonals, strict=True):
             matrix.setDiagonal(values)
             matrix.scale(-1.0)
         compliance, schur = self._diagonals
+
+        # [A G; G^T -C], which shares its blocks with the caller and sees their new values
         if self._nest is None:
             blocks = [[stiffness, gradient], [divergence, compliance]]
             self._nest = PETSc.Mat().createNest(blocks, comm=self.comm)
         self._nest.assemble()
         nest = self._nest
+
+        # the exact derivative, which is applied and never assembled
         if self._operator is None:
             n, m = stiffness.getLocalSize()[0], compliance.getLocalSize()[0]
             self._shell.sizes = (n, m)
@@ -135,6 +141,8 @@ class SaddleSolver:
             self._operator = PETSc.Mat().createPython(size, self._shell, comm=self.comm)
             self._operator.setUp()
             self._solution, self._rhs = self._operator.createVecs()
+
+        # the preconditioner of the new values: factors of the whole matrix, or one block after the other
         pc = self.ksp.getPC()
         if self.direct:
             self._matrix = nest.convert("aij", self._matrix or PETSc.Mat())
@@ -153,6 +161,8 @@ class SaddleSolver:
             pc.setReusePreconditioner(False)
             self.ksp.setUp()
             self.ksp.setUpOnBlocks()
+
+        # its cost is measured by the next solve
         self.setups += 1
         self.stale = False
         self._new, self._wasted = True, 0.0
@@ -175,15 +185,19 @@ class SaddleSolver:
         self._shell.apply = apply
         n = self._shell.sizes[0]
         self._rhs.array[:n], self._rhs.array[n:] = force.ravel(), volume.ravel()
+
+        # a kept preconditioner may waste a set-up's worth of iterations, then a new one is cheaper
         digits, limit = -np.log10(rtol), self.max_iterations
         kept, self._new = not self._new, False
-        if kept:  # give up early
+        if kept:
             limit = min(limit, round(self._per_digit * digits) + 2 * SETUP_COST)
         self.ksp.setTolerances(rtol=rtol, max_it=limit)
         self.ksp.setInitialGuessNonzero(self._unfinished)
         self.ksp.solve(self._rhs, self._solution)
         self._shell.apply = None  # through PETSc it would keep alive for ever what it belongs to
         reason, iterations = int(self.ksp.getConvergedReason()), int(self.ksp.getIterationNumber())
+
+        # what it has cost beyond a new one, added up until that is worth a set-up
         if kept:
             self._wasted += iterations - self._per_digit * digits
         elif not self._unfinished:  # the rest of a solve is no measure
@@ -237,11 +251,14 @@ class VelocityPreconditioner:
         self._any = matrix.getComm().tompi4py().allreduce(self._loose.size) > 0
         if not self._any:
             return
+
+        # rows of the loose velocities: against all velocities for the residual, against themselves for the exact solve
         start, stop = matrix.getOwnershipRange()
         rows = PETSc.IS().createGeneral((self._loose + start).astype(PETSc.IntType), comm=matrix.getComm())
         every = PETSc.IS().createStride(stop - start, start, 1, comm=matrix.getComm())
         self._rows = matrix.createSubMatrix(rows, every)
         block = matrix.createSubMatrix(rows, rows)
+
         self._exact = PETSc.PC().create(matrix.getComm())
         self._exact.setType("redundant")  # few unknowns: every rank solves for all of them
         self._exact.setOperators(block)
@@ -258,7 +275,7 @@ class VelocityPreconditioner:
     def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
         """y ~ A^-1 x (collective)."""
         self._multigrid.apply(x, y)
-        if self._any:
+        if self._any:  # of what the V-cycle leaves in the loose rows
             self._rows.mult(y, self._rest)
             self._rest.array[...] = x.array_r[self._loose] - self._rest.array_r
             self._exact.apply(self._rest, self._change)

@@ -45,10 +45,13 @@ class Staggered:
         self.length = float(min(np.min(np.diff(f)) for f in grid.faces))
         self.pairs = tuple(combinations(range(grid.dim), 2))
         self.cells = int(np.prod(grid.local_shape))
+        # global numbers of the cells with ghosts; velocity a of cell n has the number dim n + a
         numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
         self._numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
         self.volume = grid.volume / self.length**grid.dim
         self.edge_volume = [self._edge_volume(a, b) for a, b in self.pairs]
+
+        # strain rates and their trace as rows over all velocities
         normal = [self._normal_entries(a) for a in range(grid.dim)]
         shear = [self._shear_entries(a, b) for a, b in self.pairs]
         self.strain_rows = self._rows(normal + shear)
@@ -111,6 +114,7 @@ class Staggered:
         volume = np.ones(grid.local_shape) * self._edge_exists(a, b)
         for axis in range(grid.dim):
             if axis in (a, b):
+                # an edge reaches from centre to centre across its two axes
                 size = self._at_edge(axis, grid.distance[axis])
                 if axis == grid.dim - 1:  # half a cell at the wall
                     size = size * self._at_edge(axis, 0.5 + 0.5 * grid.interior[axis])
@@ -126,6 +130,7 @@ class Staggered:
         across_a = exists * self.length / self._at_edge(a, grid.distance[a])
         across_b = exists * self.length / self._at_edge(b, grid.distance[b])
         here = (0,) * grid.dim
+        # between lateral axes: the edge at the lower faces of both
         if b < grid.dim - 1:
             return [
                 (self._face(a, here), across_b),
@@ -133,7 +138,7 @@ class Staggered:
                 (self._face(b, here), across_a),
                 (self._face(b, self._unit(a, -1)), -across_a),
             ]
-        # at the wall the velocity beyond it is the mirror image
+        # with the normal: the edge at its upper face; at the wall the velocity beyond it is the mirror image
         wall = self._cell(self._unit(b)) == NOWHERE
         below = tuple(u - v for u, v in zip(self._unit(b), self._unit(a), strict=True))
         return [
@@ -155,11 +160,14 @@ class Staggered:
         here = (0,) * grid.dim
         bottom = self._is_bottom.astype(float)
         blocks = []
+        # rigid platen: v_n of a bottom face less that of its neighbour
         for axis in range(last):
             below = self._face(last, self._unit(axis, -1))
             both = bottom * (below != NOWHERE)
             blocks.append([(self._face(last, here), both), (below, -both)])
+        # its spring: v_n itself
         blocks.append([(self._face(last, here), bottom)])
+        # planes of symmetry: by the bare number, since `_face` gives none there
         for axis in range(grid.dim):
             number = self._cell(here) * grid.dim + axis
             blocks.append([(number, self.fixed(axis).astype(float))])
@@ -251,8 +259,11 @@ class Staggered:
         cells, edges: viscosities (collective).
         """
         grid, last = self.grid, self.grid.dim - 1
+        # the stiffer of the two cells beside a face
         ghosted = grid.ghosted(cells)
         beside = [np.maximum(cells, self._shifted(ghosted, {axis: -1})) for axis in range(grid.dim)]
+
+        # the stiffest of the edges around it: of a pair ab, two touch a face of a, and two one of b
         around = [np.zeros(grid.local_shape) for _ in range(grid.dim)]
         for values, volume, (a, b) in zip(edges, self.edge_volume, self.pairs, strict=True):
             ghosted = grid.ghosted(np.where(volume > 0, values, 0.0))

@@ -219,11 +219,6 @@ def read_text(dataset: h5py.Dataset) -> str:
     return bytes(dataset[()]).decode()
 
 
-def read_provenance(file: h5py.File) -> dict[str, str]:
-    """The texts of the group /provenance."""
-    return {key: read_text(item) for key, item in file.get("provenance", {}).items()}
-
-
 def chunks(extent: Sequence[int], components: Sequence[int]) -> Index:
     """Shape of the pieces that are compressed, on any number of ranks: whole rows and planes, each component apart.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
 import os
 from enum import Enum
@@ -11,9 +10,11 @@ from pathlib import Path
 
 import tomli_w
 
+from solver import locks
 from solver.case.files import beside
 from solver.case.schema import Case, Source
-from solver.output import checkpoint, files, stored, summary
+from solver.output import checkpoint, files, stored
+from solver.output.done import done_digest
 from solver.text import Unreadable, read_text
 
 CASE = "case.toml"
@@ -57,7 +58,7 @@ def _is_that(path: Path, source: Path | None) -> bool:
 
 def look(directory: Path, source: Source) -> Present:
     """What the directory has of the case that came from `source` (not collective)."""
-    done = summary.done_digest(directory)
+    done = done_digest(directory)
     if done is not None:
         return Present.DONE if done == source.digest else Present.OTHER
     if checkpoint.newest_first(directory):
@@ -108,12 +109,7 @@ def lock(directory: Path) -> int | None:
     None where the file system has no locks. Raises BlockingIOError when another run holds it.
     """
     handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
+    if locks.lock(handle):
+        return handle
+    os.close(handle)
+    return None

@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 from solver import environment
 from solver.output import files
-from solver.output.stored import CASE_FILE, RESOLVED_FILE, digest
+from solver.output.stored import CASE_FILE, RESOLVED_FILE, hash_of
 
 LONGEST_TEXT = 16384  # bytes of a case that every snapshot repeats
 LONGEST_TABLE = 32  # entries of a list in the resolved case that every snapshot repeats
@@ -52,9 +52,9 @@ def in_snapshots(values: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(values)
     case, resolved = str(values.get("case", "")), str(values.get("resolved_case", ""))
     if len(case.encode()) > LONGEST_TEXT:
-        kept |= {"case": f"{len(case.encode())} bytes, in {CASE_FILE}", "case_sha256": digest(case)}
+        kept |= {"case": f"{len(case.encode())} bytes, in {CASE_FILE}", "case_sha256": hash_of(case)}
     if resolved and (short := _without_tables(json.loads(resolved))) != json.loads(resolved):
-        kept |= {"resolved_case": json.dumps(short, indent=2), "resolved_case_sha256": digest(resolved)}
+        kept |= {"resolved_case": json.dumps(short, indent=2), "resolved_case_sha256": hash_of(resolved)}
     return kept
 
 

@@ -122,11 +122,6 @@ class SnapshotWriter:
         files.on_root(self.grid.comm, self._write_sidecars)
         return problems
 
-    @property
-    def last_time(self) -> float | None:
-        """Time of the last snapshot in the series, s."""
-        return self._entries[-1].time if self._entries else None
-
     def _number(self) -> int:
         """Number of the next file; its folder is made when there is none, but not that of a run, which has vanished."""
 
@@ -137,7 +132,13 @@ class SnapshotWriter:
         return files.on_root(self.grid.comm, look) if self._next is None else self._next
 
     def _about(self, info: FieldInfo) -> Dataset:
-        return Dataset(info.rank, np.dtype(self.type).itemsize, info.unit, info.long_name, info.symbol)
+        return Dataset(
+            rank=info.rank,
+            precision=np.dtype(self.type).itemsize,
+            unit=info.unit,
+            long_name=info.long_name,
+            symbol=info.symbol,
+        )
 
     def _write_content(self, file: hdf5.Writer, time: float, step: int, fields: Mapping[str, Array]) -> None:
         layout, grid = self.layout, self.grid

@@ -64,7 +64,7 @@ class Frame:
     spacing: tuple[float, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A field in a snapshot: rank as in `FieldInfo`, bytes per number, and what its values mean."""
 
@@ -226,7 +226,7 @@ def _described(file: h5py.File, name: str, shape: Sequence[int], flat: bool) -> 
     unit, long_name, symbol = about = tuple(text(data.attrs[key]) for key in ("unit", "long_name", "symbol"))
     if not name.isidentifier() or not "".join(about).isprintable():
         raise ResultsError(f"{name!r} has a name, unit or meaning that cannot be shown")
-    return Dataset(ranks[0], data.dtype.itemsize, unit, long_name, symbol)
+    return Dataset(rank=ranks[0], precision=data.dtype.itemsize, unit=unit, long_name=long_name, symbol=symbol)
 
 
 def text(value: Any) -> str:
@@ -253,15 +253,15 @@ def json_object(path: Path) -> dict[str, Any]:
 
 
 def text_of(path: Path, sha256: str) -> str | None:
-    """The text of a file when its hash (see `digest`) is the given one, with or without its last line break."""
+    """The text of a file when its hash (see `hash_of`) is the given one, with or without its last line break."""
     try:
         found = path.read_bytes().decode() if is_file(path) else ""
     except (OSError, ValueError):
         return None
-    return next((text for text in (found, found.removesuffix("\n")) if digest(text) == sha256), None)
+    return next((text for text in (found, found.removesuffix("\n")) if hash_of(text) == sha256), None)
 
 
-def digest(text: str) -> str:
+def hash_of(text: str) -> str:
     """SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 

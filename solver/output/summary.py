@@ -14,11 +14,10 @@ from typing import Any
 from mpi4py import MPI
 
 from solver.output import files
-from solver.text import read_text
+from solver.output.done import DIGEST_KEY, DONE
 from solver.whole_files import write_text
 
 NAME = "summary.json"
-DONE = "done.json"
 
 
 def write(
@@ -56,18 +55,9 @@ def write_done(directory: str | Path, comm: MPI.Comm, case_digest: str) -> None:
 
     def on_rank_0() -> None:
         content = json.loads((Path(directory) / NAME).read_text(encoding="utf-8"))
-        write_text(Path(directory) / DONE, json.dumps({"case_digest": case_digest, **content}, indent=2) + "\n")
+        write_text(Path(directory) / DONE, json.dumps({DIGEST_KEY: case_digest, **content}, indent=2) + "\n")
 
     files.on_root(comm, on_rank_0)
-
-
-def done_digest(directory: str | Path) -> str | None:
-    """Hash of the case that was run to its end in a directory; None when done.json is not there or says nothing."""
-    try:
-        content = json.loads(read_text(Path(directory) / DONE))
-        return str(content["case_digest"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def retract(directory: str | Path) -> None:

@@ -39,7 +39,7 @@ InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, der
 LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TopControl:
     """What is applied at the top: a current density (A/m^2) or a cell voltage (V); one of the two is None."""
 
@@ -48,7 +48,7 @@ class TopControl:
     series_resistance: float = 0.0  # ohm m^2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChargeOutcome:
     """Result of one charge solve; currents in A (integrated), voltage in V, error relative to the reference."""
 
@@ -160,7 +160,7 @@ class ChargeBalance:
             phi += change * min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
         reason = "newton did not converge" if outcome.converged else outcome.reason
         failed = Outcome(False, reason, krylov, norm)
-        return phi, ChargeOutcome(failed, newton, applied, float("nan"), norm)
+        return phi, ChargeOutcome(outcome=failed, newton=newton, applied=applied, voltage=float("nan"), error=norm)
 
     def _report(
         self,
@@ -176,7 +176,9 @@ class ChargeBalance:
         # not the sum of the residuals: conduction cancels in it but for rounding, which is large at a high contrast
         error = abs(self.grid.sum(transfer) - applied) / unit
         done = Outcome(True, last.reason, krylov, error)
-        return ChargeOutcome(done, newton, applied, self._voltage(phi, applied, control), error)
+        return ChargeOutcome(
+            outcome=done, newton=newton, applied=applied, voltage=self._voltage(phi, applied, control), error=error
+        )
 
     def _voltage(self, phi: Array, applied: float, control: TopControl) -> float:
         if control.voltage is not None:

@@ -131,7 +131,7 @@ class Deformation(Part):
         def growth(normal_stress: Array) -> tuple[Array, Array]:
             return vacancies.plane_source(m, h, deficit, feed, self.annihilation, normal_stress, dt)
 
-        load = Load(stack_pressure, self.stiffness, self.platen)
+        load = Load(pressure=stack_pressure, stiffness=self.stiffness, platen=self.platen)
         result = self.mechanics.step(self._state(state), lithium, growth, load, dt)
         return result, self._fields(result.state, result.normal_stress)
 

@@ -66,7 +66,7 @@ HOLD = 1e4  # of the rate L W at which a front relaxes
 FRONT_MARGIN = 1.2  # of gamma_f over lambda times the largest drive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FilamentParameters:
     """mobility L 1/(Pa s); largest_drive F Pa (numerical); width lambda m; volume_per_charge Omega/F m^3/C."""
 
@@ -167,11 +167,12 @@ class FilamentEquation:
         """Advance zeta by dt under the drive f (not yet bounded), J/m^3; active: 0 where Li is dead (collective)."""
         # one solve at least: else zeta, and the charge that it takes, would not answer to small changes of phi
         local, linear = self._local(self._bounded(drive)[0], active), self._gradient_energy(active)
-        return self.solver.advance(old, self.weight, linear, local, dt, 0.0, guess, least=1)
+        return self.solver.advance(old, self.weight, linear, local, dt=dt, source=0.0, guess=guess, least=1)
 
     def response(self, zeta: Array, drive: Array, active: Array, dt: float) -> tuple[Array, Outcome]:
         """Change of zeta at the end of a step per change of phi that is the same everywhere, 1/V (collective)."""
         p = self.parameters
+        # df/dphi = -F/Omega, through the bound on the drive, as a source of zeta
         bounded, slope = self._bounded(drive)
         source = p.mobility * self.weight * active * fe.step_slope(zeta) * slope / p.volume_per_charge
         local, linear = self._local(bounded, active), self._gradient_energy(active)
@@ -198,6 +199,7 @@ class FilamentEquation:
     def _gradient_energy(self, active: Array) -> Stencil:
         """-div(L b kg grad zeta); nothing passes to and from cells that are not active (collective)."""
         linear = Stencil(self.grid)
+        # a face counts where the cells on both sides are active
         ghosted = self.grid.ghosted(active)
         for axis in range(self.grid.dim):
             lower, upper = self.grid.sides(ghosted, axis)
@@ -223,13 +225,17 @@ class FilamentTerm:
 
     def __call__(self, phi: Array) -> tuple[Array, Array]:
         eq, p = self._equation, self._equation.parameters
+        # zeta at the end of the step for this phi; the old one where no solution is found, so that no charge is made up
         drive = self._cost - phi / p.volume_per_charge
         done = eq.step(self._old, drive, self._active, self._dt, self.values)
         self.values = np.clip(done.values, 0.0, 1.0) if done.outcome.converged else self._old
         change, solved = eq.response(self.values, drive, self._active, self._dt)
+
         self.outcome = done.outcome
         self.newton += done.newton + 1
         self.krylov += done.outcome.iterations + solved.iterations
+
+        # i = (F/Omega) psi b beta d_t h(zeta), over the cell
         charge = eq.defects.lithium_share * eq.grid.volume / (p.volume_per_charge * self._dt)
         current = charge * (fe.step(self.values) - fe.step(self._old))
         return current, charge * fe.step_slope(self.values) * np.maximum(change, 0.0)

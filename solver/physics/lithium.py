@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from solver.constants import BOLTZMANN
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
-from solver.laws.constants import BOLTZMANN
 from solver.numerics import random_fields
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
@@ -99,7 +99,9 @@ class LithiumEquation:
             return self.mobility * rate, self.mobility * self._variation_slope(contact, xi, occupancy)
 
         linear = self._linear_part(contact, velocity)
-        return self.solver.advance(old, contact.metal, linear, local, dt, source, old if guess is None else guess)
+        return self.solver.advance(
+            old, contact.metal, linear, local, dt=dt, source=source, guess=old if guess is None else guess
+        )
 
     def _linear_part(self, contact: Contact, velocity: Sequence[Array]) -> Stencil:
         """Gradient energy and drift as rows of a matrix."""

@@ -64,7 +64,7 @@ TIES = ("rigid", "spring", "fixed")
 Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_n <= 0 in 1/(s Pa)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MechanicalState:
     """What the mechanics remembers: velocity (*cells, dim) on the lower faces m/s, pressure Pa, growth S 1/s,
     elastic stress tau_el Pa (components, *cells): normal ones, then shear; displacement (*cells, dim) m.
@@ -77,7 +77,7 @@ class MechanicalState:
     displacement: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Load:
     """What pushes the bottom: pressure p0 Pa, stiffness Pa/m of the fixture; platen: rigid, or a free surface."""
 
@@ -86,7 +86,7 @@ class Load:
     platen: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MechanicsResult:
     """state at the new time; tau deviator of the stress and normal_stress s_n, Pa; load_pressure Pa of the platen;
     force_error: reaction at the top over the load, minus 1.
@@ -168,7 +168,9 @@ class Mechanics:
         elastic[: grid.dim] = in_plane * (self.rheology.squares - 1 / 3)
         still = np.zeros((*grid.local_shape, grid.dim))
         hydrostatic = pressure + in_plane * 2 / 3
-        return MechanicalState(still, hydrostatic, np.zeros(grid.local_shape), elastic, still)
+        return MechanicalState(
+            velocity=still, pressure=hydrostatic, growth=np.zeros(grid.local_shape), elastic=elastic, displacement=still
+        )
 
     # -- products with the matrices --------------------------------------------------------------------
 
@@ -222,10 +224,13 @@ class Mechanics:
         """Velocities and stresses at the end of a step dt (s) with the order parameter xi (collective)."""
         share = self.rheology.share(lithium)
         problem = _Problem(self, old, share, growth, load, dt)
+
+        # from the rates of the last step; tau_predicted is at first the stress that is remembered
         at = problem.evaluate(old.velocity, problem.held_pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
         predicted, last = problem.remembered, np.inf
         for newton in range(self.max_newton + 1):
+            # balanced, or as near to it as rounding allows once the imbalance falls no further
             met = at.imbalance <= self.tolerance
             if not met and STALLED * last < at.imbalance <= SURE:
                 met = at.imbalance <= problem.rounded(at)
@@ -235,6 +240,8 @@ class Mechanics:
                 return self._result(old, at, share, dt, outcome, newton)
             if newton == self.max_newton or not np.isfinite(at.imbalance):
                 break
+
+            # one Newton step along (dv, dP, dS), solved no better than it is worth
             loosest, tightest = LINEAR_TOLERANCES
             wanted = self.forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
             rtol = min(loosest, max(tightest, wanted))
@@ -252,9 +259,23 @@ class Mechanics:
         solid = at.response.solid
         # a void forgets: what later fills it starts without stress
         elastic = np.stack([*solid.normal, *solid.edges]) * (share > 0)
-        new = MechanicalState(at.velocity, at.pressure, at.growth, elastic, old.displacement + dt * at.velocity)
+        new = MechanicalState(
+            velocity=at.velocity,
+            pressure=at.pressure,
+            growth=at.growth,
+            elastic=elastic,
+            displacement=old.displacement + dt * at.velocity,
+        )
         tau, s_n = at.response.tau, at.response.normal_stress
-        return MechanicsResult(new, tau, s_n, at.load_pressure, at.force_error, outcome, newton)
+        return MechanicsResult(
+            state=new,
+            tau=tau,
+            normal_stress=s_n,
+            load_pressure=at.load_pressure,
+            force_error=at.force_error,
+            outcome=outcome,
+            newton=newton,
+        )
 
 
 class _Problem:
@@ -263,12 +284,15 @@ class _Problem:
     def __init__(self, mechanics: Mechanics, old: MechanicalState, share: Array, growth: Growth, load: Load, dt: float):
         self.m, self.old, self.share, self.growth, self.load, self.dt = mechanics, old, share, growth, load, dt
         m, p, r = mechanics, mechanics.properties, mechanics.rheology
+        # what the old state holds: kappa and w P_old of the volume, tau_s,old of the shear
         void = VOID_BULK_RATIO * p.void_viscosity
         self.kappa = share * r.bulk_modulus * dt + (1 - share) * void
         self.held_pressure = share * old.pressure
         remembered = r.elastic_tensor(old.elastic)
         self.remembered = share * np.sqrt(remembered.product(remembered))
         self.held = r.memory_rates(remembered, dt)
+
+        # resistance of the platen, of its spring and of planes of symmetry, measured by the stiffest solid
         stiffest = float(np.max(r.shear_modulus)) * dt / m.viscosity_unit
         stiffest = m.grid.max(np.asarray(stiffest))
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
@@ -276,24 +300,35 @@ class _Problem:
         self.rounding = ROUNDING * rigid / VELOCITY_UNIT
         self.ties = (rigid, spring, stiffest)
         self.constraint = m.mac.constraint_weights(*self.ties)
+
+        # a force on the bottom that counts as none, for a cell without stress
         self.negligible = NEGLIGIBLE / STRESS_UNIT * np.sqrt(m.grid.sum(m.mac.bottom_area**2))
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> _Iterate:
         """Imbalances at given fields (collective)."""
         m, grid, mac, dim = self.m, self.m.grid, self.m.mac, self.m.grid.dim
+        # tau of the rates, and the growth S(s_n) that its normal stress asks for
         d = m.strain_rates(v)
         response = m.rheology.respond(d, s, pressure, self.held, self.share, self.dt)
         rate, slope = self.growth(response.normal_stress)
+
+        # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints
         inner = m.internal_force(response.tau, pressure)
         p0 = self.load.pressure - self.load.stiffness * self.old.displacement[..., -1]
         force = inner + m.constraint_force(v, self.constraint)
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
+
+        # div v - S + (P - w P_old)/kappa
         divergence = d[:dim].sum(axis=0)
         volume = -(divergence - s + (pressure - self.held_pressure) / self.kappa) * mac.volume / m.rate_unit
+
+        # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
         push = self.load.pressure - self.load.stiffness * rise
         applied = grid.sum(push * mac.bottom_area)
         reaction = grid.sum(force[..., -1]) * STRESS_UNIT
+
+        # the imbalance relative to the sizes of what is to cancel; what the stiff platen makes of rounding is none
         size = max(np.sqrt(grid.sum(inner**2)), self.negligible)
         moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
         volume_size = grid.sum(moved * mac.volume) / m.rate_unit
@@ -319,9 +354,12 @@ class _Problem:
     def rounded(self, it: _Iterate) -> float:
         """The imbalance that rounding may leave: eps times the sizes of all terms (collective)."""
         m, mac, dim = self.m, self.m.mac, self.m.grid.dim
+        # the sums of `evaluate` with absolute values: of the forces on a face
         tau, p = it.response.tau, np.abs(it.pressure)
         stress = replace(tau, normal=np.abs(tau.normal) + p, edges=[np.abs(s) for s in tau.edges])
         forces = m.internal_force(stress, 0.0, mac.sizes)
+
+        # and of the rates at which a cell changes its volume
         rates = m.strain_rates(np.abs(it.velocity), mac.sizes)[:dim].sum(axis=0) + 2 * np.abs(it.growth)
         rates += (p + np.abs(self.held_pressure)) / self.kappa + it.softness * np.abs(it.response.normal_stress)
         volumes = m.grid.sum(rates * mac.volume) / m.rate_unit
@@ -331,6 +369,7 @@ class _Problem:
         """Imbalance scaled by the stiffness that was assembled last; of a platen the sum of the forces (collective)."""
         m, volume, scales = self.m, self.m.mac.volume, self.m.scales
         assert scales is not None
+        # every force over its own stiffness; the rigid platen's move together, so only their sum counts
         squares = it.force**2 / scales.diagonal
         area = m.mac.bottom_area
         if self.load.platen:
@@ -338,7 +377,10 @@ class _Problem:
         forces = m.grid.sum(squares)
         if self.load.platen:
             forces += m.grid.sum(it.force[..., -1] * (area > 0)) ** 2 / m.grid.sum(scales.modulus * area)
+
+        # what is left of the volumes, as an energy too
         volumes = m.grid.sum(it.volume**2 * scales.modulus / volume)
+
         # of growth that reacts strongly to stress: the square of the stress that is missing, over the modulus
         softness = it.softness * m.viscosity_unit * scales.modulus
         weight = scales.modulus / (1 + softness**2)
@@ -347,13 +389,14 @@ class _Problem:
     def solve(self, it: _Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
         m, grid, mac, r, dim = self.m, self.m.grid, self.m.mac, self.m.rheology, self.m.grid.dim
+        # b = -dS/ds_n; S is eliminated in the cells, where growth takes back 1 - gain of the stress that drives it
         at, b = it.response, it.softness
-        softness = Softness(at.eta_solid, b, self.kappa)
+        softness = Softness(eta_solid=at.eta_solid, growth=b, kappa=self.kappa)
         split = m.matrices.split(softness)
         theta = r.newton_factor(at, predicted)
         shape = it.velocity.shape
         gain = 1 / (1 + b * r.along_normal(r.tangent(at, theta, r.growth(np.ones(grid.local_shape)))))
-        left = 1 - split.penalty * split.compliance
+        left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
 
         def strain_change(d: Array, dp: Array, mismatch: Array | float) -> tuple[Tensor, Array]:
             """Changes of e and S that follow from strain rates and pressure."""
@@ -362,11 +405,13 @@ class _Problem:
             return e + r.growth(-ds), ds
 
         def total(dv: Array, d: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
+            """Changes of force and volume as in `evaluate`."""
             e, ds = strain_change(d, dp, mismatch)
             force = m.internal_force(r.tangent(at, theta, e), dp) + m.constraint_force(dv, self.constraint)
             return force, -(d[:dim].sum(axis=0) - ds + dp / self.kappa) * mac.volume / m.rate_unit
 
         def fields(x: Array, q: Array) -> tuple[Array, Array, Array]:
+            """dv, its strain rates and dP of the scaled unknowns x and q = dP + K1 (div - zeta e_nn)."""
             dv = x.reshape(shape) * VELOCITY_UNIT
             d = m.strain_rates(dv)
             divergence = d[:dim].sum(axis=0)
@@ -374,22 +419,29 @@ class _Problem:
             return dv, d, q.reshape(grid.local_shape) * STRESS_UNIT - split.penalty * (divergence - split.zeta * along)
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
+            """The operator that `SaddleSolver` is given."""
             force, volume = total(*fields(x, q), 0.0)
             return force, volume / left
 
+        # what is left of S = S(s_n) acts as growth even where nothing moves: it goes to the right-hand side
         nothing = np.zeros(grid.local_shape)
         d0 = np.zeros((dim + len(mac.pairs), *grid.local_shape))
         force, volume = total(np.zeros(shape), d0, nothing, it.mismatch)
-        kept = not m.solver.stale
-        if not kept:
-            m.assemble(softness, self.ties)
-        x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
-        if kept and not outcome.converged:  # solve has called the preconditioner stale
-            direction, again, foreseen = self.solve(it, predicted, rtol)
-            return direction, replace(again, iterations=outcome.iterations + again.iterations), foreseen
+
+        # where a kept preconditioner fails, which makes it stale, a new one is tried
+        krylov, kept = 0, True
+        while kept:
+            kept = not m.solver.stale
+            if not kept:
+                m.assemble(softness, self.ties)
+            x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
+            krylov += outcome.iterations
+            kept = kept and not outcome.converged
+
+        # back to (dv, dP, dS), and the creep stress of the linear model, tau_predicted of the next step
         dv, d, dp = fields(x, q)
         e, ds = strain_change(d, dp, it.mismatch)
-        return (dv, dp, ds), outcome, r.predicted(at, theta, e)
+        return (dv, dp, ds), replace(outcome, iterations=krylov), r.predicted(at, theta, e)
 
     def search(self, it: _Iterate, direction: tuple[Array, Array, Array]) -> _Iterate:
         """The first of the halved steps that lowers the scaled imbalance, or the smallest (collective)."""

@@ -32,7 +32,7 @@ from solver.physics.part import SIGNIFICANT, Balance, Fields, Part, StateField, 
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiffusionParameters:
     """Diffusivities in m^2/s; width lambda in m."""
 
@@ -69,6 +69,7 @@ class OccupancyBalance:
 
     def step(
         self,
+        *,
         old: Array,
         old_weight: Array,
         contact: Contact,

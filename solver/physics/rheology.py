@@ -33,6 +33,7 @@ from typing import Protocol
 import numpy as np
 
 from solver.laws.creep import SLOWEST, CreepLaw, solid_fraction
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
@@ -62,12 +63,10 @@ def bulk_modulus(solid: Elastic) -> float:
 
 def memory_weight(electrolyte: Array) -> Array:
     """M(psi): 0 where the metal may still grow or creep, 1 in the electrolyte."""
-    low, high = MEMORY_RANGE
-    t = np.clip((electrolyte - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return smooth_step(electrolyte, *MEMORY_RANGE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Properties:
     """Parameters of all solids.
 
@@ -209,12 +208,16 @@ class Rheology:
     def respond(self, d: Array, growth: Array, pressure: Array, held: Tensor, share: Array, dt: float) -> Response:
         """Stress under strain rates d (1/s), growth S (1/s), pressure (Pa); held of `memory_rates` (collective)."""
         p = self.properties
+        # e_s = e + tau_s,old/(2 G dt), and eta of its invariant R by the local equation of `creep`
         e = self.deviator(d) + self.growth(-growth)
         rates = e + held
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
         stiffness = self.shear_modulus * dt
         eta, stress_slope = p.creep.viscosity(magnitude, stiffness, 1 - p.memory)
+        # d eta/d(e:e) of eta = sigma_eq/(3 R) and R^2 = 2/3 e:e
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
+
+        # tau = w tau_s + 2 eta_void e; on edges the mean of w eta, to which a void adds nothing
         eta_edges, solid_edges = self._edges(eta), self._edges(share * eta)
         void = np.broadcast_to(p.void_viscosity, share.shape)
         tau = rates.scaled(2 * share * eta, [2 * x for x in solid_edges])

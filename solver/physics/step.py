@@ -9,7 +9,7 @@ from solver.numerics.array import Array
 from solver.numerics.linear import Outcome
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """A step to try.
 

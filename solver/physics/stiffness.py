@@ -31,7 +31,7 @@ PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear vis
 LOOSE_SHARE = 0.2  # of the viscosity of edges: softer cells do not hold a velocity (at 0.02, 40 % more iterations)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Softness:
     """What the matrices are made of, in the cells.
 
@@ -43,7 +43,7 @@ class Softness:
     kappa: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Split:
     """K1 Pa s, compliance 1/K 1/(Pa s) and zeta in the cells, with growth eliminated."""
 
@@ -99,7 +99,9 @@ class StiffnessMatrices:
         eta = of.eta_solid + self.rheology.properties.void_viscosity
         softness = of.growth / (1 + 4 / 3 * eta * of.growth)
         compliance = 1 / of.kappa + softness
-        return Split(np.minimum(PENALTY * eta, 0.5 / compliance), compliance, 2 * eta * softness)
+        return Split(
+            penalty=np.minimum(PENALTY * eta, 0.5 / compliance), compliance=compliance, zeta=2 * eta * softness
+        )
 
     def assemble(self, of: Softness, constraint: Array, solver: SaddleSolver) -> Scales:
         """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""
@@ -107,11 +109,15 @@ class StiffnessMatrices:
         eta_cells, eta_edges = self.rheology.total_viscosity(of.eta_solid)
         eta, v, zeta = eta_cells / unit, mac.volume, split.zeta
         penalty, compliance = split.penalty / unit, split.compliance * unit
+
+        # stiffness: weights of the squares of d and gamma; of div, e_nn and div + e_nn, which gives their product
         weights = [2 * eta * v] * grid.dim
         weights += [e / unit * w for e, w in zip(eta_edges, mac.edge_volume, strict=True)]
         mixed = -penalty * zeta
         weights += [(penalty - 2 / 3 * eta - mixed) * v, ((penalty * zeta - 2 * eta) * zeta - mixed) * v, mixed * v]
         weights += [constraint]
+
+        # rows^T weights rows
         self._weights.array[...] = np.concatenate([w.ravel() for w in weights])
         self.rows.copy(self._weighted, structure=PETSc.Mat.Structure.SAME)
         self._weighted.diagonalScale(L=self._weights)
@@ -119,10 +125,13 @@ class StiffnessMatrices:
         if self._stiffness.getBlockSize() != grid.dim:  # multigrid coarsens each component by itself
             self._stiffness.setBlockSize(grid.dim)
         self._couple(zeta)
+
+        # of the pressure: what K1 leaves of the compliance, and of the Schur complement its diagonal (`saddle`)
         rest = 1 / compliance - penalty
         modulus = 4 / 3 * eta + penalty
         grid.view(self._compliance)[...] = v / rest
         grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
+
         loose = mac.loose_faces(eta_cells, eta_edges, LOOSE_SHARE).ravel()
         diagonals = (self._compliance, self._schur)
         solver.set_matrices(self._stiffness, self._gradient, self._coupling, diagonals, loose)
@@ -131,6 +140,7 @@ class StiffnessMatrices:
 
     def _couple(self, zeta: Array) -> None:
         """-volume (div - zeta e_nn) and its transpose."""
+        # each entry of div belongs to one axis a, whose part of e_nn is n_a^2 - 1/3 of it
         cell, d = self._of_cell, self.mac.divergence_rows
         factor = 1 + zeta.ravel()[cell] * (1 / 3 - self._squares[self._of_axis, cell])
         values = -self.mac.volume.ravel()[cell] * factor * d.data

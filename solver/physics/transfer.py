@@ -114,7 +114,9 @@ class Transfer(Part):
         """The potential at the end of a step; the first reaction is `plating` (collective)."""
         terms = [reaction.term(contact) for reaction in reactions]
         terms += [*self._double_layer(state, contact, step), *others]
-        control = TopControl(step.current_density, step.voltage, self.series_resistance)
+        control = TopControl(
+            current_density=step.current_density, voltage=step.voltage, series_resistance=self.series_resistance
+        )
         phi, charge = self.balance(step.predict("potential", state["potential"].copy()), terms, control)
         first, *rest = reactions
         atoms = plating = first.per_volume(contact, phi)
@@ -144,7 +146,11 @@ class Transfer(Part):
         applied = control.current_density
         if charge.outcome.converged or not applied or not np.isfinite(self.voltage_limit):
             return phi, charge
-        limit = TopControl(None, float(np.copysign(self.voltage_limit, applied)), control.series_resistance)
+        limit = TopControl(
+            current_density=None,
+            voltage=float(np.copysign(self.voltage_limit, applied)),
+            series_resistance=control.series_resistance,
+        )
         held, limited = self.equation.solve(start, terms, limit)
         too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
         return (held, limited) if limited.outcome.converged and too_little else (phi, charge)

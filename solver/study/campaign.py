@@ -16,8 +16,8 @@ from solver.environment import for_children
 
 
 @dataclass(frozen=True)
-class Job:
-    """A point: the name of its directory, and the words after `lifront` with the output directory left out."""
+class Command:
+    """What runs a point: the name of its directory, and the words after `lifront` but for the output directory."""
 
     name: str
     words: tuple[str, ...]
@@ -26,7 +26,7 @@ class Job:
 def main(
     description: str | None,
     output: str,
-    jobs: Sequence[Job],
+    commands: Sequence[Command],
     has_ended: Callable[[Path], bool],
     report: Callable[[Path], None],
 ) -> None:
@@ -42,21 +42,21 @@ def main(
     parser.add_argument("--report", action="store_true", help="no runs: tables and pictures of what is there")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    wanted = [job for job in jobs if job.name.startswith(arguments.only)]
-    todo = [] if arguments.report else [job for job in wanted if not has_ended(arguments.output / job.name)]
+    wanted = [command for command in commands if command.name.startswith(arguments.only)]
+    todo = [] if arguments.report else [c for c in wanted if not has_ended(arguments.output / c.name)]
     print(f"{len(wanted)} points, {len(todo)} to run", flush=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ThreadPoolExecutor(arguments.processes) as pool:
-        list(pool.map(lambda job: _run(job, arguments.output / job.name), todo))
+        list(pool.map(lambda command: _run(command, arguments.output / command.name), todo))
     report(arguments.output)
 
 
-def _run(job: Job, directory: Path) -> None:
-    command = [sys.executable, "-m", "solver", *job.words, "--output", str(directory)]
+def _run(command: Command, directory: Path) -> None:
+    words = [sys.executable, "-m", "solver", *command.words, "--output", str(directory)]
     begun = perf_counter()
-    ended = subprocess.run(command, env=for_children(), capture_output=True, text=True, check=False)
+    ended = subprocess.run(words, env=for_children(), capture_output=True, text=True, check=False)
     last = (ended.stderr.strip().splitlines() or [""])[-1] if ended.returncode else "done"
-    print(f"{job.name}: {last} (exit code {ended.returncode}, {perf_counter() - begun:.0f} s)", flush=True)
+    print(f"{command.name}: {last} (exit code {ended.returncode}, {perf_counter() - begun:.0f} s)", flush=True)
 
 
 def settings(overrides: Sequence[str]) -> tuple[str, ...]:

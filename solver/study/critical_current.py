@@ -32,10 +32,11 @@ from mpi4py import MPI
 from solver.case.ramp import Ramp
 from solver.case.schema import Case
 from solver.case.segments import expand
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.interrupts import Leave
 from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.loop.runner import Result, run
-from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED, FINISHED
+from solver.loop.simulation import FINISHED
 from solver.output import checkpoint, files, present, stored, summary
 from solver.output.log import LogTable, Value, column_name
 from solver.text import LARGEST_RESULT, is_file, read_text

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import fcntl
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -22,11 +21,12 @@ from pathlib import Path
 import tomli_w
 
 from solver.case.files import digest
+from solver.locks import lock
 from solver.study.sweep import Point, plain
-from solver.text import Unreadable, is_file, parse_json, parse_toml, read_text
+from solver.text import Unreadable, is_file, parse_toml, read_text
 from solver.whole_files import make_part, publish, write_text
 
-CASE, DONE, POINTS, LIST, RESULTS = "case.toml", "done.json", "points.csv", "points.txt", "results.csv"
+CASE, POINTS, LIST, RESULTS = "case.toml", "points.csv", "points.txt", "results.csv"
 LOCK = ".lock"
 HEADING = ("id", "ranks", "case_digest")
 
@@ -49,12 +49,9 @@ def locked(directory: Path) -> Iterator[int]:
         reason = f"{LOCK} in it is a link; delete it" if link else error.strerror
         raise FolderError(f"--output: {directory} cannot be used: {reason}") from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(handle)
     except BlockingIOError:
-        os.close(handle)
         raise FolderError(f"--output: another sweep is at work in {directory}; wait for it, or end it") from None
-    except OSError:
-        pass  # a file system without locks
     try:
         yield handle
     finally:
@@ -80,15 +77,6 @@ def write(points: Sequence[Point], directory: Path) -> list[str]:
     if others:
         messages.append(f"left alone, of no point of this sweep: {', '.join(others)}")
     return messages
-
-
-def done_digest(folder: Path) -> str | None:
-    """Hash of the case that was run to its end in a folder, None when none was."""
-    try:
-        found = parse_json(read_text(folder / DONE))
-    except Unreadable:
-        return None
-    return str(found.get("case_digest", "")) if isinstance(found, dict) else None
 
 
 def _refuse_foreign(directory: Path) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from solver.environment import for_children
-from solver.study import folder
+from solver.output.done import DONE, done_digest
 from solver.study.sweep import Point
 from solver.text import parse_json, read_text
 
@@ -63,7 +63,7 @@ def check(points: Sequence[Point], cores: int) -> None:
 
 def to_run(points: Sequence[Point], directory: Path) -> list[Point]:
     """The points that were not run to their end, or with another case."""
-    return [point for point in points if folder.done_digest(directory / point.id) != point.digest]
+    return [point for point in points if done_digest(directory / point.id) != point.digest]
 
 
 def run(
@@ -83,7 +83,7 @@ def run(
     _unlink_others([directory / SNAKEMAKE_LOG, *(directory / point.id / LOG for point in points)])
     starts = {point.id: _size(directory / point.id / LOG) for point in points}
     for point in points:
-        (directory / point.id / folder.DONE).unlink(missing_ok=True)  # of another case
+        (directory / point.id / DONE).unlink(missing_ok=True)  # of another case
     interrupted = {signal.SIGTERM: signal.default_int_handler}
     with tempfile.TemporaryDirectory(prefix="lifront-") as aside, _signals(interrupted):
         process = _start(_command(points, aside, cores), directory, aside, lock, words)
@@ -158,7 +158,7 @@ def _watch(
                 reason = _reason(directory / name)
                 how = f"done, {reason}" if code == 0 and reason else f"not done, exit code {code}"
                 if code == 0 and not reason:
-                    how += f" without {folder.DONE}: what MPIRUN names has not run it"
+                    how += f" without {DONE}: what MPIRUN names has not run it"
                 say(f"[{len(ended)}/{len(starts)}] {name}: {how}")
         if over:
             return ended
@@ -189,7 +189,7 @@ def _signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
 
 def _reason(point: Path) -> str:
     """Why a run ended, "" of one that has not come to its end."""
-    done = point / folder.DONE
+    done = point / DONE
     return str(parse_json(read_text(done))["stop_reason"]) if done.exists() else ""
 
 

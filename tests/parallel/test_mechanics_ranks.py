@@ -34,7 +34,7 @@ def stripped(dim: int, direct: bool = False, tilt: float = 0.2) -> dict[str, Any
     xi = 0.5 * (1 + np.tanh((r - 0.3e-6) / 1e-7)) * one
     slope = tilt * np.sin(2e6 * np.pi * x[0])
     normal = (np.sin(slope) * one, *(0 * one,) * (dim - 2), np.cos(slope) * one)
-    law = CreepLaw(1.4e-2, 6.6, 7e6)
+    law = CreepLaw(prefactor=1.4e-2, exponent=6.6, strength=7e6)
     solid = properties(grid, law, void_viscosity=1e5, memory=memory_weight(psi), normal=normal, residual_stress=10e6)
     mechanics = Mechanics(grid, solid, TOLERANCE, direct=direct)
 
@@ -44,7 +44,7 @@ def stripped(dim: int, direct: bool = False, tilt: float = 0.2) -> dict[str, Any
 
     state = mechanics.start(3e6)
     for _ in range(2):
-        result = mechanics.step(state, xi, growth, Load(3e6, 1e14), 1.0)
+        result = mechanics.step(state, xi, growth, Load(pressure=3e6, stiffness=1e14), 1.0)
         assert result.outcome.converged, result.outcome
         state = result.state
     fields = {"pressure": state.pressure, "growth": state.growth, "normal stress": result.normal_stress}

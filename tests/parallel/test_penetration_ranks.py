@@ -15,7 +15,7 @@ from mpi4py import MPI
 
 import solver
 from solver.case.io import case_from_dict
-from solver.loop.simulation import EXIT_DONE
+from solver.exit_codes import EXIT_DONE
 from tests.mpi import rank_results, run_ranks, start_ranks
 from tests.parallel.runs import FIXED, agreement, differences, merged, penetrating_case, run_case
 from tests.parallel.test_restart import assert_same_end, children, end_of, rows, stopped_run, wait_for

@@ -22,9 +22,9 @@ from mpi4py import MPI
 import solver
 from postprocess.reader import Run
 from solver.case.io import case_from_dict
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop import runner
 from solver.loop.interrupts import Interrupts, Request
-from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from solver.output import checkpoint
 from tests.mpi import rank_results, run_ranks, start_ranks
 from tests.parallel.runs import AGREEMENT, CURVES, FIXED, agreement, merged, small_case

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from solver.exit_codes import EXIT_INTERRUPTED
 from solver.loop import interrupts as interrupts_module
 from solver.loop.interrupts import Interrupts, Request
-from solver.loop.simulation import EXIT_INTERRUPTED
 from solver.output import checkpoint
 from tests.mpi import ROOT, environment, run_ranks, start_ranks
 from tests.parallel.runs import merged, small_case

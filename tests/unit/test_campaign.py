@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from solver.study.campaign import Job, main, settings
+from solver.study.campaign import Command, main, settings
 
 
 def test_what_has_ended_is_left_alone_and_a_failure_is_said(tmp_path, monkeypatch, capsys):
@@ -17,11 +17,12 @@ def test_what_has_ended_is_left_alone_and_a_failure_is_said(tmp_path, monkeypatc
     )
     (tmp_path / "case.toml").write_text(case)
     run = ("run", str(tmp_path / "case.toml"))
-    jobs = [Job("ended", run), Job("fine", run), Job("wrong", (*run, *settings(['drive.stack_pressure="3 kg"'])))]
+    wrong = Command("wrong", (*run, *settings(['drive.stack_pressure="3 kg"'])))
+    commands = [Command("ended", run), Command("fine", run), wrong]
     (tmp_path / "out/ended").mkdir(parents=True)
     reported = []
     monkeypatch.setattr(sys, "argv", ["script", "--output", str(tmp_path / "out"), "--processes", "1"])
-    main("", "elsewhere", jobs, lambda path: path.name == "ended", reported.append)
+    main("", "elsewhere", commands, lambda path: path.name == "ended", reported.append)
     said = capsys.readouterr().out
     assert "3 points, 2 to run" in said and "fine: done (exit code 0" in said
     assert "wrong: " in said and "drive.stack_pressure" in said and "exit code 2" in said

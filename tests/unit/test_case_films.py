@@ -12,6 +12,7 @@ from solver import materials
 from solver.case.checks import find_warnings
 from solver.case.io import CaseError, case_from_dict, load_case
 from solver.case.report import print_report, rows
+from solver.constants import GAS_CONSTANT
 from solver.materials import Property
 
 W = {"material": "W", "thickness": "30 nm"}
@@ -77,7 +78,7 @@ def test_transport_is_that_of_the_temperature(permeable):
     lithium = {"diffusivity": "5e-14 m^2/s", "linear_annihilation_rate": "5e-4 1/(s*MPa)"}
     drive = {"stack_pressure": "3 MPa", "temperature": "60 degC"}
     hot = case(interface={"film": W}, drive=drive, lithium=lithium, electrolyte=[{"conductivity": "5 mS/cm"}])
-    inverse = (1 / 298.15 - 1 / 333.15) / materials.GAS_CONSTANT
+    inverse = (1 / 298.15 - 1 / 333.15) / GAS_CONSTANT
     assert hot.interface.film.resistance == pytest.approx(3e-4 * math.exp(-50e3 * inverse))
     assert hot.interface.film.permeance == pytest.approx(1e-7 * math.exp(30e3 * inverse))
 

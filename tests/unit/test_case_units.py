@@ -5,7 +5,7 @@ import math
 import pytest
 
 from solver.conversion import NumberError, decimal_of
-from solver.units import Integer, Number, Quantity, ValueRefused, nearest, parse_quantity
+from solver.units import Integer, Number, Quantity, ValueRefused, nearest
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ from solver.units import Integer, Number, Quantity, ValueRefused, nearest, parse
     ],
 )
 def test_value_in_si(text, unit, value):
-    assert parse_quantity(text, unit) == pytest.approx(value, rel=1e-15)
+    assert Quantity(unit).parse(text) == pytest.approx(value, rel=1e-15)
 
 
 def test_round_decimal_values_are_exact():
     # factors are decimal: binary ones would give 9.999999999999998 and the like
-    assert [parse_quantity(f"{i / 10} mA/cm^2", "A/m^2") for i in range(100)] == [
+    assert [Quantity("A/m^2").parse(f"{i / 10} mA/cm^2") for i in range(100)] == [
         float(i) for i in range(100)
     ]
 
@@ -149,7 +149,7 @@ def test_differences_of_temperature_and_constants_are_no_units(text):
     ],
 )
 def test_usual_signs_are_units(text, unit, value):
-    assert parse_quantity(text, unit) == pytest.approx(value)
+    assert Quantity(unit).parse(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("number", ["1e999999", "-1e-999999", "1e" + "9" * 50, "1" + "0" * 150 + "e300"])
@@ -157,7 +157,7 @@ def test_numbers_beyond_floats_are_refused_whatever_their_exponent(number):
     with pytest.raises(NumberError, match="too large or too small"):
         decimal_of(number)
     with pytest.raises(ValueRefused, match="too large or too small"):
-        parse_quantity(f"{number} GPa", "Pa")
+        Quantity("Pa").parse(f"{number} GPa")
     assert decimal_of("0e999999") == 0 and decimal_of(" +.5 ") == decimal_of("5e-1")
 
 

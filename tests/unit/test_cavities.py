@@ -44,7 +44,17 @@ def union(dim, *blocks):
 
 def cavities(points, elements, periodic=True):
     dim = points.shape[1]
-    return make_cavities(points, elements, Box(((0.0, 8.0),) * (dim - 1), (periodic,) * (dim - 1), (6.0,), 0.1, 0.1))
+    return make_cavities(
+        points,
+        elements,
+        Box(
+            sides=((0.0, 8.0),) * (dim - 1),
+            periodic=(periodic,) * (dim - 1),
+            layer_ends=(6.0,),
+            width=0.1,
+            half_width=0.1,
+        ),
+    )
 
 
 def sizes(*lengths):
@@ -113,7 +123,9 @@ def test_elements_on_the_same_side_of_an_edge():
 def test_no_wall_where_boxes_touch(dim):
     """b of two boxes with other divisions is that of the one they make, for elements of one group and of two."""
     points, elements = union(dim, ((2, 3), (2, 4)), ((3, 5), (2, 4)))
-    box = Box(((0.0, 8.0),) * (dim - 1), (True,) * (dim - 1), (6.0,), 0.2, 0.2)
+    box = Box(
+        sides=((0.0, 8.0),) * (dim - 1), periodic=(True,) * (dim - 1), layer_ends=(6.0,), width=0.2, half_width=0.2
+    )
     made = make_cavities(points, elements, box)
     first = int((points[elements].mean(axis=1)[:, 0] < 3).sum())
     cloud = Cloud(np.random.default_rng(2).uniform(1, 6, size=(4000, dim)))
@@ -137,7 +149,7 @@ def test_groups_of_a_file_that_touch_are_one_pore(tmp_path):
         "1 2 2 1 1 1 2 3\n2 2 2 1 1 1 3 4\n3 2 2 2 2 5 6 9\n4 2 2 2 2 9 6 7\n5 2 2 2 2 9 7 8\n$EndElements\n"
     )
     geometry = Geometry(mesh=str(path), unit="1 um", groups=[{"name": "left"}, {"name": "right"}])
-    box = Box(((0.0, 8e-6),), (True,), (6e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 8e-6),), periodic=(True,), layer_ends=(6e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     cloud = Cloud(np.array([[2.5e-6, 3e-6], [3e-6, 2.7e-6], [3e-6, 3.5e-6], [4e-6, 3e-6], [3e-6, 2e-6]]))
     families = mesh_families(geometry, box, MPI.COMM_SELF)
     b = np.max([family.trace(cloud).indicator for family in families], axis=0)
@@ -150,6 +162,6 @@ def test_groups_of_a_file_that_touch_are_one_pore(tmp_path):
 def test_the_pore_of_gmsh(version):
     """A square of 1 um in eight triangles: 2 V/S is half of its side."""
     geometry = Geometry(mesh=str(MESHES / f"plain_{version}.msh"), unit="1 um", groups=[{"name": "pore"}])
-    box = Box(((0.0, 4e-6),), (True,), (4e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 4e-6),), periodic=(True,), layer_ends=(4e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     (family,) = mesh_families(geometry, box, MPI.COMM_SELF)
     assert family.opening == pytest.approx([0.5e-6])

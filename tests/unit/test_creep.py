@@ -7,7 +7,7 @@ import pytest
 
 from solver.laws.creep import CreepLaw, creep_prefactor, solid_fraction
 
-LAW = CreepLaw(0.014, 6.6, 7e6)
+LAW = CreepLaw(prefactor=0.014, exponent=6.6, strength=7e6)
 STIFFNESS = 3e9  # G dt, Pa s
 
 
@@ -18,7 +18,9 @@ def test_rate_at_the_strength_is_the_prefactor():
 
 def test_prefactor_of_lithium():
     """4.25e4 1/s and 37 kJ/mol (LePage et al. 2019) make 1.4e-2 1/s at 298.15 K."""
-    assert creep_prefactor(4.25e4, 37e3, 298.15) == pytest.approx(1.40e-2, rel=0.005)
+    assert creep_prefactor(prefactor=4.25e4, activation_energy=37e3, temperature=298.15) == pytest.approx(
+        1.40e-2, rel=0.005
+    )
 
 
 def test_slow_creep_is_elastic():
@@ -32,7 +34,7 @@ def test_slow_creep_is_elastic():
 @pytest.mark.parametrize("n", [1.0, 3.0, 6.6])
 def test_a_long_step_is_pure_creep(n):
     """eta -> s (R/A)^(1/n)/(3 R), d sigma/dR -> sigma/(n R)."""
-    law, rate = CreepLaw(0.014, n, 7e6), np.array([1e-6, 1e-3, 1.0])
+    law, rate = CreepLaw(prefactor=0.014, exponent=n, strength=7e6), np.array([1e-6, 1e-3, 1.0])
     stress = 7e6 * (rate / 0.014) ** (1 / n)
     eta, slope = law.viscosity(rate, np.array(1e25))
     np.testing.assert_allclose(eta, stress / (3 * rate), rtol=1e-9)
@@ -41,7 +43,7 @@ def test_a_long_step_is_pure_creep(n):
 
 @pytest.mark.parametrize("n", [1.0, 3.0, 6.6])
 def test_stress_solves_the_law_and_its_derivative_is_that_of_differences(n):
-    law, rate = CreepLaw(0.014, n, 7e6), np.logspace(-9, 3, 25)
+    law, rate = CreepLaw(prefactor=0.014, exponent=n, strength=7e6), np.logspace(-9, 3, 25)
     eta, slope = law.viscosity(rate, np.array(STIFFNESS))
     stress = 3 * eta * rate
     np.testing.assert_allclose(stress / (3 * STIFFNESS) + law.rate(stress), rate, rtol=1e-9)

@@ -16,8 +16,8 @@ from solver.case.io import case_from_dict, load_case
 from solver.case.schema import Case
 from solver.cli.jobs import BadInput
 from solver.cli.prepare import prepare_search
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS
-from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED
 from solver.output.present import lock
 from solver.study import critical_current
 from solver.study.critical_current import NOTHING, SearchRefused, bisect, case_key, check_search, find_ccd

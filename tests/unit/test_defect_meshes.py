@@ -40,7 +40,7 @@ def test_distance_to_a_facet_by_brute_force(corners):
 
 def test_a_painted_line_is_the_analytic_crack():
     """The same b between the ends; the ends differ, round here and 1 - tanh there."""
-    box = Box(((0.0, 8e-6),), (True,), (6e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 8e-6),), periodic=(True,), layer_ends=(6e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     crack = make_family(one_crack(position=["3 um", "0 um"], angle="30 deg"), box)
     up = np.array([np.sin(np.pi / 6), np.cos(np.pi / 6)])
     ends = np.array([[3e-6, 0.0], [3e-6, 0.0] + 3e-6 * up])
@@ -63,7 +63,13 @@ def test_painted_elements_are_a_pore(dim):
     corners = np.array(list(itertools.product((2e-6, 4e-6), repeat=dim)))
     corners = np.concatenate([corners, corners.mean(axis=0, keepdims=True)])
     part = MeshPart(corners, Delaunay(corners).simplices)
-    box = Box(((0.0, 8e-6),) * (dim - 1), (True,) * (dim - 1), (6e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(
+        sides=((0.0, 8e-6),) * (dim - 1),
+        periodic=(True,) * (dim - 1),
+        layer_ends=(6e-6,),
+        width=LAMBDA,
+        half_width=HALF_WIDTH,
+    )
     cavities = make_cavities(part.points, part.elements, box)
     pore = Solids.of(cavities, 0, len(part.elements), LAMBDA)
     assert part.is_solid and cavities.opening == pytest.approx([2e-6 / dim], rel=1e-12)

@@ -81,7 +81,13 @@ def test_depths_are_measured_from_a_rough_surface():
 @pytest.mark.parametrize("periodic", [True, False])
 def test_distance_and_normal_of_grain_boundaries_by_brute_force(dim, periodic):
     """The nearest bisector of the nearest seed and any other, over all images; at mirrors where its foot is inside."""
-    box = Box(((0.0, 5e-6),) * (dim - 1), (periodic,) * (dim - 1), (6e-6,), LAMBDA, 3e-6)
+    box = Box(
+        sides=((0.0, 5e-6),) * (dim - 1),
+        periodic=(periodic,) * (dim - 1),
+        layer_ends=(6e-6,),
+        width=LAMBDA,
+        half_width=3e-6,
+    )
     family = make_family(grains(seed=4), box)
     shape = family.shape
     assert isinstance(shape, Grains)
@@ -106,13 +112,16 @@ def test_distance_and_normal_of_grain_boundaries_by_brute_force(dim, periodic):
 
 def test_grains_are_periodic_or_end_without_a_wall_at_mirrors():
     """Shifted by a period the same; at a mirror no boundary along the side, and no slope across it."""
-    box = Box(((0.0, 8e-6),), (True,), (6e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 8e-6),), periodic=(True,), layer_ends=(6e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     family = make_family(grains(), box)
     points = box.place(np.random.default_rng(1).uniform(size=(2000, 2)), 0.0, 6e-6) * [0.3, 1] - [1.2e-6, 0]
     here, there = (family.trace(Cloud(points + np.array([shift, 0]))).indicator for shift in (0.0, 8e-6))
     assert here.max() > 0.99
     np.testing.assert_allclose(here, there, atol=1e-9)
-    mirrored = make_family(grains(), Box(box.sides, (False,), box.layer_ends, LAMBDA, HALF_WIDTH))
+    mirrored = make_family(
+        grains(),
+        Box(sides=box.sides, periodic=(False,), layer_ends=box.layer_ends, width=LAMBDA, half_width=HALF_WIDTH),
+    )
     z = np.linspace(0, 6e-6, 601)
     side = mirrored.trace(Cloud(np.stack([np.zeros_like(z), z], axis=-1))).indicator
     assert 0.02 < (side > 0.5).mean() < 0.3
@@ -128,7 +137,13 @@ def test_mean_grain_size_and_length_of_boundaries(dim, cells, width, size):
     Channels of 0.1 of a grain overlap where they meet, so the integral of b is extrapolated to thin ones.
     """
     extent = width * UM
-    box = Box(((0.0, extent),) * (dim - 1), (True,) * (dim - 1), (extent,), LAMBDA, HALF_WIDTH)
+    box = Box(
+        sides=((0.0, extent),) * (dim - 1),
+        periodic=(True,) * (dim - 1),
+        layer_ends=(extent,),
+        width=LAMBDA,
+        half_width=HALF_WIDTH,
+    )
     family = make_family(grains(size), box)
     shape = family.shape
     inside = np.all((shape.seeds >= 0) & (shape.seeds < extent), axis=1).sum()
@@ -205,7 +220,7 @@ def test_a_crack_lies_along_its_line(position, start, end):
     angle = np.radians(30)
     up = np.array([np.sin(angle), np.cos(angle)])
     across = np.array([np.cos(angle), -np.sin(angle)])
-    box = Box(((0.0, 8e-6),), (True,), (6e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 8e-6),), periodic=(True,), layer_ends=(6e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     crack = one_crack(position=position, angle="30 deg")
     family = make_family(crack, box)
     foot = np.array([float(p.split()[0]) for p in position]) * UM
@@ -269,7 +284,7 @@ def test_a_pore_has_its_area_and_twice_volume_over_surface_as_opening(dim):
 
 
 def test_random_populations_have_the_median_the_spread_and_the_number_asked_for():
-    box = Box(((0.0, 400e-6),), (True,), (50e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 400e-6),), periodic=(True,), layer_ends=(50e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     pores = RandomPores(kind="random_pores", mean_spacing="2 um", median_radius="0.3 um", sigma=0.5)
     radii = make_family(pores, box).shape.radii
     radii = radii[: len(radii) // 3]  # without the images
@@ -289,7 +304,7 @@ def test_random_populations_have_the_median_the_spread_and_the_number_asked_for(
 
 def test_volume_fraction_of_random_pores():
     """The sum of the volumes; 2000 log-normal pores scatter by 3 per cent."""
-    box = Box(((0.0, 200e-6),), (True,), (100e-6,), LAMBDA, HALF_WIDTH)
+    box = Box(sides=((0.0, 200e-6),), periodic=(True,), layer_ends=(100e-6,), width=LAMBDA, half_width=HALF_WIDTH)
     pores = RandomPores(kind="random_pores", volume_fraction=0.08, median_radius="0.45 um", sigma=0.3)
     radii = make_family(pores, box).shape.radii
     assert np.pi * (radii**2).sum() / 3 / 2e-8 == pytest.approx(0.08, rel=0.06)

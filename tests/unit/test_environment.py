@@ -151,7 +151,7 @@ def test_commit_is_unknown_for_a_copy_inside_another_repository(tmp_path):
     package = tmp_path / "solver"
     package.mkdir()
     (package / "__init__.py").touch()
-    for name in ("environment.py", "import_path.py"):
+    for name in ("environment.py", "exit_codes.py", "import_path.py"):
         (package / name).write_text(Path(git_commit.__code__.co_filename).with_name(name).read_text())
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     script = "from solver.environment import git_commit; print(git_commit())"

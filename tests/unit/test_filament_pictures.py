@@ -33,10 +33,7 @@ def run(tmp_path_factory, request) -> Run:
 # -- metrics -----------------------------------------------------------------------------------------------
 
 
-def test_extremes_of_the_curves_and_the_critical_current_density():
-    curves = {"penetration_depth": np.array([0.0, 3e-6, 1e-6]), "filament_volume": np.array([0.0, 2e-9, 1e-9])}
-    assert metrics.maximum_penetration_depth(curves) == 3e-6
-    assert metrics.maximum_filament_volume(curves) == 2e-9
+def test_the_critical_current_density_is_a_number():
     assert metrics.critical_current_density({"critical_current_density": 12}) == 12.0
     assert np.isnan(metrics.critical_current_density({"critical_current_density": None}))
     assert np.isnan(metrics.critical_current_density({}))

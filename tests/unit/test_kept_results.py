@@ -18,7 +18,8 @@ from solver.case.io import load_case
 from solver.case.schema import Case
 from solver.cli import terminal
 from solver.loop.runner import run
-from solver.output import checkpoint, checksum, files, present, summary
+from solver.output import checkpoint, checksum, files, present
+from solver.output.done import done_digest
 from solver.output.hdf5 import read_text
 from solver.output.stored import ResultsError, json_object
 from tests import synthetic
@@ -73,7 +74,7 @@ def test_a_pipe_in_place_of_a_file_does_not_wait(tmp_path):
         os.mkfifo(tmp_path / name)
     with pytest.raises(ResultsError, match="not a regular file but a device, a pipe"):
         json_object(tmp_path / "summary.json")
-    assert summary.done_digest(tmp_path) is None
+    assert done_digest(tmp_path) is None
     assert "a pipe" in refused("info", tmp_path)
 
 
@@ -121,7 +122,7 @@ def test_a_mesh_whose_content_has_changed_makes_another_case_and_one_that_was_mo
     for name, content, seconds, same in (("b.msh", text, 2, True), ("b.msh", changed, 3, False)):
         case = plating(name, content, seconds)
         run(case, tmp_path / "run", "latest")
-        assert (summary.done_digest(tmp_path / "run") == case.source.digest) == same
+        assert (done_digest(tmp_path / "run") == case.source.digest) == same
 
 
 def forge(path: Path, **texts: str | None) -> None:

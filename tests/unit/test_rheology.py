@@ -11,7 +11,7 @@ from solver.numerics.staggered import Staggered
 from solver.physics.rheology import Rheology, Tensor, memory_weight
 from tests.verification.solids import properties
 
-LAW = CreepLaw(0.014, 6.6, 7e6)
+LAW = CreepLaw(prefactor=0.014, exponent=6.6, strength=7e6)
 VOID = 1e5  # Pa s
 
 

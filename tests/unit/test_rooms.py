@@ -19,7 +19,8 @@ import pytest
 
 from tests.mpi import ROOT, environment
 
-GROUND = {"", "conversion", "environment", "import_path", "materials", "petsc", "text", "units", "voice", "whole_files"}
+GROUND = {"", "constants", "conversion", "environment", "exit_codes", "import_path", "locks", "materials", "petsc"}
+GROUND |= {"text", "units", "voice", "whole_files"}
 LAWS = {"numerics.array"}
 BELOW_MODEL = {"numerics", "laws", "domain", "physics", "case", "defects", "output"}
 # what each package may import beside the ground and itself

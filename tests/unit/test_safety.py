@@ -18,9 +18,10 @@ from postprocess.sweep_table import read_points, write_table
 from solver import environment as solver_environment
 from solver.__main__ import app
 from solver.case.io import case_from_dict
+from solver.output.done import done_digest
 from solver.study import folder as sweep_folder
 from solver.study import jobs as sweep_jobs
-from solver.study.campaign import Job, _run
+from solver.study.campaign import Command, _run
 from solver.study.critical_current import SearchRefused, check_search
 from solver.study.sweep import expand
 from tests import synthetic
@@ -110,7 +111,8 @@ def test_children_import_this_code_and_nothing_of_a_working_directory(tmp_path, 
 def test_points_of_a_script_import_nothing_of_the_working_directory(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "solver.py").write_text(HIT.format(str(tmp_path / "imported")))
-    _run(Job("version", ("schema", "schema.json")), tmp_path)  # --output is refused: what counts is that solver is ours
+    # --output is refused: what counts is that solver is ours
+    _run(Command("version", ("schema", "schema.json")), tmp_path)
     assert "exit code 2" in capsys.readouterr().out and not (tmp_path / "imported").exists()
 
 
@@ -171,7 +173,7 @@ def test_matplotlib_does_not_read_settings_of_the_working_directory(tmp_path):
 def test_git_runs_no_program_that_a_repository_names(tmp_path):
     package = tmp_path / "solver"
     package.mkdir()
-    for name in ("import_path.py", "environment.py"):
+    for name in ("import_path.py", "exit_codes.py", "environment.py"):
         shutil.copy(ROOT / "solver" / name, package)
     (package / "__init__.py").touch()
     monitor = tmp_path / "monitor"
@@ -319,4 +321,4 @@ def test_the_schema_replaces_a_schema_and_nothing_else(tmp_path, precious):
 def test_a_done_file_that_is_no_table_counts_as_none(tmp_path):
     for text in ("[1]", "3", "{", "\udcff"):
         (tmp_path / "done.json").write_bytes(text.encode(errors="surrogateescape"))
-        assert sweep_folder.done_digest(tmp_path) is None
+        assert done_digest(tmp_path) is None

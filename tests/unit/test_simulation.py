@@ -11,8 +11,9 @@ import pytest
 from mpi4py import MPI
 
 from solver.case.segments import Segment
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.interrupts import Request
-from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
+from solver.loop.simulation import Simulation, SolveFailed
 from solver.loop.stepper import Stepper
 from solver.model.catalogue import COLUMNS
 from solver.numerics.state import State

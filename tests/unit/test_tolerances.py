@@ -81,7 +81,7 @@ def test_a_linear_system_is_solved_as_well_as_rounding_allows():
 
 def test_small_overpotentials_give_their_current():
     """j = i0 F eta/RT at 1e-12 V to 1e-10, where the exponentials are 1 but for 1e-11."""
-    p = KineticsParameters(0.5, 298.15, 1.3e-5)
+    p = KineticsParameters(transfer_coefficient=0.5, temperature=298.15, molar_volume=1.3e-5)
     eta, one = np.array([-1e-12, 1e-12]), np.ones(2)
     current, slope = transfer_current(p, eta, 0 * one, 10 * one, one)
     np.testing.assert_allclose(current, 10 * p.inverse_thermal_voltage * eta, rtol=1e-10)

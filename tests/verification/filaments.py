@@ -52,7 +52,9 @@ def equation(
     defects: Defects, grid: Grid, mobility: float, largest_drive: float, width: float = WIDTH
 ) -> FilamentEquation:
     """The equation with tight tolerances; largest_drive F, Pa."""
-    parameters = FilamentParameters(mobility, largest_drive, width, VOLUME_PER_CHARGE)
+    parameters = FilamentParameters(
+        mobility=mobility, largest_drive=largest_drive, width=width, volume_per_charge=VOLUME_PER_CHARGE
+    )
     return FilamentEquation(grid, defects, parameters, 1e-11, 1e-11, 15)
 
 

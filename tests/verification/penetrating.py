@@ -49,7 +49,13 @@ class FlawedCell:
 
     def natural_time(self, pressure: float) -> float:
         """In which a front passes lambda under this drive, s."""
-        rate = infiltration.mobility(self.aspect_factor, OMEGA, self.exchange, self.width, TEMPERATURE)
+        rate = infiltration.mobility(
+            aspect_factor=self.aspect_factor,
+            molar_volume=OMEGA,
+            exchange_current_density=self.exchange,
+            width=self.width,
+            temperature=TEMPERATURE,
+        )
         return 1 / (6 * rate * pressure)
 
     def case(self, protocol: list[dict[str, Any]], max_step: float, **changes: Any) -> Case:

@@ -48,7 +48,9 @@ def at_rest(grid: Grid) -> list[Array]:
 
 def energy(width: float, theta_c: float = NO_STIFFNESS, degrees: float | Array = 90.0) -> fe.EnergyParameters:
     """Free energy of Li with gamma = 0.5 J/m^2."""
-    return fe.EnergyParameters(GAMMA, width, np.radians(degrees), theta_c)
+    return fe.EnergyParameters(
+        surface_energy=GAMMA, width=width, contact_angle=np.radians(degrees), critical_vacancy_fraction=theta_c
+    )
 
 
 def relax(
@@ -63,7 +65,16 @@ def relax(
     grid, (xi, c) = lithium.grid, fields
     still, none = at_rest(grid), np.zeros(grid.local_shape)
     for _ in range(steps):
-        moved = occupancy.step(c, contact.metal, contact, xi, fe.step(xi), still, none, dt)
+        moved = occupancy.step(
+            old=c,
+            old_weight=contact.metal,
+            contact=contact,
+            lithium=xi,
+            h=fe.step(xi),
+            velocity=still,
+            source=none,
+            dt=dt,
+        )
         formed = lithium.step(xi, contact, moved.occupancy, still, dt)
         assert moved.outcome.converged and formed.outcome.converged
         xi, c = formed.values, moved.occupancy
@@ -72,7 +83,8 @@ def relax(
 
 def occupancy_balance(grid: Grid, diffusivity: float, surface_diffusivity: float, width: float) -> OccupancyBalance:
     """The occupancy equation; over a contact without a reservoir the amount of Li is conserved."""
-    return OccupancyBalance(grid, DiffusionParameters(diffusivity, surface_diffusivity, width), 1e-11)
+    diffusion = DiffusionParameters(diffusivity=diffusivity, surface_diffusivity=surface_diffusivity, width=width)
+    return OccupancyBalance(grid, diffusion, 1e-11)
 
 
 class FieldRecorder(MemoryRecorder):

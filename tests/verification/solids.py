@@ -10,7 +10,7 @@ from solver.numerics.grid import Grid
 from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, MechanicsResult
 from solver.physics.rheology import Properties
 
-NO_CREEP = CreepLaw(1e-30, 1.0, 1e6)  # an elastic solid
+NO_CREEP = CreepLaw(prefactor=1e-30, exponent=1.0, strength=1e6)  # an elastic solid
 HELD = 1e25  # Pa/m: a fixture that holds the platen where it is, so that the bottom is a plane of symmetry
 SOFT = 1e-6  # shear viscosity of a void relative to the solid's
 
@@ -39,7 +39,15 @@ def properties(
     one = np.ones(grid.local_shape)
     flat = (0 * one,) * (grid.dim - 1) + (one,)
     return Properties(
-        creep, shear, bulk, void_viscosity, shear * one, bulk * one, memory * one, normal or flat, residual_stress * one
+        creep=creep,
+        lithium_shear=shear,
+        lithium_bulk=bulk,
+        void_viscosity=void_viscosity,
+        electrolyte_shear=shear * one,
+        electrolyte_bulk=bulk * one,
+        memory=memory * one,
+        normal=normal or flat,
+        residual_stress=residual_stress * one,
     )
 
 

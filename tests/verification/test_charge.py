@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from solver.case.io import case_from_dict
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain.contact import Layers, face_conductivities, make_contact
-from solver.laws.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, transfer_current
 from solver.model.build import make_coupling, make_grid, make_state
 from solver.numerics import linear
@@ -64,7 +64,11 @@ def manufactured(n: int, dim: int, galvanostatic: bool) -> tuple[float, float]:
     unit = 0.02
     k = [np.broadcast_to(k_at(grid.face_coordinates(a)) / unit, shapes[a]) for a in range(dim)]
     balance = ChargeBalance(grid, k, 1e-12, 30, 1e-13, 1.0)
-    control = TopControl(float(k_at([1.0])), None) if galvanostatic else TopControl(None, 0.0)
+    control = (
+        TopControl(current_density=float(k_at([1.0])), voltage=None)
+        if galvanostatic
+        else TopControl(current_density=None, voltage=0.0)
+    )
     found, result = balance.solve(np.zeros(grid.local_shape), [term], control)
     assert result.outcome.converged
     return grid.max(np.abs(found / unit - phi)), abs(result.voltage / unit + 0.5)
@@ -102,7 +106,9 @@ class Cell:
         faces = normal_faces(10e-6, depth, width / 2, (4e-6, 4e-6), 1.1, 1e-6)
         self.grid = Grid([*[lateral_faces(2e-6, lateral)] * (dim - 1), faces], [True] * (dim - 1))
         self.contact = make_contact(self.grid, width)
-        self.kinetics = KineticsParameters(anodic, 298.15, 13e-6, film)
+        self.kinetics = KineticsParameters(
+            transfer_coefficient=anodic, temperature=298.15, molar_volume=13e-6, film_resistance=film
+        )
         self.exchange = np.full(self.grid.local_shape, I0)
         conductivity = face_conductivities(self.grid, layers, self.contact)
         unit = 1e-6 * I0 * self.grid.lateral_area
@@ -115,7 +121,9 @@ class Cell:
 
     def solve(self, current=None, voltage=None, series=0.0) -> ChargeOutcome:
         start = np.zeros(self.grid.local_shape)
-        return self.balance.solve(start, [self.reaction], TopControl(current, voltage, series))[1]
+        return self.balance.solve(
+            start, [self.reaction], TopControl(current_density=current, voltage=voltage, series_resistance=series)
+        )[1]
 
     def voltage(self, current, series=0.0) -> float:
         result = self.solve(current, series=series)
@@ -212,10 +220,10 @@ def contrasting(grid: Grid, kind: str) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("kind", "control"),
     [
-        ("grains", TopControl(10.0, None)),
-        ("grains", TopControl(None, 0.02, 1e-3)),
-        ("random", TopControl(1e-3, None)),
-        ("random", TopControl(None, 0.02)),
+        ("grains", TopControl(current_density=10.0, voltage=None)),
+        ("grains", TopControl(current_density=None, voltage=0.02, series_resistance=1e-3)),
+        ("random", TopControl(current_density=1e-3, voltage=None)),
+        ("random", TopControl(current_density=None, voltage=0.02)),
     ],
 )
 @pytest.mark.parametrize("own", [False, True])
@@ -246,7 +254,10 @@ def test_the_jacobian_is_the_derivative_of_the_residual():
     def double_layer(u):
         return cell.contact.area * 40.0 * u, cell.contact.area * 40.0
 
-    for control in (TopControl(10.0, None), TopControl(None, 0.1, 1e-3)):
+    for control in (
+        TopControl(current_density=10.0, voltage=None),
+        TopControl(current_density=None, voltage=0.1, series_resistance=1e-3),
+    ):
 
         def residual(u, control=control):
             return cell.balance._residual(u, [cell.reaction, double_layer], control)
@@ -273,7 +284,7 @@ def test_failure_is_data():
     assert np.isnan(result.voltage) and result.outcome.norm > 0.1
     cell, start = Cell(), np.zeros(Cell().grid.local_shape)
     with np.errstate(invalid="ignore"):
-        _, result = cell.balance.solve(start, [cell.reaction], TopControl(float("nan"), None))
+        _, result = cell.balance.solve(start, [cell.reaction], TopControl(current_density=float("nan"), voltage=None))
     assert not result.outcome.converged and np.all(start == 0)
     assert Cell().solve(10.0).outcome.converged
 
@@ -306,13 +317,14 @@ def test_current_is_supplied_where_the_contact_is_rough_and_heterogeneous():
     conductivity = face_conductivities(grid, Layers((4e-6,), (KAPPA,)), contact)
     balance = ChargeBalance(grid, conductivity, 1e-11, 20, 1e-12, 1e-6 * I0)
     exchange = I0 * np.exp(np.cos(2 * k * grid.cell_coordinates()[0])) + np.zeros(grid.local_shape)
-    p, ones = KineticsParameters(0.5, 298.15, 13e-6), np.ones(grid.local_shape)
+    p = KineticsParameters(transfer_coefficient=0.5, temperature=298.15, molar_volume=13e-6)
+    ones = np.ones(grid.local_shape)
 
     def term(phi):
         j, slope = transfer_current(p, phi, 0 * ones, exchange, ones)
         return contact.area * j, contact.area * slope
 
-    phi, result = balance.solve(0 * ones, [term], TopControl(-10.0, None))
+    phi, result = balance.solve(0 * ones, [term], TopControl(current_density=-10.0, voltage=None))
     assert grid.sum(term(phi)[0]) == pytest.approx(-10.0 * grid.lateral_area, rel=1e-10)
     assert result.error < 1e-10
 
@@ -337,7 +349,7 @@ def relaxing_cell(dt: float, steps: int, capacitance: float, current: float) -> 
     state = make_state(coupling)
     voltages = []
     for step in range(steps):
-        result = coupling.step(state, Step(step, dt, 3e6, current))
+        result = coupling.step(state, Step(number=step, dt=dt, stack_pressure=3e6, current_density=current))
         assert not result.failed
         state["potential"] = result.fields["potential"]
         voltages.append(result.measured["voltage"])

@@ -30,14 +30,26 @@ def test_infiltration_pressure_of_a_given_opening() -> None:
     """(G_b + 2 gamma_DFT)/w: 74.9 MPa for 2.58 J/m^2, -33.8 meV/A^2 and 20 nm, 303.7 MPa for 109 meV/A^2."""
     mev = 0.01602176634
     energies = np.array([-33.8 * mev, 109 * mev])
-    pi = infiltration.infiltration_pressure(np.array(2.58), energies, np.array(20e-9), np.zeros(2), np.array(25.5e9))
+    pi = infiltration.infiltration_pressure(
+        separation_energy=np.array(2.58),
+        interfacial_energy=energies,
+        opening=np.array(20e-9),
+        flaw_depth=np.zeros(2),
+        plane_modulus=np.array(25.5e9),
+    )
     np.testing.assert_allclose(pi, [74.85e6, 303.6e6], rtol=1e-3)
 
 
 def test_elastic_flaws_open_at_the_toughness() -> None:
     """K/(1.12 sqrt(pi a)) with K^2 = E' G, and the opening that goes with it gives the same energy back."""
     depth, modulus, energy = np.array([1e-6, 4e-6]), np.array(25.5e9), np.array(2.1)
-    pi = infiltration.infiltration_pressure(energy, np.zeros(()), np.array(1.0), depth, modulus)
+    pi = infiltration.infiltration_pressure(
+        separation_energy=energy,
+        interfacial_energy=np.zeros(()),
+        opening=np.array(1.0),
+        flaw_depth=depth,
+        plane_modulus=modulus,
+    )
     toughness = np.sqrt(energy * modulus)
     np.testing.assert_allclose(pi, toughness / (1.12 * np.sqrt(np.pi * depth)), rtol=1e-12)
     np.testing.assert_allclose(pi * infiltration.elastic_opening(pi, depth, modulus), energy, rtol=1e-12)
@@ -46,7 +58,9 @@ def test_elastic_flaws_open_at_the_toughness() -> None:
 def test_tip_speed_is_that_of_linear_kinetics() -> None:
     """6 lambda L |f| = a (Omega/F) i0 F eta/(RT) at f = -(F/Omega) eta, whatever lambda."""
     for width in (1e-7, 3e-7):
-        rate = infiltration.mobility(100.0, OMEGA, 25.0, width, 298.15)
+        rate = infiltration.mobility(
+            aspect_factor=100.0, molar_volume=OMEGA, exchange_current_density=25.0, width=width, temperature=298.15
+        )
         speed = 6 * width * rate * 1e-3 / VOLUME_PER_CHARGE
         assert speed == pytest.approx(100 * VOLUME_PER_CHARGE * 25.0 * 1e-3 / THERMAL, rel=1e-12)
 
@@ -141,7 +155,13 @@ class FlatFront:
         lateral = np.linspace(0, self.wavelength, 33)
         normal = normal_faces(1e-6, self.wavelength, WIDTH / 2, (1e-6, 2e-6), 1.1, self.wavelength / 40)
         self.grid = Grid([lateral, normal], [True])
-        self.mobility = infiltration.mobility(self.aspect_factor, OMEGA, 25.0, WIDTH, 298.15)
+        self.mobility = infiltration.mobility(
+            aspect_factor=self.aspect_factor,
+            molar_volume=OMEGA,
+            exchange_current_density=25.0,
+            width=WIDTH,
+            temperature=298.15,
+        )
         self.equation = equation(whole_electrolyte(self.grid), self.grid, self.mobility, self.largest_drive)
         self.faces = [full_faces(self.grid, axis, np.full((1, 1), self.conductivity)) for axis in range(2)]
         unit = self.current_density * self.wavelength
@@ -167,7 +187,7 @@ class FlatFront:
             blocked = self.equation.blocked(zeta)
             self.charge.set_conductivity([s * left for s, left in zip(self.faces, blocked, strict=True)])
             term = FilamentTerm(self.equation, zeta, still, still + 1, dt, 2 * zeta - before)
-            phi, done = self.charge.solve(phi, [term], TopControl(self.current_density, None))
+            phi, done = self.charge.solve(phi, [term], TopControl(current_density=self.current_density, voltage=None))
             assert done.outcome.converged and term.outcome.converged
             errors.append(done.error)
             before, zeta = zeta, term.values

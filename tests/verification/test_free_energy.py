@@ -142,7 +142,7 @@ def test_energy_falls_when_nothing_drives(degrees: int) -> None:
     energies = [free_energy(model, state["lithium"], state["occupancy"])]
     for number in range(60):
         dt = 0.02 * 1.08**number
-        result = model.step(state, Step(number, dt, 0.0, 0.0))
+        result = model.step(state, Step(number=number, dt=dt, stack_pressure=0.0, current_density=0.0))
         assert not result.failed
         for name, values in result.fields.items():
             state[name] = values

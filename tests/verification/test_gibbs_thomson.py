@@ -54,7 +54,7 @@ def test_potential_beside_a_cylinder_of_100_nm() -> None:
     grid, xi, c = relaxed_cylinder(width, asked, void=False)
     h = fe.step(xi)
     radius = np.sqrt(4 * grid.integral(h) / np.pi)
-    p = kinetics.KineticsParameters(0.5, 298.15, 13.0e-6)
+    p = kinetics.KineticsParameters(transfer_coefficient=0.5, temperature=298.15, molar_volume=13.0e-6)
     rest = kinetics.equilibrium_potential(p, energy(width, THETA_C).stiffness, c, h, 0.0)[xi > 0.95]
     assert rest.mean() == pytest.approx(GAMMA * VOLUME_PER_CHARGE / radius, rel=0.03)
     assert rest.mean() * radius / asked == pytest.approx(0.67e-3, rel=0.03)

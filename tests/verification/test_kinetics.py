@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver.laws.constants import FARADAY, GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.laws.kinetics import KineticsParameters, anodic_availability, equilibrium_potential, transfer_current
 
 THERMAL = GAS_CONSTANT * 298.15 / FARADAY
@@ -16,7 +16,13 @@ POTENTIALS = np.array([-0.2, -0.08, -0.01, -1e-4, 0.0, 1e-4, 0.01, 0.08, 0.2])
 
 def parameters(anodic: float = 0.5, film: float = 0.0, limit: float = np.inf) -> KineticsParameters:
     """limit: the largest stripping current through the film, A/m^2."""
-    return KineticsParameters(anodic, 298.15, OMEGA, film, limit * OMEGA / FARADAY)
+    return KineticsParameters(
+        transfer_coefficient=anodic,
+        temperature=298.15,
+        molar_volume=OMEGA,
+        area_resistance=film,
+        film_permeance=limit * OMEGA / FARADAY,
+    )
 
 
 def current(p: KineticsParameters, phi: np.ndarray, rest: float = 0.0, available: float = 1.0):
@@ -82,7 +88,9 @@ def test_a_thick_film_is_ohmic():
 
 def test_permeance_of_a_film_is_its_diffusivity_over_its_thickness():
     """1e-15 m^2/s over 100 nm: j_P = F D/(Omega d) = 74.2 A/m^2."""
-    film = KineticsParameters(0.5, 298.15, OMEGA, film_permeance=1e-15 / 100e-9)
+    film = KineticsParameters(
+        transfer_coefficient=0.5, temperature=298.15, molar_volume=OMEGA, film_permeance=1e-15 / 100e-9
+    )
     assert film.limiting_current == pytest.approx(FARADAY * 1e-15 / (OMEGA * 100e-9), rel=1e-14)
     assert film.limiting_current == pytest.approx(74.2, rel=1e-3)
 
@@ -169,7 +177,13 @@ def test_no_li_no_stripping():
 def test_a_film_may_vary_along_the_contact():
     """Cells with a film, a permeance, both and none in one call: each as if it were alone."""
     resistances, limits = np.array([0.0, 1e-3, 0.0, 1.0]), np.array([np.inf, np.inf, 40.0, 20.0])
-    p = KineticsParameters(0.4, 298.15, OMEGA, resistances, limits * OMEGA / FARADAY)
+    p = KineticsParameters(
+        transfer_coefficient=0.4,
+        temperature=298.15,
+        molar_volume=OMEGA,
+        area_resistance=resistances,
+        film_permeance=limits * OMEGA / FARADAY,
+    )
     for phi in POTENTIALS:
         j, slope = current(p, np.full(4, phi))
         for n, (film, limit) in enumerate(zip(resistances, limits, strict=True)):

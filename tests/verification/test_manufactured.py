@@ -23,7 +23,9 @@ from tests.verification.order import assert_order
 PI = np.pi
 WIDTH = 0.2
 COMPLEX = 1e-30
-ENERGY = fe.EnergyParameters(0.1, WIDTH, np.radians(60.0), 0.8)
+ENERGY = fe.EnergyParameters(
+    surface_energy=0.1, width=WIDTH, contact_angle=np.radians(60.0), critical_vacancy_fraction=0.8
+)
 MOBILITY = 0.7
 END = 0.4  # s
 
@@ -77,7 +79,8 @@ def distance(grid: Grid, a: Array, b: Array) -> float:
 
 # -- occupancy ---------------------------------------------------------------------------------------------
 
-SURFACE = DiffusionParameters(0.6, 3e8, WIDTH)  # times delta_s/lambda = 1.5e-9: both kinds of diffusion matter
+# times delta_s/lambda = 1.5e-9: both kinds of diffusion matter
+SURFACE = DiffusionParameters(diffusivity=0.6, surface_diffusivity=3e8, width=WIDTH)
 
 
 def frozen_lithium(x: Array, z: Array) -> Array:
@@ -125,7 +128,16 @@ def occupancy_error(cells: int, steps: int, graded: bool = False) -> float:
     c = exact_occupancy(x, z, 0.0)
     for n in range(steps):
         source = occupancy_source(x, z, (n + 1) * dt)
-        done = equation.step(c, contact.metal, contact, xi, fe.step(xi), face_velocity(grid), source, dt)
+        done = equation.step(
+            old=c,
+            old_weight=contact.metal,
+            contact=contact,
+            lithium=xi,
+            h=fe.step(xi),
+            velocity=face_velocity(grid),
+            source=source,
+            dt=dt,
+        )
         assert done.outcome.converged
         c = done.occupancy
     return distance(grid, c, exact_occupancy(x, z, END))

@@ -30,12 +30,12 @@ def test_uniaxial_compression_creeps_at_nortons_rate(dim, n):
     Uniaxial stress (3-D): d_zz = -A (p/s)^n; plane strain (2-D): d_zz = -sqrt(3)/2 A (sqrt(3)/2 p/s)^n.
     """
     grid = Grid([np.linspace(0.0, 1e-6, 5)] * (dim - 1) + [np.linspace(0.0, 2e-6, 7)], [False] * (dim - 1))
-    law = CreepLaw(A, n, STRENGTH)
+    law = CreepLaw(prefactor=A, exponent=n, strength=STRENGTH)
     solid, free = properties(grid, law, void_viscosity=1e-3), tuple(range(dim - 1))
     mechanics = Mechanics(grid, solid, 1e-9, direct=True, free=free, bonded=False)
     state = mechanics.start(P0)
     for _ in range(2):
-        state = converged(mechanics, state, Load(P0), dt=100.0).state
+        state = converged(mechanics, state, Load(pressure=P0), dt=100.0).state
     factor = 1.0 if dim == 3 else np.sqrt(3) / 2
     exact = -factor * law.rate(factor * P0)
     np.testing.assert_allclose(mechanics.strain_rates(state.velocity)[dim - 1], exact, rtol=1e-6)
@@ -56,7 +56,7 @@ def closure(ratio: float, per_width: float, n: float) -> float:
     grid = Grid([faces, faces], [False])
     xi, r = hole(grid, R, R / ratio)
     flow = 1e-4 * R**2
-    law = CreepLaw(A, n, STRENGTH)
+    law = CreepLaw(prefactor=A, exponent=n, strength=STRENGTH)
     eta = float(law.strength * (flow / R**2 / A) ** (1 / n) / (flow / R**2))
     x, z = grid.cell_coordinates()
     around = (r > 2 * R).astype(float)
@@ -70,7 +70,7 @@ def closure(ratio: float, per_width: float, n: float) -> float:
         distance = np.maximum(np.hypot(*points), 0.5 * R)
         guess.append(-flow * (1 - ring(distance)[0]) * points[axis] / distance**2)
     old = replace(mechanics.start(0.0), velocity=np.stack(guess, axis=-1))
-    result = converged(mechanics, old, Load(0.0, HELD), xi, given_growth(flow * ring(r)[1] / r))
+    result = converged(mechanics, old, Load(pressure=0.0, stiffness=HELD), xi, given_growth(flow * ring(r)[1] / r))
     near = (r > 1.5 * R) & (r < 1.9 * R)
     scale = law.strength * n / np.sqrt(3) * (2 * flow / (np.sqrt(3) * A)) ** (1 / n)
     exact = scale * (R ** (-2 / n) - r[near] ** (-2 / n))
@@ -111,12 +111,12 @@ def squeezed_film(n: float, slender: float) -> tuple[float, float]:
     h, cells = 1e-6, 16
     length = slender * h
     grid = Grid([np.linspace(0.0, length, round(slender * cells / 2) + 1), np.linspace(0.0, h, cells + 1)], [False])
-    law = CreepLaw(A, n, STRENGTH)
+    law = CreepLaw(prefactor=A, exponent=n, strength=STRENGTH)
     mechanics = Mechanics(grid, properties(grid, law), 1e-6, direct=True, free=(0,))
     state = mechanics.start(P0)
     dt = 1e6 * STRENGTH / (A * mechanics.properties.lithium_shear)
     for _ in range(2):
-        result = converged(mechanics, state, Load(P0), dt=dt)
+        result = converged(mechanics, state, Load(pressure=P0), dt=dt)
         state = result.state
     speed = float(state.velocity[0, 0, -1])
     x = length - grid.cell_coordinates()[0][:, 0]

@@ -30,7 +30,7 @@ def displacement_offset(width: float, per_width: float = 2.0) -> float:
     grid = quarter(R, round(R / width * per_width), FAR)
     xi, r = hole(grid, R, width)
     mechanics = Mechanics(grid, properties(grid, shear=G, bulk=K, void_viscosity=SOFT * G), 1e-6, direct=True)
-    result = converged(mechanics, mechanics.start(P0), Load(P0, HELD), xi)
+    result = converged(mechanics, mechanics.start(P0), Load(pressure=P0, stiffness=HELD), xi)
     x, z = grid.cell_coordinates()
     u = in_cells(mechanics, result.state.displacement)
     outside = (r > 1.5 * R) & (r < 3 * R)
@@ -62,7 +62,7 @@ def stress_concentration(ratio: float) -> tuple[float, float]:
     mechanics = Mechanics(grid, properties(grid, shear=G, bulk=K, void_viscosity=SOFT * G), 1e-6, direct=True)
     start = mechanics.start(P0 / 3)
     start.elastic[0], start.elastic[1] = P0 / 3, -2 * P0 / 3
-    result = converged(mechanics, start, Load(P0, HELD), xi)
+    result = converged(mechanics, start, Load(pressure=P0, stiffness=HELD), xi)
     near = (r[:, 0] > R + 4 * width) & (r[:, 0] < 5 * R)
     q, found = (R / r[near, 0]) ** 2, result.normal_stress[near, 0] / P0
     fit = np.linalg.lstsq(np.stack([np.ones_like(q), q, q**2], axis=1), found, rcond=None)[0]
@@ -101,7 +101,7 @@ def test_eshelbys_cylinder():
     mechanics = Mechanics(grid, properties(grid, shear=G, bulk=K, memory=1.0), 1e-8, direct=True)
     rate = 1e-3
     growth = given_growth(rate * in_the_patch(grid))
-    result = converged(mechanics, mechanics.start(P0), Load(P0, HELD), growth=growth)
+    result = converged(mechanics, mechanics.start(P0), Load(pressure=P0, stiffness=HELD), growth=growth)
     core = np.hypot(*grid.cell_coordinates()) < 0.6 * R
     unit = G * rate / (4 * (1 - POISSON))
     zz = (result.normal_stress[core] - P0) / unit
@@ -116,5 +116,7 @@ def test_the_whole_layer_grows_freely_but_a_patch_does_not():
     """What makes Eshelby's stress is the matrix: the same growth everywhere leaves none."""
     grid = quarter(R, 4, 3.0)
     mechanics = Mechanics(grid, properties(grid, shear=G, bulk=K, memory=1.0), 1e-8, direct=True)
-    result = converged(mechanics, mechanics.start(P0), Load(P0), growth=given_growth(np.full(grid.local_shape, 1e-3)))
+    result = converged(
+        mechanics, mechanics.start(P0), Load(pressure=P0), growth=given_growth(np.full(grid.local_shape, 1e-3))
+    )
     np.testing.assert_allclose(result.normal_stress, P0, rtol=1e-6)

@@ -15,7 +15,7 @@ from solver.physics.rheology import Rheology, memory_weight
 from tests.verification.solids import converged, given_growth, properties
 
 P0 = 3e6  # Pa
-LITHIUM = CreepLaw(1.4e-2, 6.6, 7e6)
+LITHIUM = CreepLaw(prefactor=1.4e-2, exponent=6.6, strength=7e6)
 DEPTH = 1e-6  # m
 SHEAR, BULK = 3e9, 10e9  # Pa
 
@@ -37,7 +37,7 @@ def grown(mechanics: Mechanics, graded: bool) -> MechanicsResult:
     rate = 1e-3 * (np.exp(-((z / 3e-7) ** 2)) if graded else np.ones(grid.local_shape))
     state = mechanics.start(P0)
     for _ in range(2):
-        result = converged(mechanics, state, Load(P0), growth=given_growth(rate))
+        result = converged(mechanics, state, Load(pressure=P0), growth=given_growth(rate))
         state = result.state
     return result
 
@@ -78,7 +78,7 @@ def test_a_steady_layer_grows_as_its_normal_stress_says():
     def growth(s_n: Array) -> tuple[Array, Array]:
         return -1e-4 * (s_n / P0) ** 3, -3e-4 * (s_n / P0) ** 2 / P0
 
-    result = converged(mechanics, mechanics.start(P0), Load(P0), growth=growth)
+    result = converged(mechanics, mechanics.start(P0), Load(pressure=P0), growth=growth)
     rates = mechanics.strain_rates(result.state.velocity)
     np.testing.assert_allclose(rates[0], 0, atol=1e-10)
     np.testing.assert_allclose(rates[1], -1e-4, rtol=1e-6)
@@ -94,7 +94,7 @@ def test_growth_feels_the_normal_stress_and_not_the_pressure():
     mechanics = Mechanics(mechanics.grid, stressed, 1e-8, direct=True)
     start = mechanics.start(P0)
     assert np.all(start.pressure > 7 * P0)
-    result = converged(mechanics, start, Load(P0), growth=lambda s: (-1e-10 * s, np.full_like(s, -1e-10)))
+    result = converged(mechanics, start, Load(pressure=P0), growth=lambda s: (-1e-10 * s, np.full_like(s, -1e-10)))
     np.testing.assert_allclose(result.state.growth, -1e-10 * P0, rtol=1e-6)
     np.testing.assert_allclose(result.state.pressure, start.pressure, rtol=1e-6)
 
@@ -109,7 +109,7 @@ def test_inclined_planes_part_along_their_normal():
     one = np.ones(grid.local_shape)
     normal = (np.sin(tilt) * one, np.cos(tilt) * one)
     mechanics = Mechanics(grid, properties(grid, shear=SHEAR, bulk=BULK, memory=1.0, normal=normal), 1e-9, direct=True)
-    result = converged(mechanics, mechanics.start(P0), Load(P0), growth=given_growth(rate * one))
+    result = converged(mechanics, mechanics.start(P0), Load(pressure=P0), growth=given_growth(rate * one))
     rates = mechanics.strain_rates(result.state.velocity)
     np.testing.assert_allclose(rates[0], 0, atol=1e-9 * rate)
     np.testing.assert_allclose(rates[2], 2 * rate * np.sin(tilt) * np.cos(tilt), rtol=1e-6)

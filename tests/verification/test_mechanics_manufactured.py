@@ -149,7 +149,7 @@ def errors(
     s = np.linspace(0.0, 1.0, cells + 1)
     faces = [SIZE * s] * (dim - 1) + [SIZE * (s + 0.08 * np.sin(2 * np.pi * s) if graded else s)]
     grid = Grid(faces, [periodic] * (dim - 1))
-    law = CreepLaw(RATE * (1 - memory) + 1e-30, n, AMPLITUDE)
+    law = CreepLaw(prefactor=RATE * (1 - memory) + 1e-30, exponent=n, strength=AMPLITUDE)
     exact = Exact(dim, periodic, law, 0.0 if dim == 3 else 0.5, n > 1)
     x = grid.cell_coordinates()
     normal = tuple(np.broadcast_to(c, grid.local_shape) for c in exact.normal(x))
@@ -172,7 +172,7 @@ def errors(
         rate = exact.growth(x) - GROWTH_SLOPE * (s_n - pressure + along)
         return rate, np.full_like(s_n, -GROWTH_SLOPE)
 
-    state = converged(mechanics, old, Load(P0, platen=platen), growth=growth).state
+    state = converged(mechanics, old, Load(pressure=P0, platen=platen), growth=growth).state
     speeds = [state.velocity[..., a] - exact.velocity(a, lower_faces(grid, a)) for a in range(dim)]
     return [
         np.sqrt(grid.integral(np.sum(np.square(speeds), axis=0)) / SIZE**dim) / (RATE * SIZE),

@@ -31,14 +31,16 @@ def problem(n: float, tilt: float, dim: int = 2) -> tuple[_Problem, tuple[Array,
     one = np.ones(grid.local_shape)
     memory = np.clip(0.5 + z / 0.2e-6, 0, 1) * one
     normal = (np.sin(tilt) * one, *(0 * one,) * (dim - 2), np.cos(tilt) * one)
-    law = CreepLaw(1e-2, n, 5e6)
+    law = CreepLaw(prefactor=1e-2, exponent=n, strength=5e6)
     solid = properties(grid, law, void_viscosity=1e5, memory=memory, normal=normal, residual_stress=1e6)
     mechanics = Mechanics(grid, solid, direct=True)
     rng = np.random.default_rng(1)
     old = mechanics.start(3e6)
     old = replace(old, elastic=old.elastic + 1e6 * rng.normal(size=old.elastic.shape))
     lithium = 0.5 * (1 + np.tanh((0.5 * x - z) / 0.2e-6)) * one
-    step = _Problem(mechanics, old, mechanics.rheology.share(lithium), slow_growth, Load(3e6, 1e12), 1.0)
+    step = _Problem(
+        mechanics, old, mechanics.rheology.share(lithium), slow_growth, Load(pressure=3e6, stiffness=1e12), 1.0
+    )
     velocity = (
         1e-9
         * rng.normal(size=old.velocity.shape)

@@ -16,7 +16,7 @@ from tests.verification.order import assert_order
 from tests.verification.solids import converged, given_growth, properties
 
 P0 = 3e6  # Pa
-LITHIUM = CreepLaw(1.4e-2, 6.6, 7e6)
+LITHIUM = CreepLaw(prefactor=1.4e-2, exponent=6.6, strength=7e6)
 SHEAR, BULK = 3e9, 10e9  # Pa
 COLUMN = BULK + 4 / 3 * SHEAR  # Pa, modulus of a column that cannot widen
 HEIGHT = 1.5e-6  # m
@@ -42,7 +42,7 @@ def test_the_wall_carries_the_load_of_the_platen_and_the_platen_is_rigid(dim, st
     """Under a void and uneven growth: force to 3e-7 of the load; velocities of the bottom faces equal to 1e-6."""
     grid, psi = layers(dim, cells=12 if dim == 2 else 6)
     mechanics = Mechanics(grid, properties(grid, LITHIUM, void_viscosity=1e5, memory=memory_weight(psi)), direct=True)
-    state, load = mechanics.start(P0), Load(P0, stiffness)
+    state, load = mechanics.start(P0), Load(pressure=P0, stiffness=stiffness)
     growth = given_growth(-1e-3 * (1 - psi) * (1 + np.cos(2e6 * np.pi * grid.cell_coordinates()[0])))
     for _ in range(3):
         result = converged(mechanics, state, load, void_at_the_contact(grid), growth)
@@ -65,7 +65,12 @@ def test_elastic_column_in_series_with_the_fixture(stiffness):
     mechanics = Mechanics(grid, properties(grid, shear=SHEAR, bulk=BULK, memory=1.0), 1e-9, direct=True)
     state = mechanics.start(P0)
     for step in range(1, 4):
-        result = converged(mechanics, state, Load(P0, stiffness), growth=given_growth(np.full(grid.local_shape, 1e-3)))
+        result = converged(
+            mechanics,
+            state,
+            Load(pressure=P0, stiffness=stiffness),
+            growth=given_growth(np.full(grid.local_shape, 1e-3)),
+        )
         state = result.state
         exact = P0 + stiffness * HEIGHT * 1e-3 * step / (1 + stiffness * HEIGHT / COLUMN)
         assert result.load_pressure == pytest.approx(exact, rel=1e-8)
@@ -83,7 +88,7 @@ def relaxed(steps: int) -> float:
         result = converged(
             mechanics,
             state,
-            Load(P0, stiffness),
+            Load(pressure=P0, stiffness=stiffness),
             growth=lambda s_n: (-b * (s_n - p1), np.full_like(s_n, -b)),
             dt=time / steps,
         )
@@ -133,7 +138,7 @@ def test_the_assembled_cell_is_at_rest(dim, periodic):
     mechanics = Mechanics(grid, solid, 1e-8, direct=True)
     state = mechanics.start(P0)
     for _ in range(2):
-        result = converged(mechanics, state, Load(P0), dt=1.0)
+        result = converged(mechanics, state, Load(pressure=P0), dt=1.0)
         state = result.state
     full = solid.memory == 1
     in_plane = state.pressure - result.tau.normal[0]

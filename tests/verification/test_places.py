@@ -61,7 +61,7 @@ def test_a_model_that_was_made_with_another_contact_steps_as_one_that_was_not(
     for name, model in (("right", right), ("moved", moved), ("left", left)):
         state = make_state(right)
         for number in range(2):
-            result = model.step(state, Step(number, 0.5, 3e6, 10.0))
+            result = model.step(state, Step(number=number, dt=0.5, stack_pressure=3e6, current_density=10.0))
             assert not result.failed
             for field, values in result.fields.items():
                 state[field] = values

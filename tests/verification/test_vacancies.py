@@ -137,7 +137,16 @@ def test_large_steps_are_stable_and_reach_the_same_steady_state(stripped) -> Non
 def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
     """theta' = q - k theta with S* over steps of k dt = 0.01 ... 1000 goes monotonically to theta = q/k, S = -q."""
     k, feed, pressure = 2.0, 0.01, np.full(1, PRESSURE)
-    linear = vacancies.AnnihilationParameters(0.0, 1.0, 0.0, 1.0, k / 3, 4 * k, 1.0, 298.15)  # r = k at 3 MPa
+    linear = vacancies.AnnihilationParameters(  # r = k at 3 MPa
+        creep_prefactor=0.0,
+        creep_exponent=1.0,
+        activation_energy=0.0,
+        size_effect_strengthening=1.0,
+        linear_rate=k / 3,
+        diffusivity=4 * k,
+        width=1.0,
+        temperature=298.15,
+    )
     for steps in (0.01, 1.0, 10.0, 1000.0):
         dt, theta, learned = steps / k, np.zeros(1), np.zeros(1)
         history = []
@@ -155,7 +164,16 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
 def test_rate_of_annihilation_and_its_cap() -> None:
     """r(p) = A_cr (p/s)^n + r_lin p, at most D/(2 lambda^2), reached at 10 MPa (200 nm) and 12.6 MPa (100 nm)."""
     for width, pressure_of_cap in ((200e-9, 10.0e6), (100e-9, 12.6e6)):
-        p = vacancies.AnnihilationParameters(4.25e4, 6.6, 37e3, 7.0, 1.6e-4, DIFFUSIVITY, width, 298.15)
+        p = vacancies.AnnihilationParameters(
+            creep_prefactor=4.25e4,
+            creep_exponent=6.6,
+            activation_energy=37e3,
+            size_effect_strengthening=7.0,
+            linear_rate=1.6e-4,
+            diffusivity=DIFFUSIVITY,
+            width=width,
+            temperature=298.15,
+        )
         cap = DIFFUSIVITY / (2 * width**2)
         assert p.largest_rate == pytest.approx(cap)
         reached = brentq(lambda pressure, p=p: p.uncapped_rate(pressure) - p.largest_rate, 1e6, 30e6)
@@ -185,7 +203,16 @@ def test_lithium_is_conserved_where_a_whole_plane_is_void():
 
 def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
     """dS*/ds_n against differences: creep and linear part, tension, the cap, creation."""
-    p = vacancies.AnnihilationParameters(0.014, 6.6, 0.0, 7.0, 1.6e-4, 1.35e-14, 2e-7, 298.15)
+    p = vacancies.AnnihilationParameters(
+        creep_prefactor=0.014,
+        creep_exponent=6.6,
+        activation_energy=0.0,
+        size_effect_strengthening=7.0,
+        linear_rate=1.6e-4,
+        diffusivity=1.35e-14,
+        width=2e-7,
+        temperature=298.15,
+    )
     s_n = np.array([-2e6, 1e6, 5e6, 9e6, 2e7, 5e6])
     theta = np.array([0.05, 0.05, 0.05, 0.05, 0.05, -0.05])
 
