@@ -124,10 +124,8 @@ def _state(folder: Path, summary: Mapping[str, Any], done: bool) -> tuple[str, s
     reason: str = summary.get("stop_reason", "")
     if done:
         return "done", reason
-    if reason.startswith("failed: "):
-        return "failed", reason.removeprefix("failed: ")
     if reason:
-        return "stopped", reason
+        return "failed" if summary.get("stop_kind") == "failed" else "stopped", reason
     complaint = _complaint(folder / "run.log")
     if (folder / "log.csv").exists():
         return "broken off", complaint

@@ -287,7 +287,9 @@ def _summary(directory: Path) -> list[tuple[str, str]]:
         raise BadInput(str(error)) from None
     for problem in problems:
         _complain(problem)
-    lines = [("stopped", summary.get("stop_reason", "still running, or killed")), ("snapshots", str(number))]
+    lines = [("stopped", summary.get("stop_reason", "still running, or killed"))]
+    lines += [("kind of end", str(summary["stop_kind"]))] if "stop_kind" in summary else []
+    lines.append(("snapshots", str(number)))
     lines.extend(_results(summary))
     for name, values in curves.items():
         if len(values):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from solver.case.ending import Ending, SegmentEnd
 from solver.case.segments import START, Segment, SegmentState
 
 # keys of a case that change neither the results nor the protocol that is looked at segment by segment; of a mesh
@@ -51,7 +52,7 @@ class Progress:
     wall: float = 0.0
     measured: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
+    ended: list[SegmentEnd] = field(default_factory=list)
     past: str = ""
     control: str = ""
     last_end: dict[str, Any] | None = None
@@ -67,13 +68,13 @@ class Progress:
         usual = cls()
         if wrong := [name for name, value in data.items() if not _fits(value, getattr(usual, name))]:
             raise CannotContinue(f"the checkpoint has {wrong[0]} = {data[wrong[0]]!r:.60}, which no run has written")
-        return cls(**data)
+        return cls(**dict(data) | {"ended": [SegmentEnd(**end) for end in data["ended"]]})
 
-    def end_segment(self, segment: Segment, reason: str) -> None:
+    def end_segment(self, segment: Segment, ending: Ending) -> None:
         """The present segment is over."""
         keys = ("segment_time", "segment_charge", "segment_state", "past", "control")
         self.last_end = {key: getattr(self, key) for key in keys}
-        self.ended.append(f"t = {self.time:.6g} s: {segment.label} ended: {reason}")
+        self.ended.append(SegmentEnd(self.time, self.segment, segment.label, ending.kind, ending.reason))
         self.past = segment.fingerprint(self.past)
         self.segment += 1
         self.segment_time, self.segment_charge, self.segment_state, self.control = 0.0, 0.0, START.to_json(), ""
@@ -116,7 +117,7 @@ def take_place(progress: Progress, segments: Sequence[Segment], initial_lithium:
             return [f"the first {over} segments of the protocol are not those that were carried out"]
         p.reopen_segment()
         if has_ended(p, segments[p.segment], initial_lithium):
-            p.end_segment(segments[p.segment], "its limits, which have changed since")
+            p.end_segment(segments[p.segment], Ending("changed", "its limits, which have changed since"))
             return [f"{segments[over - 1].label}: its limits are not those by which it ended"]
         return []
     if p.segment_time == 0.0 or over == len(segments):
@@ -128,7 +129,7 @@ def take_place(progress: Progress, segments: Sequence[Segment], initial_lithium:
     return []
 
 
-def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> str | None:
+def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> Ending | None:
     """Why the present segment ends now, None when it goes on. initial_lithium: m."""
     p, m = progress, progress.measured
     return segment.ended(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from mpi4py import MPI
 
+from solver.case.ending import Ending
 from solver.case.schema import Case
 from solver.loop.build import make_simulation
 from solver.loop.interrupts import Interrupts, Leave
@@ -34,6 +35,8 @@ MESH_DIGEST = "mesh_sha256"  # in the provenance of a run
 class Result:
     """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call.
 
+    stop_kind: why it stopped, as one of the words of `solver.case.ending`; stop_reason: in words.
+
     seconds: wall time of this call per physics, for output, and in total.
     results: scalars that the protocol is made to find, by name (SI): see `ramp_results`; empty without a ramp.
     """
@@ -44,6 +47,7 @@ class Result:
     exit_code: int = EXIT_DONE
     seconds: dict[str, float] = field(default_factory=dict)
     results: dict[str, Scalar] = field(default_factory=dict)
+    stop_kind: str = ""
 
 
 def run(
@@ -85,26 +89,27 @@ def run(
             _go_on(simulation, recorder, saved, case)
         interrupts.stepping = True
         try:
-            reason, code = simulation.run(interrupts)
+            ending, code = simulation.run(interrupts)
         except SolveFailed as error:
-            _summarise(simulation, recorder, f"failed: {error}", started)
+            _summarise(simulation, recorder, Ending("failed", str(error)), started)
             raise
-        _summarise(simulation, recorder, reason, started)
+        _summarise(simulation, recorder, ending, started)
         if code == EXIT_DONE and segments is None and isinstance(recorder, FileRecorder):
             summary.write_done(recorder.directory, comm, _digest(case, simulation))
-        results = _results(simulation, reason)
-        console.message(f"{reason} at t = {simulation.progress.time:.6g} s", Voice.QUIET)
+        results = _results(simulation, ending)
+        console.message(f"{ending.reason} at t = {simulation.progress.time:.6g} s", Voice.QUIET)
         if results:
             console.message(in_words(results), Voice.QUIET)
     if interrupts.reason == signal.SIGINT.name and leave is None:
         raise KeyboardInterrupt
     where = None if directory is None else Path(directory)
-    return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder, started), results)
+    seconds = _seconds(simulation, recorder, started)
+    return Result(recorder.curves(), ending.reason, where, code, seconds, results, ending.kind)
 
 
-def _results(simulation: Simulation, reason: str) -> dict[str, Scalar]:
+def _results(simulation: Simulation, ending: Ending) -> dict[str, Scalar]:
     p = simulation.progress
-    return ramp_results(simulation.segments, p.segment, reason, p.time, p.segment_charge)
+    return ramp_results(simulation.segments, p.segment, ending.kind, p.time, p.segment_charge)
 
 
 def _saved(
@@ -222,14 +227,14 @@ def _seconds(simulation: Simulation, recorder: MemoryRecorder, started: float) -
     return {**parts, "output": recorder.seconds, "total": time.monotonic() - started}
 
 
-def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, started: float) -> None:
+def _summarise(simulation: Simulation, recorder: MemoryRecorder, ending: Ending, started: float) -> None:
     if not isinstance(recorder, FileRecorder):
         return
-    p, results = simulation.progress, _results(simulation, reason)
+    p, results = simulation.progress, _results(simulation, ending)
     summary.write(
         recorder.directory,
         simulation.grid.comm,
-        reason,
+        ending,
         p.step,
         p.rejected,
         _seconds(simulation, recorder, started),
@@ -240,7 +245,7 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, st
         cells=list(simulation.grid.shape),
         results=results,
         units={name: unit for name, unit in UNITS.items() if name in results},
-        segments=p.ended,
+        segments=[asdict(end) for end in p.ended],
         warnings=p.warnings,
         changes=p.changes,
     )

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Protocol
 
+from solver.case.ending import Ending
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
@@ -27,7 +28,7 @@ from solver.numerics.kept import Keeper, gather, hand_out
 from solver.numerics.state import State
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
-FINISHED = "protocol finished"
+FINISHED = Ending("finished", "protocol finished")
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
 
@@ -128,8 +129,8 @@ class Simulation:
 
     # -- the loop --------------------------------------------------------------------------------------
 
-    def run(self, interrupts: Interrupts) -> tuple[str, int]:
-        """Run to the end; returns the reason for stopping and the exit code. Raises SolveFailed (collective)."""
+    def run(self, interrupts: Interrupts) -> tuple[Ending, int]:
+        """Run to the end; returns why it stops and the exit code. Raises SolveFailed (collective)."""
         begun = wallclock.monotonic()
         wall_before = self.progress.wall
         last_checkpoint = begun
@@ -156,7 +157,7 @@ class Simulation:
                 interrupts.checkpoint_written()
                 last_checkpoint = wallclock.monotonic()
             if request == Request.STOP:
-                return f"interrupted by {interrupts.reason}", EXIT_INTERRUPTED
+                return Ending("interrupted", f"interrupted by {interrupts.reason}"), EXIT_INTERRUPTED
         self._finish()
         return FINISHED, EXIT_DONE
 
@@ -164,7 +165,7 @@ class Simulation:
         self._checkpoint()
         self._snapshot()
 
-    def _advance(self) -> str | None:
+    def _advance(self) -> Ending | None:
         """One accepted step, and what follows from it; returns why the run ends, None when it goes on."""
         p = self.progress
         segment = self.segments[p.segment]
@@ -256,7 +257,7 @@ class Simulation:
             p.warnings.append(outcome.warning)
             self.recorder.message(f"warning: t = {time:.6g} s: {outcome.warning}")
 
-    def _failed(self) -> str | None:
+    def _failed(self) -> Ending | None:
         """Why the run ends with its last step; also of a run that has ended so and is started again."""
         p = self.progress
         if p.segment_time == 0.0 or p.segment == len(self.segments):
@@ -264,7 +265,7 @@ class Simulation:
         state = SegmentState.from_json(p.segment_state)
         return failure(self.segments[p.segment], state, p.measured, self.voltage_limit, p.time, p.charge)
 
-    def _after_step(self, segment: Segment, segment_state: SegmentState) -> str | None:
+    def _after_step(self, segment: Segment, segment_state: SegmentState) -> Ending | None:
         """Ends of the segment and of the run."""
         p = self.progress
         self._dt, self._label = p.dt_previous, segment.label
@@ -281,9 +282,9 @@ class Simulation:
         """Go on to the next segment when a limit of the present one has been reached."""
         p = self.progress
         segment = self.segments[p.segment]
-        if reason := has_ended(p, segment, self.initial_lithium):
-            p.end_segment(segment, reason)
-            self.recorder.message(p.ended[-1])
+        if ending := has_ended(p, segment, self.initial_lithium):
+            p.end_segment(segment, ending)
+            self.recorder.message(str(p.ended[-1]))
             self._forget()
 
     def _forget(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
+from solver.case.ending import SegmentEnd
 from solver.case.segments import Segment
 from solver.loop.interrupts import Request
 from solver.loop.simulation import EXIT_DONE, EXIT_INTERRUPTED, Simulation, SolveFailed
@@ -143,16 +144,17 @@ class Run:
         return self
 
     def finish(self, *requests: Request) -> tuple[str, int]:
-        return self.simulation.run(Stops(*requests))  # type: ignore[arg-type]  # a stand-in
+        self.ending, code = self.simulation.run(Stops(*requests))  # type: ignore[arg-type]  # a stand-in
+        return self.ending.reason, code
 
     @property
     def progress(self) -> Any:
         return self.simulation.progress
 
     @property
-    def reasons(self) -> list[str]:
-        """Why each segment ended, without the times."""
-        return [text.split(": ", 1)[1] for text in self.progress.ended]
+    def ends(self) -> list[tuple[str, str]]:
+        """Label of each segment that is over, and the kind of its end."""
+        return [(end.label, end.kind) for end in self.progress.ended]
 
     @property
     def times(self) -> list[float]:
@@ -167,7 +169,11 @@ def test_outputs_and_ends_of_segments_are_met_exactly():
     assert {10.0, 17.5} <= set(run.times)
     assert np.diff([0.0, *run.times]) == pytest.approx([row["dt"] for row in run.recorder.rows], abs=1e-12)
     assert min(row["dt"] for row in run.recorder.rows) > 0.04
-    assert run.progress.ended == ["t = 10 s: strip ended: duration", "t = 17.5 s: plate ended: duration"]
+    assert run.progress.ended == [
+        SegmentEnd(10.0, 0, "strip", "duration", "duration"),
+        SegmentEnd(17.5, 1, "plate", "duration", "duration"),
+    ]
+    assert run.recorder.messages[0] == "t = 10 s: strip ended: duration" and run.ending.kind == "finished"
     assert run.recorder.fractions[-1] == 1.0 and sorted(run.recorder.fractions) == run.recorder.fractions
 
 
@@ -186,7 +192,7 @@ def test_a_capacity_is_met_exactly_and_charge_is_counted_with_its_sign():
     assert run.progress.time == pytest.approx(7.0)
     assert run.progress.charge == pytest.approx(-30.0)
     assert run.progress.transferred_magnitude == pytest.approx(70.0)
-    assert run.reasons == ["strip ended: capacity", "plate ended: capacity"]
+    assert run.ends == [("strip", "capacity"), ("plate", "capacity")]
 
 
 def test_a_capacity_is_met_closely_at_a_held_voltage():
@@ -195,7 +201,7 @@ def test_a_capacity_is_met_closely_at_a_held_voltage():
     run = Run(hold).begin()
     run.model.resistance = lambda time: RESISTANCE * (1 + 0.5 * time)
     run.finish()
-    assert run.reasons == ["hold ended: capacity"]
+    assert run.ends == [("hold", "capacity")]
     last = run.recorder.rows[-1]
     assert 60.0 * (1 - 1e-9) <= run.progress.charge < 60.0 + 1e-3 * last["current_density"]
     assert last["dt"] >= 1e-3
@@ -317,7 +323,7 @@ def test_cc_cv_switches_to_its_voltage_and_ends_at_its_cutoff():
     switched = int(np.argmax(voltages >= 0.1))
     assert voltages[switched + 1 :] == pytest.approx(0.1)
     assert run.model.calls[switched + 1].dt == 0.1 and not run.model.calls[switched + 1].history
-    assert run.progress.ended[0].endswith("plate ended: current density below 2 A/m^2")
+    assert run.ends == [("plate", "current")] and run.progress.ended[0].reason == "current density below 2 A/m^2"
 
 
 def test_the_pressure_of_a_profile_replaces_that_of_the_drive():
@@ -385,7 +391,7 @@ def test_limits_may_change_in_a_restart():
     shorter = Run(strip(run.progress.time / 2), plate(1.0)).resume(run)
     shorter.finish()
     assert shorter.model.calls[0].j == 10.0
-    assert shorter.reasons == ["strip ended: duration", "plate ended: duration"]
+    assert shorter.ends == [("strip", "duration"), ("plate", "duration")]
 
 
 def test_lithium_that_nothing_supplied_is_found():

@@ -371,8 +371,8 @@ def test_the_table_has_values_results_and_reasons(case, tmp_path):
     header = "step,time [s],capacity [C/m^2],voltage [V],contact_fraction [1]"
     (done / "log.csv").write_text(f"{header}\n1,2,-20,-0.1,0.8\n2,4,-40,-0.2,0.9\n")
     finish(changed, "of another case")
-    finish(failed, "", stop_reason="failed: t = 1 s: stress: stalls")
-    finish(stopped, "", stop_reason="interrupted by SIGUSR2")
+    finish(failed, "", stop_reason="t = 1 s: stress: stalls", stop_kind="failed")
+    finish(stopped, "", stop_reason="interrupted by SIGUSR2", stop_kind="interrupted")
     (refused / "run.log").write_text("no such key\n-----\nPrimary job\n-----\nexit code 2\n")
     (new / "log.csv").write_text("step,time [s]\n")
     (new / "run.log").write_text("run [##....] 10 %\n-----\nmpirun noticed\n-----\nexit code 137\n")
