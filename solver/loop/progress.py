@@ -14,6 +14,7 @@ from typing import Any
 
 from solver.case.ending import Ending, SegmentEnd
 from solver.case.segments import START, Segment, SegmentState
+from solver.loop.cycles import HalfCycle, Row, half_cycle_of, half_cycle_rows
 
 # keys of a case that change neither the results nor the protocol that is looked at segment by segment; of a mesh
 # matters what is in it, not where it is
@@ -29,7 +30,7 @@ class Progress:
     """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2).
 
     dt_previous: 0 when what is applied has just jumped, so that there is no last step to go by.
-    ended: for each segment that is over, when and why it ended.
+    ended: for each segment that is over, when and why it ended. half_cycles: the last one may go on.
     past: fingerprint of the segments that are over; control: of what the present one applies, "" before its first step;
     last_end: how the last one stood when it ended, until the next one begins. changes: how the case was changed when
     the run went on, so that its results are those of no one case.
@@ -53,6 +54,7 @@ class Progress:
     measured: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     ended: list[SegmentEnd] = field(default_factory=list)
+    half_cycles: list[HalfCycle] = field(default_factory=list)
     past: str = ""
     control: str = ""
     last_end: dict[str, Any] | None = None
@@ -68,7 +70,23 @@ class Progress:
         usual = cls()
         if wrong := [name for name, value in data.items() if not _fits(value, getattr(usual, name))]:
             raise CannotContinue(f"the checkpoint has {wrong[0]} = {data[wrong[0]]!r:.60}, which no run has written")
-        return cls(**dict(data) | {"ended": [SegmentEnd(**end) for end in data["ended"]]})
+        records = {
+            "ended": [SegmentEnd(**end) for end in data["ended"]],
+            "half_cycles": [HalfCycle(**sums) for sums in data["half_cycles"]],
+        }
+        return cls(**dict(data) | records)
+
+    def count_step(self, start_time: float) -> bool:
+        """Add the step that has been taken over to its half-cycle; whether one before it is over now."""
+        charge, dt, before = self.measured["charge"], self.dt_previous, len(self.half_cycles)
+        present = half_cycle_of(self.half_cycles, start_time, dt, self.segment, charge)
+        if present is not None:
+            present.add(self.time, dt, self.segment, charge, self.measured["voltage"], self.charge)
+        return 0 < before < len(self.half_cycles)
+
+    def half_cycle_rows(self, stop: str = "") -> list[Row]:
+        """Rows of the half-cycles that are over; stop: kind of the end of the run, with which the last one is."""
+        return half_cycle_rows(self.half_cycles, self.ended, stop)
 
     def end_segment(self, segment: Segment, ending: Ending) -> None:
         """The present segment is over."""

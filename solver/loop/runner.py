@@ -14,7 +14,9 @@ from mpi4py import MPI
 
 from solver.case.ending import Ending
 from solver.case.schema import Case
+from solver.loop import cycles
 from solver.loop.build import make_simulation
+from solver.loop.cycles import Row, cycle_rows
 from solver.loop.interrupts import Interrupts, Leave
 from solver.loop.progress import CannotContinue, case_differences
 from solver.loop.ramp_results import UNITS, Scalar, in_words, ramp_results
@@ -39,6 +41,7 @@ class Result:
 
     seconds: wall time of this call per physics, for output, and in total.
     results: scalars that the protocol is made to find, by name (SI): see `ramp_results`; empty without a ramp.
+    half_cycles, cycles: of the whole run (SI), None where nothing applies: see `solver.loop.cycles`.
     """
 
     curves: dict[str, np.ndarray]
@@ -48,6 +51,8 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     results: dict[str, Scalar] = field(default_factory=dict)
     stop_kind: str = ""
+    half_cycles: list[Row] = field(default_factory=list)
+    cycles: list[Row] = field(default_factory=list)
 
 
 def run(
@@ -104,7 +109,9 @@ def run(
         raise KeyboardInterrupt
     where = None if directory is None else Path(directory)
     seconds = _seconds(simulation, recorder, started)
-    return Result(recorder.curves(), ending.reason, where, code, seconds, results, ending.kind)
+    halves = simulation.progress.half_cycle_rows(ending.kind)
+    curves, pairs = recorder.curves(), cycle_rows(halves)
+    return Result(curves, ending.reason, where, code, seconds, results, ending.kind, halves, pairs)
 
 
 def _results(simulation: Simulation, ending: Ending) -> dict[str, Scalar]:
@@ -161,6 +168,7 @@ def _go_on(
     if isinstance(recorder, FileRecorder):
         recorder.copies = recorder.copies | {present.DIGEST: f"{_digest(case, simulation)}\n".encode()}
     recorder.resume(saved)
+    simulation.write_cycles()
 
 
 def _take_over(
@@ -230,7 +238,9 @@ def _seconds(simulation: Simulation, recorder: MemoryRecorder, started: float) -
 def _summarise(simulation: Simulation, recorder: MemoryRecorder, ending: Ending, started: float) -> None:
     if not isinstance(recorder, FileRecorder):
         return
+    simulation.write_cycles(ending.kind)
     p, results = simulation.progress, _results(simulation, ending)
+    halves = p.half_cycle_rows(ending.kind)
     summary.write(
         recorder.directory,
         simulation.grid.comm,
@@ -244,8 +254,10 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, ending: Ending,
         lithium_error=simulation.lithium_error(),
         cells=list(simulation.grid.shape),
         results=results,
-        units={name: unit for name, unit in UNITS.items() if name in results},
+        units={name: unit for name, unit in UNITS.items() if name in results} | cycles.UNITS,
         segments=[asdict(end) for end in p.ended],
+        half_cycles=halves,
+        cycles=cycle_rows(halves),
         warnings=p.warnings,
         changes=p.changes,
     )

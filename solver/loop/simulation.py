@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from solver.case.ending import Ending
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
+from solver.loop import cycles
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -63,6 +64,8 @@ class Recorder(Protocol):
     def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None: ...
 
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None: ...
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, float | str | None]]) -> None: ...
 
     def progress(self, fraction: float, status: str) -> None: ...
 
@@ -236,7 +239,7 @@ class Simulation:
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
     def _take_over(self, outcome: StepResult, time: float, dt: float, landed: bool) -> None:
-        p, measured = self.progress, outcome.measured
+        p, measured, start_time = self.progress, outcome.measured, self.progress.time
         # a step that begins with a jump of what is applied says nothing of the next one
         jumped = p.dt_previous == 0.0
         self.previous = None if jumped else {name: self.state[name].copy() for name in self.model.history}
@@ -253,6 +256,8 @@ class Simulation:
         p.transferred_magnitude += abs(measured["transferred_charge"])
         p.bottom_inflow += measured["bottom_inflow"]
         p.measured = dict(measured)
+        if p.count_step(start_time):
+            self.write_cycles()
         if outcome.warning and outcome.warning not in p.warnings:
             p.warnings.append(outcome.warning)
             self.recorder.message(f"warning: t = {time:.6g} s: {outcome.warning}")
@@ -357,6 +362,10 @@ class Simulation:
     def _expected_ends(self) -> list[float]:
         """Longest time to the end of every segment, s."""
         return list(accumulate(expected_duration(s) for s in self.segments))
+
+    def write_cycles(self, stop: str = "") -> None:
+        """Write the half-cycles that are over (collective); stop: kind of the end of the run, "" before."""
+        self.recorder.table(cycles.NAME, cycles.COLUMNS, self.progress.half_cycle_rows(stop))
 
     def _snapshot(self) -> None:
         fields = self.model.output_fields(self.state, self.progress.measured)

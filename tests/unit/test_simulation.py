@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +82,7 @@ class Recorder:
         self.checkpoints: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
         self.messages: list[str] = []
         self.fractions: list[float] = []
+        self.tables: list[list[Mapping[str, Any]]] = []
 
     def row(self, row: Any) -> None:
         self.rows.append(row)
@@ -91,6 +92,10 @@ class Recorder:
 
     def checkpoint(self, step: int, fields: Any, progress: Any) -> None:
         self.checkpoints.append((step, {name: np.array(v) for name, v in fields.items()}, dict(progress)))
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        assert name == "cycles.csv" and all([column_name(c) for c in columns] == list(row) for row in rows)
+        self.tables.append(list(rows))
 
     def progress(self, fraction: float, status: str) -> None:
         self.fractions.append(fraction)
