@@ -9,14 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import solver
+from postprocess import cycle_table
+from solver.__main__ import app
 from solver.case.io import case_from_dict
 from solver.case.segments import Segment
-from solver.loop.cycles import NAME, UNITS, cycle_rows
+from solver.loop.cycles import COLUMNS, NAME, UNITS, cycle_rows
 from solver.loop.interrupts import Request
+from solver.output.log import LogTable
 from tests.mpi import rank_results
 from tests.parallel.test_restart import stopped_run
+from tests.synthetic import strip_run
 from tests.unit.test_ramp import PLANAR
 from tests.unit.test_simulation import RESISTANCE, Run, plate, strip
 
@@ -224,8 +229,42 @@ def test_a_run_writes_its_cycles(tmp_path):
     assert [row["coulombic_efficiency [1]"] != "" for row in table] == [False, True, False]
     assert [float(row["charge [C/m^2]"]) for row in table] == [row["charge"] for row in found["half_cycles"]]
     log = list(csv.DictReader((tmp_path / "log.csv").open(newline="")))
+    voltage, capacity = (np.array([float(row[name]) for row in log]) for name in ("voltage [V]", "capacity [C/m^2]"))
+    work = np.sum((voltage * np.diff(capacity, prepend=0.0))[np.array([float(row["time [s]"]) for row in log]) < 4.1])
+    assert float(table[0]["mean_voltage [V]"]) == pytest.approx(work / 40.0)
     assert table[-1]["capacity [C/m^2]"] == log[-1]["capacity [C/m^2]"]
     assert table[-1]["end_voltage [V]"] == log[-1]["voltage [V]"]
+
+
+def test_info_shows_the_last_half_cycles(tmp_path, monkeypatch):
+    """As far as the run has come; of many the last ones; a damaged table is told, and no error."""
+    path = stored_run(tmp_path, 3)
+    lines = info(path).stdout.splitlines()
+    begins = next(n for n, line in enumerate(lines) if line.startswith("cycle "))
+    assert "coulombic_efficiency [1]" in lines[begins] and "capacity" not in lines[begins]
+    assert [line.split()[:2] for line in lines[begins + 1 :]] == [["1", "plate"], ["1", "strip"], ["2", "plate"]]
+    assert lines[begins + 2].split()[-1] == "0.75"
+    monkeypatch.setattr(cycle_table, "SHOWN", 1)
+    assert info(path).stdout.endswith("and 2 half-cycles before: cycles.csv\n")
+    (path / NAME).write_text("a,b\n1\n")
+    done = info(path)
+    assert done.exit_code == 0 and done.stderr == f"{path / NAME}: line 2 does not have the 2 columns of the heading\n"
+    (path / NAME).unlink()
+    assert "direction" not in info(path).stdout
+
+
+def stored_run(directory: Path, number: int) -> Path:
+    """A made-up run with the table of so many half-cycles."""
+    path = strip_run(directory / "run", 1)
+    run = finished(*[plate(4.0), strip(3.0)] * number).progress
+    table = run.half_cycle_rows()[:number]
+    full = [{key: "" if value is None else value for key, value in row.items()} for row in table]
+    LogTable(path / NAME, COLUMNS, full).close()
+    return path
+
+
+def info(path: Path) -> Any:
+    return CliRunner().invoke(app, ["info", str(path)])
 
 
 @pytest.mark.parametrize("steps", [3, 10, 15])
