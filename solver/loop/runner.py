@@ -20,7 +20,7 @@ from solver.loop.cycles import Row, cycle_rows
 from solver.loop.interrupts import Interrupts, Leave
 from solver.loop.progress import CannotContinue, case_differences
 from solver.loop.ramp_results import UNITS, Scalar, in_words, ramp_results
-from solver.loop.simulation import EXIT_DONE, Simulation, SolveFailed
+from solver.loop.simulation import EXIT_DONE, FINISHED, Simulation, SolveFailed
 from solver.model.build import make_grid
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
@@ -158,6 +158,7 @@ def _go_on(
     """
     try:
         _take_over(simulation, recorder, saved, case)
+        simulation.progress.half_cycle_rows(FINISHED.kind)  # whether they can be written, before anything is replaced
     except CannotContinue as error:
         raise checkpoint.CheckpointError(f"restart: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -18,6 +18,7 @@ from solver.case.io import case_from_dict
 from solver.case.segments import Segment
 from solver.loop.cycles import COLUMNS, NAME, UNITS, cycle_rows
 from solver.loop.interrupts import Request
+from solver.output import checkpoint
 from solver.output.log import LogTable
 from tests.mpi import rank_results
 from tests.parallel.test_restart import stopped_run
@@ -287,3 +288,20 @@ def test_several_ranks_write_one_table(tmp_path):
     lines = [(path / NAME).read_text().splitlines() for path in (one, two)]
     assert lines[0][0] == lines[1][0] and len(lines[0]) == len(lines[1]) == 4
     assert not list(Path(two).glob("*.part"))
+
+
+@pytest.mark.parametrize(("key", "value"), [("charge", 0.0), ("work", "much"), ("colour", 1.0)])
+def test_half_cycles_that_no_run_has_written_are_refused_before_anything_is_replaced(tmp_path, monkeypatch, key, value):
+    stopped_run(CYCLES, tmp_path, 3)
+    before = (tmp_path / NAME).read_bytes()
+    read = checkpoint.read
+
+    def made_up(*arguments: Any) -> checkpoint.Checkpoint:
+        saved = read(*arguments)
+        saved.scalars["half_cycles"][0][key] = value
+        return saved
+
+    monkeypatch.setattr(checkpoint, "read", made_up)
+    with pytest.raises(checkpoint.CheckpointError, match="the checkpoint has what no run writes"):
+        run_cycles(str(tmp_path), "latest")
+    assert (tmp_path / NAME).read_bytes() == before and (tmp_path / "summary.json").exists()

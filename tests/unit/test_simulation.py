@@ -391,6 +391,10 @@ def test_limits_may_change_in_a_restart():
     longer.finish()
     assert longer.progress.time == pytest.approx(7.0) and longer.progress.segment == 2
 
+    cut = Run(strip(3.0), plate(2.0)).resume(part)
+    cut.finish()
+    assert cut.ends == [("strip", "changed"), ("plate", "duration")] and len(cut.progress.changes) == 1
+
     run = Run(strip(50.0)).begin()
     run.finish(*[Request.NONE] * 12, Request.STOP)
     shorter = Run(strip(run.progress.time / 2), plate(1.0)).resume(run)
