@@ -20,6 +20,7 @@ from solver.loop.cycles import COLUMNS, NAME, UNITS, cycle_rows
 from solver.loop.interrupts import Request
 from solver.output import checkpoint
 from solver.output.log import LogTable
+from solver.output.recorder import FileRecorder
 from tests.mpi import rank_results
 from tests.parallel.test_restart import stopped_run
 from tests.synthetic import strip_run
@@ -268,14 +269,22 @@ def info(path: Path) -> Any:
     return CliRunner().invoke(app, ["info", str(path)])
 
 
-@pytest.mark.parametrize("steps", [3, 10, 15])
-def test_a_continued_run_writes_the_identical_table(tmp_path, steps):
-    """Stopped while it plates, at rest, while it strips; what a killed run has written beyond its checkpoint goes."""
+@pytest.mark.parametrize(("steps", "numbers"), [(3, [0, 1, 2, 3]), (10, [0, 1, 2, 3]), (15, [1, 2, 3])])
+def test_a_continued_run_writes_the_identical_table(tmp_path, monkeypatch, steps, numbers):
+    """Stopped in plating, at rest, in stripping; what a killed run has written past its checkpoint goes first."""
     whole, part = tmp_path / "whole", tmp_path / "part"
     run_cycles(str(whole))
     stopped_run(CYCLES, part, steps)
     (part / NAME).write_text("rows of steps that are lost\n")
+    written, write = [], FileRecorder.table
+
+    def note(self: FileRecorder, name: str, columns: Any, rows: Any) -> None:
+        write(self, name, columns, rows)
+        written.append(len((part / NAME).read_text().splitlines()) - 1)
+
+    monkeypatch.setattr(FileRecorder, "table", note)
     run_cycles(str(part), "latest")
+    assert written == numbers
     assert (part / NAME).read_bytes() == (whole / NAME).read_bytes()
 
 
