@@ -6,7 +6,7 @@ only: the fields have the numerical width of the channels, not the true opening 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from scipy.sparse.csgraph import connected_components
 from postprocess.reader import Run
 
 Array = np.ndarray
+
+ONSET = 0.99  # contact fraction below which contact is being lost
 
 
 # -- from the curves ---------------------------------------------------------------------------------------
@@ -37,7 +39,17 @@ def maximum_local_current_ratio(curves: Mapping[str, Array]) -> float:
     return float(np.max(curves["local_current_max_ratio"]))
 
 
-def contact_loss_onset(curves: Mapping[str, Array], threshold: float = 0.99) -> float:
+def maximum_penetration_depth(curves: Mapping[str, Array]) -> float:
+    """Largest height above the contact that living Li in the defects has reached, m."""
+    return float(np.max(curves["penetration_depth"]))
+
+
+def maximum_filament_volume(curves: Mapping[str, Array]) -> float:
+    """Largest volume of Li in the defects per contact area, m."""
+    return float(np.max(curves["filament_volume"]))
+
+
+def contact_loss_onset(curves: Mapping[str, Array], threshold: float = ONSET) -> float:
     """Time (s) at which the contact fraction first falls below `threshold`, interpolated; NaN if never."""
     time, contact = curves["time"], curves["contact_fraction"]
     below = np.flatnonzero(contact < threshold)
@@ -50,22 +62,16 @@ def contact_loss_onset(curves: Mapping[str, Array], threshold: float = 0.99) -> 
     return float(time[n - 1] + share * (time[n] - time[n - 1]))
 
 
-def coulombic_efficiency(curves: Mapping[str, Array]) -> Array:
-    """Charge stripped over charge plated, for each plating half-cycle that a stripping one follows.
-
-    Half-cycles are the rising and falling stretches of the capacity; rests do not separate them. Stripping
-    before the first plating takes Li from the electrode, not from a deposit, and is not counted.
-    """
-    change = np.diff(curves["capacity"], prepend=0.0)
-    change = change[change != 0.0]
-    if not len(change):
-        return np.empty(0)
-    starts = np.flatnonzero(np.diff(np.sign(change), prepend=0.0))
-    charges = np.add.reduceat(change, starts)
-    if charges[0] < 0.0:
-        charges = charges[1:]
-    cycles = len(charges) // 2
-    return -charges[1 : 2 * cycles : 2] / charges[0 : 2 * cycles : 2]
+# what `lifront info` says of the curves: name, the column that it needs, the number, its unit where it is not that of
+# the column
+OF_CURVES: tuple[tuple[str, str, Callable[[Mapping[str, Array]], float], str], ...] = (
+    ("least contact_fraction", "contact_fraction", minimum_contact_fraction, ""),
+    (f"contact below {ONSET:g} at", "contact_fraction", contact_loss_onset, "s"),
+    ("largest void_volume", "void_volume", maximum_void_volume, ""),
+    ("largest local current ratio", "local_current_max_ratio", maximum_local_current_ratio, ""),
+    ("largest penetration_depth", "penetration_depth", maximum_penetration_depth, ""),
+    ("largest filament_volume", "filament_volume", maximum_filament_volume, ""),
+)
 
 
 def critical_current_density(results: Mapping[str, Any]) -> float:
@@ -80,18 +86,6 @@ def critical_current_density(results: Mapping[str, Any]) -> float:
 # -- from the fields -----------------------------------------------------------------------------------------
 
 
-def void_volume(run: Run, index: int = -1) -> float:
-    """Volume of the void (1 - psi)(1 - xi) per contact area, m."""
-    void = (1.0 - run.field("electrolyte", index)) * (1.0 - run.field("lithium", index))
-    return float(np.sum(void * run.volumes)) / run.lateral_area
-
-
-def void_fraction(run: Run, index: int = -1) -> float:
-    """Volume of the void over the volume of the metal side."""
-    metal_side = float(np.sum((1.0 - run.field("electrolyte", index)) * run.volumes)) / run.lateral_area
-    return void_volume(run, index) / metal_side
-
-
 def interface_average(run: Run, values: Array, index: int = -1) -> Array:
     """Average of a cell field over the diffuse contact, per column along the normal; weight |d psi / dz|."""
     slope = np.gradient(run.field("electrolyte", index), run.axes["z"], axis=-1)
@@ -102,24 +96,9 @@ def interface_average(run: Run, values: Array, index: int = -1) -> Array:
 
 def interface_height(run: Run, index: int = -1) -> Array:
     """Where the contact (psi = 1/2) lies in each column, m."""
-    return _last_crossing(run.axes["z"], run.field("electrolyte", index) - 0.5, start=None)
-
-
-def surface_depth(run: Run, index: int = -1) -> Array:
-    """Distance (m) from the contact down to the Li surface (xi = 1/2) in each column; 0 where they touch."""
-    contact = interface_height(run, index)
-    surface = _last_crossing(run.axes["z"], 0.5 - run.field("lithium", index), start=contact)
-    return contact - surface
-
-
-def roughness(run: Run, index: int = -1) -> float:
-    """Root mean square deviation (m) of the Li surface below the contact from its mean depth."""
-    depth = surface_depth(run, index)
-    widths = np.ones(())
-    for faces in list(run.faces.values())[:-1]:
-        widths = widths[..., None] * np.diff(faces)
-    widths = widths / widths.sum()
-    return float(np.sqrt(np.sum(widths * (depth - np.sum(widths * depth)) ** 2)))
+    z, psi = run.axes["z"], run.field("electrolyte", index)
+    heights = [_last_crossing(z, column - 0.5) for column in psi.reshape(-1, len(z))]
+    return np.array(heights).reshape(psi.shape[:-1])
 
 
 def living_filament(run: Run, index: int = -1) -> Array:
@@ -159,25 +138,13 @@ def _is_periodic(run: Run) -> bool:
     return isinstance(domain, dict) and domain.get("lateral") == "periodic"
 
 
-def _last_crossing(z: Array, values: Array, start: Array | None) -> Array:
-    """The highest z <= `start` where values change from <= 0 below to > 0 above, interpolated, per column.
-
-    `start` where values are <= 0 there; the lowest z where they are positive all the way down.
-    """
-    columns = values.reshape(-1, len(z))
-    tops = np.full(len(columns), z[-1]) if start is None else np.ravel(start)
-    heights = np.empty(len(columns))
-    for n, (column, top) in enumerate(zip(columns, tops, strict=True)):
-        inside = z < top
-        points = np.append(z[inside], top)
-        heights_of = np.append(column[inside], np.interp(top, z, column))
-        low = np.flatnonzero(heights_of <= 0.0)
-        if not len(low):
-            heights[n] = z[0]
-        elif low[-1] == len(points) - 1:
-            heights[n] = top
-        else:
-            k = low[-1]
-            share = heights_of[k] / (heights_of[k] - heights_of[k + 1])
-            heights[n] = points[k] + share * (points[k + 1] - points[k])
-    return heights.reshape(values.shape[:-1])
+def _last_crossing(z: Array, values: Array) -> float:
+    """The highest z where values change from <= 0 below to > 0 above, interpolated; the end of z where they do not."""
+    low = np.flatnonzero(values <= 0.0)
+    if not len(low):
+        return float(z[0])
+    k = low[-1]
+    if k == len(z) - 1:
+        return float(z[-1])
+    share = values[k] / (values[k] - values[k + 1])
+    return float(z[k] + share * (z[k + 1] - z[k]))

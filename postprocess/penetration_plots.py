@@ -64,7 +64,9 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     whole_electrolyte(axes, contact)
     depth = metrics.penetration_depth(run, contact.index) * UM
     # a line for each part of the headline: a narrow box has a narrow picture
-    titles = (*headline(run).split(SEPARATOR), f"{contact.caption}: Li up to {depth:.3g} µm into the electrolyte")
+    number = metrics.number_of_filaments(run, 0.5 * depth / UM, contact.index) if depth else 0
+    reached = f"Li up to {depth:.3g} µm into the electrolyte; filaments beyond half of that: {number}"
+    titles = (*headline(run).split(SEPARATOR), f"{contact.caption}: {reached}")
     figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10, **AS_IT_IS)
     patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
     axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)

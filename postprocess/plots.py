@@ -39,7 +39,7 @@ MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 
 BLUE, RED, GREEN, VIOLET = "#1f5fa8", "#c0392b", "#2e8b57", "#6c3483"
 LINE = 70  # letters in a line of the text that stands where a picture cannot be drawn
-SHORT_CIRCUIT = "short circuit"  # begins the reason why a run has stopped
+SHORT_CIRCUIT = "short circuit"  # as a kind of end, see solver.case.ending
 # colour, factor to the unit shown, range of psi in which the field means something
 PROFILES = {
     "electrolyte": ("#b8860b", 1.0, (0.0, 1.0)),
@@ -123,7 +123,7 @@ def _mark_failure(run: Run, panels: Sequence[Axes], factor: float) -> None:
     """Where a ramp ended because the cell failed, and where any run was shorted."""
     results = run.summary.get("results", {})
     time, mode = results.get("failure_time"), results.get("failure_mode")
-    if run.summary.get("stop_reason", "").startswith(SHORT_CIRCUIT):
+    if run.summary.get("stop_kind") == SHORT_CIRCUIT:
         time, mode = float(run.curves["time"][-1]), SHORT_CIRCUIT
     if time is None:
         return

@@ -92,6 +92,12 @@ class Run:
         """Units of the columns of log.csv by name, "1" where there is none."""
         return self._table[1]
 
+    @property
+    def half_cycles(self) -> list[list[str]]:
+        """Headings and rows of cycles.csv as they are written; only headings, or none of them, before one is over."""
+        path = self.directory / "cycles.csv"
+        return _read_rows(path) if path.exists() else [[]]
+
     # -- snapshots ------------------------------------------------------------------------------------
 
     @cached_property
@@ -212,21 +218,24 @@ class Run:
 
 
 def read_summary(path: Path) -> dict[str, Any]:
-    """The content of summary.json, done.json or ccd.json: its tables are tables, why it stopped is text.
+    """The content of summary.json, done.json or ccd.json.
 
-    Raises ResultsError.
+    Its tables are tables, its cycles a list of those, why it stopped is text. Raises ResultsError.
     """
     content = stored.json_object(path)
     for name in TABLES:
         if not isinstance(content.get(name, {}), dict):
             raise ResultsError(f"{path}: {name}: {content[name]!r:.60}; there should be a table of names and values")
+    cycles = content.get("cycles", [])
+    if not isinstance(cycles, list) or not all(isinstance(cycle, dict) for cycle in cycles):
+        raise ResultsError(f"{path}: cycles: {cycles!r:.60}; there should be a list of tables of names and values")
     if not isinstance(content.get("stop_reason", ""), str):
         raise ResultsError(f"{path}: stop_reason: {content['stop_reason']!r:.60}; there should be text")
     return content
 
 
-def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Columns and units of log.csv. Raises ResultsError."""
+def _read_rows(path: Path) -> list[list[str]]:
+    """The heading and the complete rows of a table, all of one length. Raises ResultsError."""
     try:
         complete = read_text(path, LARGEST_RESULT).rpartition("\n")[0]  # a running solver may be in mid-row
         header, *rows = list(csv.reader(complete.split("\n"))) or [[]]
@@ -236,6 +245,12 @@ def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         raise ResultsError(f"{path}: damaged, or not a table ({error})") from None
     if bad := [n for n, row in enumerate(rows, 2) if len(row) != len(header)]:
         raise ResultsError(f"{path}: line {bad[0]} does not have the {len(header)} columns of the heading")
+    return [header, *rows]
+
+
+def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Columns and units of log.csv. Raises ResultsError."""
+    header, *rows = _read_rows(path)
     curves, units = _Curves(), {}
     curves.path = path
     columns = zip(*rows, strict=True) if rows else [()] * len(header)

@@ -27,6 +27,7 @@ NAME = "results.csv"
 NOT_VALUES = ("id", "ranks", "case_digest")  # columns of points.csv
 TIME, CAPACITY = "time [s]", "capacity [C/m^2]"
 VOLTAGE, CONTACT = "final voltage [V]", "least contact_fraction [1]"
+EFFICIENCY = "last coulombic_efficiency [1]"  # of the cycles that have one
 SIGNALLED = 128  # exit codes of shells and of mpirun: this and the number of the signal
 PLAIN_WIDTH = 200  # columns when the output is not a terminal
 
@@ -124,10 +125,8 @@ def _state(folder: Path, summary: Mapping[str, Any], done: bool) -> tuple[str, s
     reason: str = summary.get("stop_reason", "")
     if done:
         return "done", reason
-    if reason.startswith("failed: "):
-        return "failed", reason.removeprefix("failed: ")
     if reason:
-        return "stopped", reason
+        return "failed" if summary.get("stop_kind") == "failed" else "stopped", reason
     complaint = _complaint(folder / "run.log")
     if (folder / "log.csv").exists():
         return "broken off", complaint
@@ -175,6 +174,9 @@ def _results(folder: Path, summary: Mapping[str, Any]) -> tuple[dict[str, Scalar
             found |= {VOLTAGE: float(curves["voltage"][-1]), CONTACT: minimum_contact_fraction(curves)}
     except ResultsError as error:  # without a log it was not run yet, or killed while it set up
         lost = str(error) if (folder / "log.csv").exists() else ""
+    efficiencies = [cycle.get("coulombic_efficiency") for cycle in summary.get("cycles", [])]
+    if known := [value for value in efficiencies if isinstance(value, float)]:
+        found[EFFICIENCY] = known[-1]
     more, units = summary.get("results", {}), summary.get("units", {})
     for name, value in more.items():
         if isinstance(value, Scalar):

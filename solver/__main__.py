@@ -8,6 +8,7 @@ Exit codes: `solver.exit_codes`. Arguments after `--` go to PETSc.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -198,6 +199,20 @@ def info(directory: DirectoryArgument) -> None:
 
     for name, value in _or_exit(lambda: _summary(directory)):
         print(f"{name:28s}{one_line(value)}")
+    _print_half_cycles(directory)
+
+
+def _print_half_cycles(directory: Path) -> None:
+    """Those of a run, after its summary; says what is wrong with their table."""
+    from postprocess.cycle_table import print_half_cycles
+    from postprocess.reader import ResultsError, Run
+    from solver.study.critical_current import RESULT
+
+    try:
+        if not (directory / RESULT).is_file():
+            print_half_cycles(Run(directory))
+    except (ResultsError, OSError) as error:
+        _complain(str(error))
 
 
 @app.command()
@@ -273,6 +288,7 @@ def _drawn(directory: Path, draw: Callable[[], Path]) -> Path:
 
 def _summary(directory: Path) -> list[tuple[str, str]]:
     """Names and values of what a run, or a search, has come to."""
+    from postprocess.metrics import OF_CURVES
     from postprocess.reader import ResultsError, Run, read_summary
     from solver.study.critical_current import RESULT
 
@@ -286,11 +302,17 @@ def _summary(directory: Path) -> list[tuple[str, str]]:
         raise BadInput(str(error)) from None
     for problem in problems:
         _complain(problem)
-    lines = [("stopped", summary.get("stop_reason", "still running, or killed")), ("snapshots", str(number))]
+    lines = [("stopped", summary.get("stop_reason", "still running, or killed"))]
+    lines += [("kind of end", str(summary["stop_kind"]))] if "stop_kind" in summary else []
+    lines.append(("snapshots", str(number)))
     lines.extend(_results(summary))
     for name, values in curves.items():
         if len(values):
             lines.append((name, _shown(values[-1], units[name])))
+    if len(next(iter(curves.values()), ())):
+        for name, column, metric, unit in OF_CURVES:
+            if column in curves and not math.isnan(value := metric(curves)):
+                lines.append((name, _shown(value, unit or units[column])))
     for name, value in summary.get("seconds", {}).items():
         lines.append((f"seconds, {name}", str(value)))
     for name, value in summary.get("provenance", {}).items():

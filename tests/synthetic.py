@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solver.case.ending import Ending
 from solver.loop.simulation import headings
 from solver.model.catalogue import COLUMNS as OF_PARTS
 from solver.model.catalogue import FIELDS
@@ -83,11 +84,12 @@ Row = Callable[[int, float], dict[str, float]]
 
 def strip_run(directory: str | Path, dim: int = 2, finished: bool = True) -> Path:
     """A run directory with half-disc voids at a flat contact, 0.2 um diffuse, that grow over an hour."""
-    return _write_run(Path(directory), dim, strip_fields, _row, "capacity reached" if finished else "")
+    ending = Ending("finished", "capacity reached") if finished else None
+    return _write_run(Path(directory), dim, strip_fields, _row, ending)
 
 
-def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, reason: str) -> Path:
-    """fields_of: grid and share of the hour; row_of: step and time, s; reason: of the end, "" of a run that goes on."""
+def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, ending: Ending | None) -> Path:
+    """fields_of: grid and share of the hour; row_of: step and time, s; ending: None of a run that goes on."""
     directory.mkdir(parents=True, exist_ok=True)
     z = normal_faces(30e-6, 10e-6, 1e-7, (4e-6, 4e-6), 1.1, 1e-6)
     lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
@@ -99,8 +101,8 @@ def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, reason
             writer.write(float(time), step, fields_of(g, float(time) / 3600.0))
         table.append(row_of(step, float(time)))
     table.close()
-    if reason:
-        summary.write(directory, g.comm, reason, 60, 2, {"charge": 1.0}, PROVENANCE)
+    if ending:
+        summary.write(directory, g.comm, ending, 60, 2, {"charge": 1.0}, PROVENANCE)
     return directory
 
 
@@ -151,7 +153,8 @@ def filament_run(directory: str | Path, dim: int = 2) -> Path:
         depth = DEEPEST * time / 3600.0
         return _row(step, time) | {"penetration_depth": depth, "filament_volume": 1e-3 * depth}
 
-    return _write_run(Path(directory), dim, filament_fields, row, "short circuit at x = 4 um, after 3600 s, 1 mAh/cm2")
+    ending = Ending("short circuit", "short circuit at x = 4 um, after 3600 s, 1 mAh/cm2")
+    return _write_run(Path(directory), dim, filament_fields, row, ending)
 
 
 def filament_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:

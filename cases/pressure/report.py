@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -103,8 +102,7 @@ class Ended:
 
 def has_ended(directory: Path) -> bool:
     """Whether a run came to an end of its own."""
-    summary = directory / "summary.json"
-    return summary.exists() and not json.loads(summary.read_text())["stop_reason"].startswith(("interrupted", "failed"))
+    return (directory / "done.json").exists()
 
 
 def ended(output: Path, family: str) -> list[Ended]:

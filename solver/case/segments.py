@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from solver.case import protocol as schema
+from solver.case.ending import Ending
 from solver.case.ramp import Ramp
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Segment:
         contact_fraction: float,
         void_fraction: float,
         state: SegmentState = START,
-    ) -> str | None:
+    ) -> Ending | None:
         """Why the segment ends now, None when it goes on. To be asked after every accepted step.
 
         t (s) and capacity (magnitude, C/m^2) count from its start; current_density is that of the cell now
@@ -139,18 +140,18 @@ class Segment:
         """
         end = self.times[-1] if self.times else None
         if self.duration is not None and t >= self.duration * (1 - TIME_TOLERANCE):
-            return "duration"
+            return Ending("duration", "duration")
         if end is not None and t >= end * (1 - TIME_TOLERANCE):
-            return "end of profile"
+            return Ending("profile", "end of profile")
         if self.capacity is not None and capacity >= self.capacity * (1 - CAPACITY_TOLERANCE):
-            return "capacity"
+            return Ending("capacity", "capacity")
         cutoff = self.cutoff_current_density
         if cutoff is not None and self.holds_voltage(state) and abs(current_density) < cutoff:
-            return f"current density below {cutoff:g} A/m^2"
+            return Ending("current", f"current density below {cutoff:g} A/m^2")
         if self.min_contact_fraction is not None and contact_fraction < self.min_contact_fraction:
-            return f"contact fraction below {self.min_contact_fraction:g}"
+            return Ending("contact", f"contact fraction below {self.min_contact_fraction:g}")
         if self.max_void_fraction is not None and void_fraction > self.max_void_fraction:
-            return f"void fraction above {self.max_void_fraction:g}"
+            return Ending("void", f"void fraction above {self.max_void_fraction:g}")
         return None
 
     def advance(self, state: SegmentState, voltage: float) -> SegmentState:
@@ -180,14 +181,14 @@ class Segment:
         return (1 - weight) * values[index - 1] + weight * values[index]
 
 
-def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float, limit: float) -> str | None:
+def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float, limit: float) -> Ending | None:
     """Why the run ends when the cell voltage has reached the limit of the drive, None when it has not.
 
     A held voltage does not end a run, nor does the overshoot of the step that makes CC-CV switch to its hold.
     """
     if segment.holds_voltage(segment.advance(state, voltage)) or abs(voltage) < limit:
         return None
-    return f"voltage limit {limit:g} V"
+    return Ending("voltage limit", f"voltage limit {limit:g} V")
 
 
 def expand(case: Case) -> tuple[Segment, ...]:

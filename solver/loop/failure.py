@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from solver.case.ending import Ending
 from solver.case.segments import Segment, SegmentState, voltage_limit_reached
-
-SHORT_CIRCUIT, CONTACT_LOSS, VOLTAGE_LIMIT = "short circuit", "contact loss", "voltage limit"
 
 
 def failure(
@@ -16,8 +15,8 @@ def failure(
     voltage_limit: float,
     time: float,
     charge: float,
-) -> str | None:
-    """Why the run ends after an accepted step, None when it goes on; the text begins with one of the words above.
+) -> Ending | None:
+    """Why the run ends after an accepted step, None when it goes on.
 
     measured: by the model at the end of the step. It may have "short_circuit" (1.0 when Li has crossed the
     electrolyte, else 0.0) with its place in "short_circuit_x" and, in 3-D, "short_circuit_y" (m). A short circuit
@@ -28,10 +27,10 @@ def failure(
         keys = {axis: f"short_circuit_{axis}" for axis in "xy" if f"short_circuit_{axis}" in measured}
         place = [f"{axis} = {measured[key] * 1e6:.4g} um" for axis, key in keys.items()]
         where = f" at {', '.join(place)}," if place else ""
-        return f"{SHORT_CIRCUIT}{where} after {time:.6g} s, {charge / 3.6e4:.4g} mAh/cm2"
+        return Ending("short circuit", f"short circuit{where} after {time:.6g} s, {charge / 3.6e4:.4g} mAh/cm2")
     if reason := voltage_limit_reached(segment, state, measured["voltage"], voltage_limit):
         return reason
     fraction = segment.contact_loss_fraction
     if fraction is not None and measured["contact_fraction"] < fraction:
-        return f"{CONTACT_LOSS}: contact fraction below {fraction:g}"
+        return Ending("contact loss", f"contact loss: contact fraction below {fraction:g}")
     return None

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from solver.case.ending import Ending, SegmentEnd
 from solver.case.segments import START, Segment, SegmentState
+from solver.loop.cycles import HalfCycle, Row, half_cycle_of, half_cycle_rows
 from solver.physics.part import Audit
 
 # keys of a case that change neither the results nor the protocol that is looked at segment by segment; of a mesh
@@ -31,7 +33,7 @@ class Progress:
     dt_previous: 0 when what is applied has just jumped, so that there is no last step to go by.
     stored_start, sums, magnitudes: of the balances, see `part.Balance`: what was stored at the start, what was supplied
     since and the magnitudes of what has passed, by name.
-    ended: for each segment that is over, when and why it ended.
+    ended: for each segment that is over, when and why it ended. half_cycles: the last one may go on.
     past: fingerprint of the segments that are over; control: of what the present one applies, "" before its first step;
     last_end: how the last one stood when it ended, until the next one begins. changes: how the case was changed when
     the run went on, so that its results are those of no one case.
@@ -53,7 +55,8 @@ class Progress:
     wall: float = 0.0
     measured: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
+    ended: list[SegmentEnd] = field(default_factory=list)
+    half_cycles: list[HalfCycle] = field(default_factory=list)
     past: str = ""
     control: str = ""
     last_end: dict[str, Any] | None = None
@@ -69,7 +72,11 @@ class Progress:
         usual = cls()
         if wrong := [name for name, value in data.items() if not _fits(value, getattr(usual, name))]:
             raise CannotContinue(f"the checkpoint has {wrong[0]} = {data[wrong[0]]!r:.60}, which no run has written")
-        return cls(**data)
+        records = {
+            "ended": [SegmentEnd(**end) for end in data["ended"]],
+            "half_cycles": [HalfCycle(**sums) for sums in data["half_cycles"]],
+        }
+        return cls(**dict(data) | records)
 
     def count(self, audit: Audit, measured: Mapping[str, float]) -> None:
         """Add what a step has supplied to a balance."""
@@ -83,11 +90,23 @@ class Progress:
         stored, magnitude = audit.balance.stored, self.magnitudes.get(audit.balance.passed, 0.0)
         return audit.error(self.measured.get(stored, 0.0), self.stored_start[stored], self.sums, magnitude)
 
-    def end_segment(self, segment: Segment, reason: str) -> None:
+    def count_step(self, start_time: float) -> bool:
+        """Add the step that has been taken over to its half-cycle; whether one before it is over now."""
+        charge, dt, before = self.measured["charge"], self.dt_previous, len(self.half_cycles)
+        present = half_cycle_of(self.half_cycles, start_time, dt, self.segment, charge)
+        if present is not None:
+            present.add(self.time, dt, self.segment, charge, self.measured["voltage"], self.charge)
+        return 0 < before < len(self.half_cycles)
+
+    def half_cycle_rows(self, stop: str = "") -> list[Row]:
+        """Rows of the half-cycles that are over; stop: kind of the end of the run, with which the last one is."""
+        return half_cycle_rows(self.half_cycles, self.ended, stop)
+
+    def end_segment(self, segment: Segment, ending: Ending) -> None:
         """The present segment is over."""
         keys = ("segment_time", "segment_charge", "segment_state", "past", "control")
         self.last_end = {key: getattr(self, key) for key in keys}
-        self.ended.append(f"t = {self.time:.6g} s: {segment.label} ended: {reason}")
+        self.ended.append(SegmentEnd(self.time, self.segment, segment.label, ending.kind, ending.reason))
         self.past = segment.fingerprint(self.past)
         self.segment += 1
         self.segment_time, self.segment_charge, self.segment_state, self.control = 0.0, 0.0, START.to_json(), ""
@@ -130,7 +149,7 @@ def take_place(progress: Progress, segments: Sequence[Segment], initial_lithium:
             return [f"the first {over} segments of the protocol are not those that were carried out"]
         p.reopen_segment()
         if has_ended(p, segments[p.segment], initial_lithium):
-            p.end_segment(segments[p.segment], "its limits, which have changed since")
+            p.end_segment(segments[p.segment], Ending("changed", "its limits, which have changed since"))
             return [f"{segments[over - 1].label}: its limits are not those by which it ended"]
         return []
     if p.segment_time == 0.0 or over == len(segments):
@@ -142,7 +161,7 @@ def take_place(progress: Progress, segments: Sequence[Segment], initial_lithium:
     return []
 
 
-def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> str | None:
+def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> Ending | None:
     """Why the present segment ends now, None when it goes on. initial_lithium: m."""
     p, m = progress, progress.measured
     return segment.ended(

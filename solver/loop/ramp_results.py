@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from solver.case.segments import Segment
-from solver.loop.failure import CONTACT_LOSS, SHORT_CIRCUIT, VOLTAGE_LIMIT
 
 Scalar = float | int | str | None
 
@@ -22,11 +21,12 @@ UNITS = {
 }
 NO_FAILURE = "none up to max_current_density"
 NOT_FINISHED = "not finished"
-MODES = {SHORT_CIRCUIT: "penetration", CONTACT_LOSS: "contact loss", VOLTAGE_LIMIT: "voltage limit"}
+# by the kind of end of the run
+MODES = {"short circuit": "penetration", "contact loss": "contact loss", "voltage limit": "voltage limit"}
 
 
 def ramp_results(
-    segments: Sequence[Segment], completed: int, stop_reason: str, time: float, charge: float
+    segments: Sequence[Segment], completed: int, stop: str, time: float, charge: float
 ) -> dict[str, Scalar]:
     """Results of a run, empty when its protocol has no ramp; SI, the units are in `UNITS`; None where nothing applies.
 
@@ -36,7 +36,8 @@ def ramp_results(
     failure_current_density (magnitude), failure_direction ("plate", "strip", "rest"), failure_cycle,
     failure_capacity (magnitude): of the half-cycle that failed; failure_time: since the start of the run.
 
-    completed: number of segments that are over. time: of the run. charge: passed in the present segment, signed.
+    completed: number of segments that are over. stop: kind of the end of the run. time: of the run. charge: passed in
+    the present segment, signed.
     """
     cycles = [index for index, segment in enumerate(segments) if segment.cycle]
     if not cycles:
@@ -55,7 +56,7 @@ def ramp_results(
     }
     if completed > cycles[-1]:
         return results
-    results["failure_mode"] = failure_mode(stop_reason)
+    results["failure_mode"] = failure_mode(stop)
     if results["failure_mode"] != NOT_FINISHED:
         segment = segments[completed]
         current = segment.current_density or 0.0
@@ -69,9 +70,9 @@ def ramp_results(
     return results
 
 
-def failure_mode(stop_reason: str) -> str:
-    """How the cell failed in a run that stopped for this reason before its protocol ended."""
-    return next((mode for start, mode in MODES.items() if stop_reason.startswith(start)), NOT_FINISHED)
+def failure_mode(stop: str) -> str:
+    """How the cell failed in a run whose end, before that of its protocol, is of this kind."""
+    return MODES.get(stop, NOT_FINISHED)
 
 
 def in_words(results: Mapping[str, Scalar]) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from mpi4py import MPI
 
+from solver.case.ending import Ending
 from solver.case.schema import ALL_FIELDS, Case
 from solver.exit_codes import EXIT_DONE
+from solver.loop import cycles
 from solver.loop.build import make_simulation
+from solver.loop.cycles import Row, cycle_rows
 from solver.loop.interrupts import Interrupts, Leave
 from solver.loop.progress import CannotContinue, case_differences
 from solver.loop.ramp_results import UNITS, Scalar, in_words, ramp_results
-from solver.loop.simulation import Simulation, SolveFailed
+from solver.loop.simulation import FINISHED, Simulation, SolveFailed
 from solver.model.build import make_grid
 from solver.numerics.grid import Grid
 from solver.output import checkpoint, files, present, provenance, summary
@@ -35,8 +38,11 @@ MESH_DIGEST = "mesh_sha256"  # in the provenance of a run
 class Result:
     """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call.
 
+    stop_kind: why it stopped, as one of the words of `solver.case.ending`; stop_reason: in words.
+
     seconds: wall time of this call per physics, for output, and in total.
     results: scalars that the protocol is made to find, by name (SI): see `ramp_results`; empty without a ramp.
+    half_cycles, cycles: of the whole run (SI), None where nothing applies: see `solver.loop.cycles`.
     """
 
     curves: dict[str, np.ndarray]
@@ -45,6 +51,9 @@ class Result:
     exit_code: int = EXIT_DONE
     seconds: dict[str, float] = field(default_factory=dict)
     results: dict[str, Scalar] = field(default_factory=dict)
+    stop_kind: str = ""
+    half_cycles: list[Row] = field(default_factory=list)
+    cycles: list[Row] = field(default_factory=list)
 
 
 def run(
@@ -87,26 +96,29 @@ def run(
             _go_on(simulation, recorder, saved, case)
         interrupts.stepping = True
         try:
-            reason, code = simulation.run(interrupts)
+            ending, code = simulation.run(interrupts)
         except SolveFailed as error:
-            _summarise(simulation, recorder, f"failed: {error}", started)
+            _summarise(simulation, recorder, Ending("failed", str(error)), started)
             raise
-        _summarise(simulation, recorder, reason, started)
+        _summarise(simulation, recorder, ending, started)
         if code == EXIT_DONE and segments is None and isinstance(recorder, FileRecorder):
             summary.write_done(recorder.directory, comm, _digest(case, simulation))
-        results = _results(simulation, reason)
-        console.message(f"{reason} at t = {simulation.progress.time:.6g} s", Voice.QUIET)
+        results = _results(simulation, ending)
+        console.message(f"{ending.reason} at t = {simulation.progress.time:.6g} s", Voice.QUIET)
         if results:
             console.message(in_words(results), Voice.QUIET)
     if interrupts.reason == signal.SIGINT.name and leave is None:
         raise KeyboardInterrupt
     where = None if directory is None else Path(directory)
-    return Result(recorder.curves(), reason, where, code, _seconds(simulation, recorder, started), results)
+    seconds = _seconds(simulation, recorder, started)
+    halves = simulation.progress.half_cycle_rows(ending.kind)
+    curves, pairs = recorder.curves(), cycle_rows(halves)
+    return Result(curves, ending.reason, where, code, seconds, results, ending.kind, halves, pairs)
 
 
-def _results(simulation: Simulation, reason: str) -> dict[str, Scalar]:
+def _results(simulation: Simulation, ending: Ending) -> dict[str, Scalar]:
     p = simulation.progress
-    return ramp_results(simulation.segments, p.segment, reason, p.time, p.segment_charge)
+    return ramp_results(simulation.segments, p.segment, ending.kind, p.time, p.segment_charge)
 
 
 def _saved(
@@ -146,6 +158,7 @@ def _go_on(
     """
     try:
         _take_over(simulation, recorder, saved, case)
+        simulation.progress.half_cycle_rows(FINISHED.kind)  # whether they can be written, before anything is replaced
     except CannotContinue as error:
         raise checkpoint.CheckpointError(f"restart: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -156,6 +169,7 @@ def _go_on(
     if isinstance(recorder, FileRecorder):
         recorder.copies = recorder.copies | {present.DIGEST: f"{_digest(case, simulation)}\n".encode()}
     recorder.resume(saved, simulation.headings, simulation.model.outputs)
+    simulation.write_cycles()
 
 
 def _take_over(
@@ -223,14 +237,16 @@ def _seconds(simulation: Simulation, recorder: MemoryRecorder, started: float) -
     return {**parts, "output": recorder.seconds, "total": time.monotonic() - started}
 
 
-def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, started: float) -> None:
+def _summarise(simulation: Simulation, recorder: MemoryRecorder, ending: Ending, started: float) -> None:
     if not isinstance(recorder, FileRecorder):
         return
-    p, results = simulation.progress, _results(simulation, reason)
+    simulation.write_cycles(ending.kind)
+    p, results = simulation.progress, _results(simulation, ending)
+    halves = p.half_cycle_rows(ending.kind)
     summary.write(
         recorder.directory,
         simulation.grid.comm,
-        reason,
+        ending,
         p.step,
         p.rejected,
         _seconds(simulation, recorder, started),
@@ -240,8 +256,10 @@ def _summarise(simulation: Simulation, recorder: MemoryRecorder, reason: str, st
         **simulation.balance_errors(),
         cells=list(simulation.grid.shape),
         results=results,
-        units={name: unit for name, unit in UNITS.items() if name in results},
-        segments=p.ended,
+        units={name: unit for name, unit in UNITS.items() if name in results} | cycles.UNITS,
+        segments=[asdict(end) for end in p.ended],
+        half_cycles=halves,
+        cycles=cycle_rows(halves),
         warnings=p.warnings,
         changes=p.changes,
     )

@@ -15,8 +15,10 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Protocol
 
+from solver.case.ending import Ending
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
+from solver.loop import cycles
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -36,7 +38,7 @@ BEFORE = (
     Column("capacity", "C/m^2", "charge that has passed since the start, positive plates"),
 )
 WALL = Column("wall", "s", "wall-clock time of the run")
-FINISHED = "protocol finished"
+FINISHED = Ending("finished", "protocol finished")
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
 
@@ -85,6 +87,8 @@ class Recorder(Protocol):
     def snapshot(self, time: float, step: int, fields: Mapping[str, Array]) -> None: ...
 
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None: ...
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, float | str | None]]) -> None: ...
 
     def progress(self, fraction: float, status: str) -> None: ...
 
@@ -151,8 +155,8 @@ class Simulation:
 
     # -- the loop --------------------------------------------------------------------------------------
 
-    def run(self, interrupts: Interrupts) -> tuple[str, int]:
-        """Run to the end; returns the reason for stopping and the exit code. Raises SolveFailed (collective)."""
+    def run(self, interrupts: Interrupts) -> tuple[Ending, int]:
+        """Run to the end; returns why it stops and the exit code. Raises SolveFailed (collective)."""
         begun = wallclock.monotonic()
         wall_before = self.progress.wall
         last_checkpoint = begun
@@ -179,7 +183,7 @@ class Simulation:
                 interrupts.checkpoint_written()
                 last_checkpoint = wallclock.monotonic()
             if request == Request.STOP:
-                return f"interrupted by {interrupts.reason}", EXIT_INTERRUPTED
+                return Ending("interrupted", f"interrupted by {interrupts.reason}"), EXIT_INTERRUPTED
         self._finish()
         return FINISHED, EXIT_DONE
 
@@ -187,7 +191,7 @@ class Simulation:
         self._checkpoint()
         self._snapshot()
 
-    def _advance(self) -> str | None:
+    def _advance(self) -> Ending | None:
         """One accepted step, and what follows from it; returns why the run ends, None when it goes on."""
         p = self.progress
         segment = self.segments[p.segment]
@@ -258,7 +262,7 @@ class Simulation:
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
     def _take_over(self, outcome: StepResult, time: float, dt: float, landed: bool) -> None:
-        p, measured = self.progress, outcome.measured
+        p, measured, start_time = self.progress, outcome.measured, self.progress.time
         # a step that begins with a jump of what is applied says nothing of the next one
         jumped = p.dt_previous == 0.0
         self.previous = None if jumped else {name: self.state[name].copy() for name in self.model.history}
@@ -274,11 +278,13 @@ class Simulation:
         for audit in self.model.audits:
             p.count(audit, measured)
         p.measured = dict(measured)
+        if p.count_step(start_time):
+            self.write_cycles()
         if outcome.warning and outcome.warning not in p.warnings:
             p.warnings.append(outcome.warning)
             self.recorder.message(f"warning: t = {time:.6g} s: {outcome.warning}")
 
-    def _failed(self) -> str | None:
+    def _failed(self) -> Ending | None:
         """Why the run ends with its last step; also of a run that has ended so and is started again."""
         p = self.progress
         if p.segment_time == 0.0 or p.segment == len(self.segments):
@@ -286,7 +292,7 @@ class Simulation:
         state = SegmentState.from_json(p.segment_state)
         return failure(self.segments[p.segment], state, p.measured, self.voltage_limit, p.time, p.charge)
 
-    def _after_step(self, segment: Segment, segment_state: SegmentState) -> str | None:
+    def _after_step(self, segment: Segment, segment_state: SegmentState) -> Ending | None:
         """Ends of the segment and of the run."""
         p = self.progress
         self._dt, self._label = p.dt_previous, segment.label
@@ -303,9 +309,9 @@ class Simulation:
         """Go on to the next segment when a limit of the present one has been reached."""
         p = self.progress
         segment = self.segments[p.segment]
-        if reason := has_ended(p, segment, self.initial_lithium):
-            p.end_segment(segment, reason)
-            self.recorder.message(p.ended[-1])
+        if ending := has_ended(p, segment, self.initial_lithium):
+            p.end_segment(segment, ending)
+            self.recorder.message(str(p.ended[-1]))
             self._forget()
 
     def _forget(self) -> None:
@@ -360,6 +366,10 @@ class Simulation:
     def _expected_ends(self) -> list[float]:
         """Longest time to the end of every segment, s."""
         return list(accumulate(expected_duration(s) for s in self.segments))
+
+    def write_cycles(self, stop: str = "") -> None:
+        """Write the half-cycles that are over (collective); stop: kind of the end of the run, "" before."""
+        self.recorder.table(cycles.NAME, cycles.COLUMNS, self.progress.half_cycle_rows(stop))
 
     def _snapshot(self) -> None:
         fields = self.model.output_fields(self.state, self.progress.measured)

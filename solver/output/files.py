@@ -24,6 +24,7 @@ OUTPUTS = (
     r"fields\.vtkhdf\.series",
     r"checkpoint_[0-9]+\.h5",
     r"log\.csv",
+    r"cycles\.csv",
     r"curves\.png",
     r"field_.*\.png",
     r"stresses\.png",

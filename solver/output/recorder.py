@@ -51,6 +51,9 @@ class MemoryRecorder:
     def checkpoint(self, step: int, fields: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
         """Nothing is kept."""
 
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, float | str | None]]) -> None:
+        """Nothing is kept."""
+
     def progress(self, fraction: float, status: str) -> None:
         self.console.update(fraction, status)
 
@@ -143,3 +146,8 @@ class FileRecorder(MemoryRecorder):
         with self._timed():
             about, keep = self.provenance, self.keep_checkpoints
             checkpoint.write(self.directory, self.grid, step, fields, progress, about, keep, self.rows.columns)
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, float | str | None]]) -> None:
+        """Replace a table in one piece; what is None stays empty."""
+        full = [{key: "" if value is None else value for key, value in row.items()} for row in rows]
+        LogTable(self.directory / name, columns, full, self.comm).close()

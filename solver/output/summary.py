@@ -13,6 +13,7 @@ from typing import Any
 
 from mpi4py import MPI
 
+from solver.case.ending import Ending
 from solver.output import files
 from solver.output.done import DIGEST_KEY, DONE
 from solver.whole_files import write_text
@@ -23,7 +24,7 @@ NAME = "summary.json"
 def write(
     directory: str | Path,
     comm: MPI.Comm,
-    stop_reason: str,
+    ending: Ending,
     steps: int,
     rejected: int,
     seconds: Mapping[str, float],
@@ -39,7 +40,8 @@ def write(
     path = Path(directory) / NAME
     about = {k: v for k, v in provenance.items() if k not in ("case", "resolved_case")}
     content = {
-        "stop_reason": stop_reason,
+        "stop_reason": ending.reason,
+        "stop_kind": ending.kind,
         "steps": int(steps),
         "rejected": int(rejected),
         "seconds": {name: round(float(value), 3) for name, value in seconds.items()},

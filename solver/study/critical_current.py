@@ -232,9 +232,9 @@ class _Search:
         """Run what comes before the trials, then bisect."""
         self._open()
         if self.directory is not None and self.shared:
-            reason = self._run_shared(self.directory / START)
-            if reason != FINISHED:
-                return self._close({"failure_mode": failure_mode(reason)})
+            stop = self._run_shared(self.directory / START)
+            if stop != FINISHED.kind:
+                return self._close({"failure_mode": failure_mode(stop)})
         ends = self.ramp.start, self.ramp.max_current_density
         passed, failed = bisect(lambda current: self._try(current)["failure_mode"] is None, *ends, tolerance)
         results: Trial = {"critical_current_density": passed, "failure_mode": NO_FAILURE}
@@ -250,12 +250,12 @@ class _Search:
     # -- runs ------------------------------------------------------------------------------------------------
 
     def _run_shared(self, directory: Path) -> str:
-        """What comes before the trials; returns why it stopped."""
-        done = files.on_root(self.comm, lambda: _stop_reason(directory))
-        if done == FINISHED or failure_mode(done) != NOT_FINISHED:
+        """What comes before the trials; returns the kind of its end."""
+        done = files.on_root(self.comm, lambda: _stop_kind(directory))
+        if done == FINISHED.kind or failure_mode(done) != NOT_FINISHED:
             return done
         self._say("before the trials")
-        return self._run(self.ramp.start, directory, self.shared, None).stop_reason
+        return self._run(self.ramp.start, directory, self.shared, None).stop_kind
 
     def _try(self, current: float) -> Trial:
         """The trial at `current`: from the table, or run and added to it."""
@@ -328,10 +328,10 @@ def _with_checkpoints(*directories: Path | None) -> Path | None:
     return next((d for d in directories if d is not None and checkpoint.newest_first(d)), None)
 
 
-def _stop_reason(directory: Path) -> str:
-    """Of a run; "" when there is none, or it does not say: then the run goes on from its checkpoint, to its end."""
+def _stop_kind(directory: Path) -> str:
+    """Of the end of a run; "" when there is none, or it does not say: then the run goes on from its checkpoint."""
     try:
-        return str(stored.json_object(directory / summary.NAME).get("stop_reason", ""))
+        return str(stored.json_object(directory / summary.NAME).get("stop_kind", ""))
     except stored.ResultsError:
         return ""
 

@@ -119,8 +119,8 @@ def run_case(case: Case | Mapping[str, Any]) -> Table:
         recorder = MemoryRecorder(comm, console)
         simulation = make_simulation(case, grid, recorder)
         simulation.begin()
-        reason, code = simulation.run(interrupts)
-    result: Table = {"reason": reason, "code": code, "steps": simulation.progress.step}
+        ending, code = simulation.run(interrupts)
+    result: Table = {"reason": ending.reason, "code": code, "steps": simulation.progress.step}
     curves = recorder.curves()
     names = CURVES + FILAMENT_CURVES if "filament" in simulation.state else CURVES
     result |= {f"curve {name}": curves[name] for name in names}

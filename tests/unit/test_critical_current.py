@@ -125,7 +125,7 @@ def test_what_comes_before_is_run_once_and_changes_nothing(tmp_path, stripping):
     found = find_ccd(case, tmp_path, tolerance=10.0)
     assert found == find_ccd(case, None, tolerance=10.0)
     shared = json.loads((tmp_path / "start/summary.json").read_text())["segments"]
-    assert [text.split(": ")[2].split(" ")[0] for text in shared] == (
+    assert [end["label"].split(": ")[1].split(" ")[0] for end in shared] == (
         ["rest"] if stripping is None else ["rest", "strip", "rest"]
     )
     before = (tmp_path / "start/log.csv").read_text()

@@ -93,6 +93,7 @@ SUMMARIES = {
     "deep": ("[" * 100000, "damaged, or not JSON"),
     "bytes": (b"\xff\xfe{}", "cannot be read: not UTF-8 text"),
     "half character": (r'{"stop_reason": "\ud800"}', "damaged, or not JSON"),
+    "cycles": ('{"cycles": [1]}', "cycles: [1]; there should be a list of tables of names and values"),
     "reason": ('{"stop_reason": ["a"]}', "stop_reason: ['a']; there should be text"),
     "results": ('{"results": [1]}', "results: [1]; there should be a table"),
     "units": ('{"units": 3}', "units: 3; there should be a table"),

@@ -90,7 +90,7 @@ def test_the_picture_shows_the_deepest_filament_up_to_the_top(run, monkeypatch):
     assert contact.row is None or run.axes["y"][contact.row] == pytest.approx(synthetic.SECTION)
     assert axes.get_ylim()[1] == pytest.approx(10.0) and axes.get_ylim()[0] < 0
     title = axes.figure._suptitle.get_text()
-    assert "t = 60 min" in title and "Li up to 10 µm" in title
+    assert "t = 60 min" in title and "Li up to 10 µm" in title and title.endswith("half of that: 1")
 
     def colour(x: float, z: float) -> np.ndarray:
         nearest = [int(np.argmin(np.abs(run.axes[axis] / UM - place))) for axis, place in (("x", x), ("z", z))]

@@ -10,6 +10,7 @@ import pytest
 from mpi4py import MPI
 
 from postprocess import Run
+from solver.case.ending import Ending
 from solver.output import files, provenance, summary
 from solver.output.log import Console, LogTable, column_name, table_header, table_line
 from tests import synthetic
@@ -129,10 +130,11 @@ def test_console_repeats_its_headings_and_keeps_quiet_without_progress():
 def test_summary_round_trip(tmp_path):
     about = {"case": "long text", "resolved_case": "{}", "ranks": 2}
     seconds = {"charge": 1.23456, "lithium": 2.0}
-    summary.write(tmp_path, MPI.COMM_WORLD, "capacity reached", 12, 3, seconds, about, time=3.5)
+    summary.write(tmp_path, MPI.COMM_WORLD, Ending("finished", "capacity reached"), 12, 3, seconds, about, time=3.5)
     (tmp_path / "log.csv").write_text("step\n")
     assert Run(tmp_path).summary == {
         "stop_reason": "capacity reached",
+        "stop_kind": "finished",
         "steps": 12,
         "rejected": 3,
         "seconds": {"charge": 1.235, "lithium": 2.0},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from solver.case import protocol as case_protocol
+from solver.case.ending import Ending
 from solver.case.io import case_from_dict
 from solver.case.segments import START, Control, Segment, SegmentState, expand, expected_duration, voltage_limit_reached
 
@@ -41,7 +42,8 @@ PROFILE = {
 
 
 def ended(segment, t=0.0, capacity=0.0, current=1.0, contact=1.0, void=0.0, state=START):
-    return segment.ended(t, capacity, current, contact, void, state)
+    ending = segment.ended(t, capacity, current, contact, void, state)
+    return None if ending is None else (ending.kind, ending.reason)
 
 
 def march(segment, dt, state=START):
@@ -70,8 +72,8 @@ def test_duration_and_capacity_are_landed_on():
     assert strip.next_time(1000.0, capacity=10000.0) == 2600.0
     assert plate.next_time(4.0) == 6.0
     assert ended(strip, 3599.0, 35990.0) is None
-    assert ended(strip, 3600.0, 36000.0) == "capacity"
-    assert ended(plate, 10.0) == "duration"
+    assert ended(strip, 3600.0, 36000.0) == ("capacity", "capacity")
+    assert ended(plate, 10.0) == ("duration", "duration")
     assert plate.next_time(10.0) == 0.0
 
 
@@ -81,15 +83,15 @@ def test_landing_leaves_no_sliver_from_rounding(item, dt):
     (segment,) = segments(item)
     times, reason = march(segment, dt)
     assert times[-1] == pytest.approx(expected_duration(segment), rel=1e-9)
-    assert reason in ("duration", "capacity")
+    assert reason[0] in ("duration", "capacity")
     assert len(times) <= math.ceil(times[-1] / dt * (1 + 1e-9))
 
 
 def test_limits_of_contact_and_voids():
     (segment,) = segments(STRIP | {"min_contact_fraction": 0.5, "max_void_fraction": 0.1})
     assert ended(segment, contact=0.5, void=0.1) is None
-    assert ended(segment, contact=0.49) == "contact fraction below 0.5"
-    assert ended(segment, void=0.11) == "void fraction above 0.1"
+    assert ended(segment, contact=0.49) == ("contact", "contact fraction below 0.5")
+    assert ended(segment, void=0.11) == ("void", "void fraction above 0.1")
 
 
 def test_potentiostatic_holds_its_voltage_until_the_cutoff():
@@ -98,8 +100,8 @@ def test_potentiostatic_holds_its_voltage_until_the_cutoff():
     assert segment.control(5.0) == Control(voltage=-0.02)
     assert segment.next_time(5.0, 0.5) == math.inf
     assert ended(segment, current=-2.0) is None
-    assert ended(segment, current=-0.9) == "current density below 1 A/m^2"
-    assert ended(segment, capacity=1.0, current=-2.0) == "capacity"
+    assert ended(segment, current=-0.9) == ("current", "current density below 1 A/m^2")
+    assert ended(segment, capacity=1.0, current=-2.0) == ("capacity", "capacity")
 
 
 def test_cc_cv_switches_once_to_its_hold():
@@ -114,8 +116,8 @@ def test_cc_cv_switches_once_to_its_hold():
     assert state.phase == "cv"
     assert segment.control(1.0, state) == Control(voltage=-0.05)
     assert segment.advance(state, -0.01).phase == "cv"
-    assert ended(segment, current=-0.5, state=state) == "current density below 1 A/m^2"
-    assert ended(segment, t=3600.0, current=-5.0, state=state) == "duration"
+    assert ended(segment, current=-0.5, state=state) == ("current", "current density below 1 A/m^2")
+    assert ended(segment, t=3600.0, current=-5.0, state=state) == ("duration", "duration")
 
 
 def test_cc_cv_capacity_is_landed_on_only_at_constant_current():
@@ -134,10 +136,10 @@ def test_voltage_limit_ends_the_run_except_where_the_voltage_is_held():
         STRIP, CC_CV, {"kind": "potentiostatic", "voltage": "0.2 V", "duration": "1 s"}
     )
     assert voltage_limit_reached(strip, START, -0.199, 0.2) is None
-    assert voltage_limit_reached(strip, START, -0.2, 0.2) == "voltage limit 0.2 V"
-    assert voltage_limit_reached(strip, START, 0.3, 0.2) == "voltage limit 0.2 V"
+    assert voltage_limit_reached(strip, START, -0.2, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
+    assert voltage_limit_reached(strip, START, 0.3, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
     assert voltage_limit_reached(cc_cv, START, -0.3, 0.2) is None  # it switches to its hold
-    assert voltage_limit_reached(cc_cv, START, 0.3, 0.2) == "voltage limit 0.2 V"
+    assert voltage_limit_reached(cc_cv, START, 0.3, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
     assert voltage_limit_reached(cc_cv, SegmentState("cv"), -0.3, 0.2) is None
     assert voltage_limit_reached(hold, START, 0.2, 0.2) is None
 
@@ -172,10 +174,10 @@ def test_profile_is_landed_on_at_its_points():
     assert segment.next_time(10.0) == 20.0
     assert segment.next_time(10.0 * (1 - 1e-15)) == pytest.approx(20.0)  # rounding does not make a sliver
     times, reason = march(segment, 3.0)
-    assert reason == "end of profile"
+    assert reason == ("profile", "end of profile")
     assert 10.0 in times and times[-1] == pytest.approx(30.0, rel=1e-12)
     (short,) = segments(PROFILE | {"duration": "15 s"})
-    assert march(short, 100.0) == ([10.0, 15.0], "duration")
+    assert march(short, 100.0) == ([10.0, 15.0], ("duration", "duration"))
 
 
 def test_profile_without_pressure_leaves_it_to_the_drive():

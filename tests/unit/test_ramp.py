@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import solver
+from solver.case.ending import Ending
 from solver.case.io import case_from_dict
 from solver.case.segments import START, Segment, expand
 from solver.loop.failure import failure
@@ -62,36 +63,36 @@ def test_contact_loss_ends_the_run_and_a_short_circuit_comes_first():
     segment = segments(duration="1 h", min_contact_fraction=0.4)[0]
     measured = {"voltage": 0.01, "contact_fraction": 0.39, "short_circuit": 0.0}
 
-    def reason(**changes: float) -> str | None:
+    def ending(**changes: float) -> Ending | None:
         return failure(segment, START, measured | changes, 0.2, 90.0, 900.0)
 
-    assert reason() == "contact loss: contact fraction below 0.4"
-    assert reason(contact_fraction=0.4) is None
-    assert reason(voltage=0.3) == "voltage limit 0.2 V"
-    shorted = reason(short_circuit=1.0, short_circuit_x=1.25e-6, voltage=0.3)
-    assert shorted == "short circuit at x = 1.25 um, after 90 s, 0.025 mAh/cm2"
-    shorted = reason(short_circuit=1.0, short_circuit_x=1e-6, short_circuit_y=2e-6)
-    assert shorted is not None and shorted.startswith("short circuit at x = 1 um, y = 2 um, after")
-    assert reason(short_circuit=1.0) == "short circuit after 90 s, 0.025 mAh/cm2"
+    assert ending() == Ending("contact loss", "contact loss: contact fraction below 0.4")
+    assert ending(contact_fraction=0.4) is None
+    assert ending(voltage=0.3) == Ending("voltage limit", "voltage limit 0.2 V")
+    shorted = ending(short_circuit=1.0, short_circuit_x=1.25e-6, voltage=0.3)
+    assert shorted == Ending("short circuit", "short circuit at x = 1.25 um, after 90 s, 0.025 mAh/cm2")
+    shorted = ending(short_circuit=1.0, short_circuit_x=1e-6, short_circuit_y=2e-6)
+    assert shorted is not None and shorted.reason.startswith("short circuit at x = 1 um, y = 2 um, after")
+    assert ending(short_circuit=1.0) == Ending("short circuit", "short circuit after 90 s, 0.025 mAh/cm2")
 
 
 REST = {"kind": "rest", "duration": "1 min"}
 
 
 @pytest.mark.parametrize(
-    ("completed", "reason", "expected"),
+    ("completed", "stop", "expected"),
     [
-        (0, "voltage limit 0.2 V", (None, "voltage limit", None)),  # before the ramp
-        (1, "short circuit after ..", (None, "penetration", 1)),
-        (2, "contact loss: ..", (10.0, "contact loss", 1)),
-        (5, "short circuit at x = ..", (11.0, "penetration", 3)),
-        (5, "interrupted by SIGUSR2", (11.0, NOT_FINISHED, None)),
-        (5, "failed: t = 3 s", (11.0, NOT_FINISHED, None)),
-        (23, "protocol finished", (20.0, NO_FAILURE, None)),
+        (0, "voltage limit", (None, "voltage limit", None)),  # before the ramp
+        (1, "short circuit", (None, "penetration", 1)),
+        (2, "contact loss", (10.0, "contact loss", 1)),
+        (5, "short circuit", (11.0, "penetration", 3)),
+        (5, "interrupted", (11.0, NOT_FINISHED, None)),
+        (5, "failed", (11.0, NOT_FINISHED, None)),
+        (23, "finished", (20.0, NO_FAILURE, None)),
     ],
 )
-def test_results_follow_from_the_segments_that_are_over(completed, reason, expected):
-    results = ramp_results(segments(REST, duration="1 h"), completed, reason, 90.0, -7.0)
+def test_results_follow_from_the_segments_that_are_over(completed, stop, expected):
+    results = ramp_results(segments(REST, duration="1 h"), completed, stop, 90.0, -7.0)
     assert (results["critical_current_density"], results["failure_mode"], results["failure_cycle"]) == (
         expected[0] and pytest.approx(expected[0]),
         *expected[1:],
@@ -100,19 +101,19 @@ def test_results_follow_from_the_segments_that_are_over(completed, reason, expec
 
 
 def test_results_name_the_half_cycle_that_failed():
-    results = ramp_results(segments(duration="1 h"), 3, "contact loss: ..", 90.0, -7.0)
+    results = ramp_results(segments(duration="1 h"), 3, "contact loss", 90.0, -7.0)
     assert (results["failure_direction"], results["failure_cycle"]) == ("strip", 2)
     assert (results["failure_capacity"], results["failure_time"]) == (7.0, 90.0)
     assert in_words(results) == "CCD 1.1 mA/cm2 (cycle 2); contact loss at 1.1 mA/cm2 (cycle 2, strip)"
-    nothing = in_words(ramp_results(segments(duration="1 h"), 0, "short circuit ..", 1.0, 1.0))
+    nothing = in_words(ramp_results(segments(duration="1 h"), 0, "short circuit", 1.0, 1.0))
     assert nothing == "no plating half-cycle completed; penetration at 1 mA/cm2 (cycle 1, plate)"
-    all_right = in_words(ramp_results(segments(duration="1 h"), 22, "protocol finished", 1.0, 1.0))
+    all_right = in_words(ramp_results(segments(duration="1 h"), 22, "finished", 1.0, 1.0))
     assert all_right == f"CCD 2 mA/cm2 (cycle 11); failure: {NO_FAILURE}"
 
 
 def test_a_run_without_a_ramp_has_no_results():
     rest = Segment(kind="rest", label="rest", current_density=0.0, duration=1.0)
-    assert ramp_results([rest], 1, "protocol finished", 1.0, 0.0) == {} and in_words({}) == ""
+    assert ramp_results([rest], 1, "finished", 1.0, 0.0) == {} and in_words({}) == ""
 
 
 # a planar contact in 1-D whose plating hits the voltage limit at about 2 mA/cm2
@@ -145,7 +146,8 @@ def test_a_run_says_what_its_ramp_has_come_to(tmp_path):
 
     result = solver.run(case_from_dict(PLANAR), tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert result.stop_reason == "voltage limit 0.02 V" and result.results == summary["results"]
+    assert result.stop_reason == summary["stop_reason"] == "voltage limit 0.02 V"
+    assert result.stop_kind == summary["stop_kind"] == "voltage limit" and result.results == summary["results"]
     assert result.results["critical_current_density"] == pytest.approx(15.0)
     assert result.results["failure_current_density"] == pytest.approx(20.0)
     assert (result.results["failure_mode"], result.results["failure_cycle"]) == ("voltage limit", 4)

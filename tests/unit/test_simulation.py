@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
+from solver.case.ending import SegmentEnd
 from solver.case.segments import Segment
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.interrupts import Request
@@ -17,6 +18,7 @@ from solver.loop.simulation import Simulation, SolveFailed
 from solver.loop.stepper import Stepper
 from solver.model.catalogue import COLUMNS
 from solver.numerics.state import State
+from solver.output.log import column_name
 from solver.physics.part import Audit, Balance, Supply
 from solver.physics.step import Step, StepResult
 
@@ -87,6 +89,7 @@ class Recorder:
         self.checkpoints: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
         self.messages: list[str] = []
         self.fractions: list[float] = []
+        self.tables: list[list[Mapping[str, Any]]] = []
 
     def row(self, row: Any) -> None:
         self.rows.append(row)
@@ -96,6 +99,10 @@ class Recorder:
 
     def checkpoint(self, step: int, fields: Any, progress: Any) -> None:
         self.checkpoints.append((step, {name: np.array(v) for name, v in fields.items()}, dict(progress)))
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        assert name == "cycles.csv" and all([column_name(c) for c in columns] == list(row) for row in rows)
+        self.tables.append(list(rows))
 
     def progress(self, fraction: float, status: str) -> None:
         self.fractions.append(fraction)
@@ -148,16 +155,17 @@ class Run:
         return self
 
     def finish(self, *requests: Request) -> tuple[str, int]:
-        return self.simulation.run(Stops(*requests))  # type: ignore[arg-type]  # a stand-in
+        self.ending, code = self.simulation.run(Stops(*requests))  # type: ignore[arg-type]  # a stand-in
+        return self.ending.reason, code
 
     @property
     def progress(self) -> Any:
         return self.simulation.progress
 
     @property
-    def reasons(self) -> list[str]:
-        """Why each segment ended, without the times."""
-        return [text.split(": ", 1)[1] for text in self.progress.ended]
+    def ends(self) -> list[tuple[str, str]]:
+        """Label of each segment that is over, and the kind of its end."""
+        return [(end.label, end.kind) for end in self.progress.ended]
 
     @property
     def times(self) -> list[float]:
@@ -172,7 +180,11 @@ def test_outputs_and_ends_of_segments_are_met_exactly():
     assert {10.0, 17.5} <= set(run.times)
     assert np.diff([0.0, *run.times]) == pytest.approx([row["dt"] for row in run.recorder.rows], abs=1e-12)
     assert min(row["dt"] for row in run.recorder.rows) > 0.04
-    assert run.progress.ended == ["t = 10 s: strip ended: duration", "t = 17.5 s: plate ended: duration"]
+    assert run.progress.ended == [
+        SegmentEnd(10.0, 0, "strip", "duration", "duration"),
+        SegmentEnd(17.5, 1, "plate", "duration", "duration"),
+    ]
+    assert run.recorder.messages[0] == "t = 10 s: strip ended: duration" and run.ending.kind == "finished"
     assert run.recorder.fractions[-1] == 1.0 and sorted(run.recorder.fractions) == run.recorder.fractions
 
 
@@ -191,7 +203,7 @@ def test_a_capacity_is_met_exactly_and_charge_is_counted_with_its_sign():
     assert run.progress.time == pytest.approx(7.0)
     assert run.progress.charge == pytest.approx(-30.0)
     assert run.progress.magnitudes["transferred_charge"] == pytest.approx(70.0)
-    assert run.reasons == ["strip ended: capacity", "plate ended: capacity"]
+    assert run.ends == [("strip", "capacity"), ("plate", "capacity")]
 
 
 def test_a_capacity_is_met_closely_at_a_held_voltage():
@@ -200,7 +212,7 @@ def test_a_capacity_is_met_closely_at_a_held_voltage():
     run = Run(hold).begin()
     run.model.resistance = lambda time: RESISTANCE * (1 + 0.5 * time)
     run.finish()
-    assert run.reasons == ["hold ended: capacity"]
+    assert run.ends == [("hold", "capacity")]
     last = run.recorder.rows[-1]
     assert 60.0 * (1 - 1e-9) <= run.progress.charge < 60.0 + 1e-3 * last["current_density"]
     assert last["dt"] >= 1e-3
@@ -322,7 +334,7 @@ def test_cc_cv_switches_to_its_voltage_and_ends_at_its_cutoff():
     switched = int(np.argmax(voltages >= 0.1))
     assert voltages[switched + 1 :] == pytest.approx(0.1)
     assert run.model.calls[switched + 1].dt == 0.1 and not run.model.calls[switched + 1].history
-    assert run.progress.ended[0].endswith("plate ended: current density below 2 A/m^2")
+    assert run.ends == [("plate", "current")] and run.progress.ended[0].reason == "current density below 2 A/m^2"
 
 
 def test_the_pressure_of_a_profile_replaces_that_of_the_drive():
@@ -385,12 +397,16 @@ def test_limits_may_change_in_a_restart():
     longer.finish()
     assert longer.progress.time == pytest.approx(7.0) and longer.progress.segment == 2
 
+    cut = Run(strip(3.0), plate(2.0)).resume(part)
+    cut.finish()
+    assert cut.ends == [("strip", "changed"), ("plate", "duration")] and len(cut.progress.changes) == 1
+
     run = Run(strip(50.0)).begin()
     run.finish(*[Request.NONE] * 12, Request.STOP)
     shorter = Run(strip(run.progress.time / 2), plate(1.0)).resume(run)
     shorter.finish()
     assert shorter.model.calls[0].j == 10.0
-    assert shorter.reasons == ["strip ended: duration", "plate ended: duration"]
+    assert shorter.ends == [("strip", "duration"), ("plate", "duration")]
 
 
 def test_lithium_that_nothing_supplied_is_found():

@@ -366,13 +366,14 @@ def test_the_table_has_values_results_and_reasons(case, tmp_path):
     sweep_folder.write(found, runs_made(runs))
     done, changed, failed, stopped, refused, new = (runs / point.id for point in found)
     assert sweep_jobs.to_run(found, runs) == list(found)
+    cycles = [{"coulombic_efficiency": value} for value in (0.7, 0.9, None)]
     more = {"ccd": 12.5, "failure_mode": "short", "curve": [1, 2], "cycle": 3, "unknown": None}
-    finish(done, found[0].digest, results=more, units={"ccd": "A/m^2"})
+    finish(done, found[0].digest, results=more, units={"ccd": "A/m^2"}, cycles=cycles)
     header = "step,time [s],capacity [C/m^2],voltage [V],contact_fraction [1]"
     (done / "log.csv").write_text(f"{header}\n1,2,-20,-0.1,0.8\n2,4,-40,-0.2,0.9\n")
     finish(changed, "of another case")
-    finish(failed, "", stop_reason="failed: t = 1 s: stress: stalls")
-    finish(stopped, "", stop_reason="interrupted by SIGUSR2")
+    finish(failed, "", stop_reason="t = 1 s: stress: stalls", stop_kind="failed")
+    finish(stopped, "", stop_reason="interrupted by SIGUSR2", stop_kind="interrupted")
     (refused / "run.log").write_text("no such key\n-----\nPrimary job\n-----\nexit code 2\n")
     (new / "log.csv").write_text("step,time [s]\n")
     (new / "run.log").write_text("run [##....] 10 %\n-----\nmpirun noticed\n-----\nexit code 137\n")
@@ -394,6 +395,7 @@ def test_the_table_has_values_results_and_reasons(case, tmp_path):
     assert row["time [s]"] == "4.0" and row["capacity [C/m^2]"] == "-40.0" and row["final voltage [V]"] == "-0.2"
     assert row["least contact_fraction [1]"] == "0.8" and row["electrolyte.0.thickness"] == "10 um"
     assert (row["ccd [A/m^2]"], row["failure_mode"], row["cycle"]) == ("12.5", "short", "3")
+    assert row["last coulombic_efficiency [1]"] == "0.9"
     assert row.keys().isdisjoint({"curve", "unknown"})
     (stopped / "log.csv").write_text(f"{header}\n1,2,-20,-0.1,0.8\n")
     (stopped / "case.digest").write_text(f"{found[3].digest}\n")

@@ -118,8 +118,8 @@ def prepare(case: Case) -> tuple[Simulation, Coupling]:
 def finish(simulation: Simulation) -> str:
     """Run to the end; the reason for stopping."""
     with Interrupts(simulation.grid.comm) as interrupts:
-        reason, _ = simulation.run(interrupts)
-    return reason
+        ending, _ = simulation.run(interrupts)
+    return ending.reason
 
 
 def curves(simulation: Simulation) -> dict[str, np.ndarray]:
