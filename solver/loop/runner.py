@@ -133,7 +133,7 @@ def _saved(
 def _read(path: Path, grid: Grid, case: Case, console: Console) -> checkpoint.Checkpoint:
     saved = checkpoint.read(path, grid)
     if case.has_defects and not saved.fields.keys() >= set(penetration.FIELDS):
-        raise checkpoint.CheckpointError(f"{path}: of a case without defects, so it cannot go on with them")
+        raise checkpoint.CheckpointError(f"{path}: was written by a case without defects, and this case has some")
     console.message(f"restart from {path}")
     return saved
 
@@ -151,7 +151,7 @@ def _go_on(
         raise checkpoint.CheckpointError(f"restart: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise checkpoint.CheckpointError(f"restart: the checkpoint has what no run writes ({said})") from error
+        raise checkpoint.CheckpointError(f"restart: no run can have written this checkpoint ({said})") from error
     for line in simulation.progress.changes:
         recorder.message(f"restart: the results are those of more than one case: {line}")
     if isinstance(recorder, FileRecorder):
@@ -165,7 +165,7 @@ def _take_over(
     changed, matter = case_differences(saved.provenance["resolved_case"], _resolved(case))
     mesh = _mesh_digest(case, simulation.grid.comm)
     if saved.provenance.get(MESH_DIGEST, mesh) != mesh:
-        line = f"geometry.mesh: {case.geometry.mesh}: what is in it has changed"
+        line = f"geometry.mesh: {case.geometry.mesh}: its content has changed"
         changed, matter = [*changed, line], [*matter, line]
     for line in changed:
         recorder.message(f"restart: the case differs from the checkpoint's: {line}")
