@@ -97,7 +97,7 @@ class Contact:
 
     @classmethod
     def read(cls, run: Run, index: int, row: int | None = None) -> Contact:
-        """Of a 3-D run the section `row`, by default the one with the hottest spot.
+        """The contact of a 2-D run, or of a section `row` of a 3-D run, by default the one with the hottest spot.
 
         Raises ResultsError in 1-D, and when a field that is needed was not written.
         """

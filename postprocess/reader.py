@@ -62,7 +62,7 @@ class _Curves(dict[str, Array]):
         if (earlier := EARLIER_COLUMNS.get(name)) in self:
             raise ResultsError(f"{self.path}: {_of_earlier(name, earlier)}")
         there = ", ".join(map(printable, self)) or "none"
-        raise ResultsError(f"{self.path}: no column {name!r}; there are {there}")
+        raise ResultsError(f"{self.path}: no column {name!r}; available: {there}")
 
 
 class Run:
@@ -129,7 +129,7 @@ class Run:
         if number == 0:
             raise ResultsError(self.problems[0] if self.problems else f"{self.directory}: no snapshots yet")
         if not -number <= index < number:
-            raise ResultsError(f"{self.directory}: no snapshot {index}; there are {number}")
+            raise ResultsError(f"{self.directory}: no snapshot {index}; there are {number}, numbered from 0")
         return self._listing[0][index].path
 
     @cached_property
@@ -174,7 +174,7 @@ class Run:
             if name not in there and (earlier := EARLIER_FIELDS.get(name)) in there:
                 raise ResultsError(_of_earlier(name, earlier))
             if name not in there:
-                raise ResultsError(f"no field {name!r}; there are {', '.join(sorted(there)) or 'none'}")
+                raise ResultsError(f"no field {name!r}; available: {', '.join(sorted(there)) or 'none'}")
             cells = tuple(len(self.axes[axis]) if axis in self.axes else 1 for axis in DIRECTIONS)
             if stored.frame(file).cells != cells:
                 raise ResultsError("its grid is not that of the last snapshot")
@@ -258,7 +258,7 @@ def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         name, _, unit = heading.partition(" [")
         units[name] = unit.rstrip("]") or "1"
         if units[name] not in UNITS or name in curves:
-            raise ResultsError(f"{path}: heading {heading!r}: there twice, or not in one of {', '.join(UNITS)}")
+            raise ResultsError(f"{path}: heading {heading!r}: twice, or not in one of the units {', '.join(UNITS)}")
         curves[name] = np.array(values) if name in TEXTS else _numbers(values, f"{path}: column {name}")
     return curves, units
 
@@ -269,7 +269,7 @@ def _numbers(values: tuple[str, ...], where: str) -> Array:
         try:
             found[n] = float(text or "nan")  # empty in rows of a version that did not have the column
         except ValueError:
-            raise ResultsError(f"{where}, line {n + 2}: {text!r:.60} is no number") from None
+            raise ResultsError(f"{where}, line {n + 2}: {text!r:.60} is not a number") from None
     return found
 
 

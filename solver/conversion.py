@@ -81,7 +81,7 @@ def convert(value: Decimal, unit: str, target: str) -> Decimal:
 
 
 class NumberError(ValueError):
-    """Text that is no number, or one that floating-point numbers do not reach."""
+    """Text that is not a number, or one that floating-point numbers do not reach."""
 
 
 def decimal_of(text: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""With which code a command ends.
+"""The codes with which commands end.
 
 A signal that ends it at once gives 128 and its number, as shells say it.
 """

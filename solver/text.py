@@ -23,7 +23,7 @@ DEEPEST = 50  # tables and lists inside each other; the schema needs less than t
 SHOWN = 60  # characters of a value in a message
 LONGEST_LINE = 200  # characters of a name or title that is shown
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_NUMBER_TOO_LONG = "a whole number of more digits than Python reads"
+_NUMBER_TOO_LONG = "a whole number with more digits than Python reads"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REASONS = {  # of the system, where its own words are too short
     "File name too long": "the name is longer than the file system allows",
@@ -95,7 +95,8 @@ def _decoded(raw: bytes) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         raise Unreadable(f"not UTF-8 text (line {line}); save it as UTF-8") from None
     if "\0" in text:
-        raise Unreadable(f"a NUL character in line {text[: text.index(chr(0))].count(chr(10)) + 1}; no text has one")
+        line = text[: text.index("\0")].count("\n") + 1
+        raise Unreadable(f"a NUL character in line {line}, which no text file contains")
     return text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads text files
 
 
@@ -133,13 +134,13 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, value in pairs:
         if name in table:
-            raise Unreadable(f"not valid JSON: the key {short(name)} is there twice in one table")
+            raise Unreadable(f"not valid JSON: the key {short(name)} appears twice in one table")
         table[name] = value
     return table
 
 
 def _refuse_constant(name: str) -> Any:
-    raise Unreadable(f"not valid JSON: {name} is no number")
+    raise Unreadable(f"not valid JSON: {name} is not a number")
 
 
 def check_data(data: Any) -> None:
@@ -164,7 +165,7 @@ def check_data(data: Any) -> None:
 def lone_surrogate(text: str) -> str:
     r"""What is wrong with text that has half of a character, such as "\ud800" in JSON; "" of other text."""
     found = _SURROGATE.search(text)
-    return f"half a character (\\u{ord(found[0]):04x}), which no text file can hold" if found else ""
+    return f"half a character (\\u{ord(found[0]):04x}), which cannot be stored in a text file" if found else ""
 
 
 # -- showing -----------------------------------------------------------------------------------------

@@ -15,5 +15,5 @@ class Voice(IntEnum):
 
     @classmethod
     def of(cls, progress: bool | Voice) -> Voice:
-        """Of `progress`, which from Python is true or false."""
+        """The voice that `progress` asks for, which may be true or false in Python."""
         return progress if isinstance(progress, Voice) else cls.NORMAL if progress else cls.SILENT

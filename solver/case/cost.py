@@ -61,7 +61,7 @@ class Cost:
 
     @property
     def unknowns(self) -> int:
-        """Of the largest linear system, that of the forces: velocities and pressure of all cells."""
+        """Number of unknowns of the largest linear system, that of the forces: velocities and pressure of all cells."""
         return self.cells * (len(self.shape) + 1)
 
     @property

@@ -85,7 +85,7 @@ def _openings(case: Case, where: str, defect: defects.AnyDefect) -> _Checked:
     elif isinstance(defect, defects.Flaws) and case.domain.dimension == 1:
         if defect.opening > defect.spacing:
             allowed = f"at most spacing, {in_um(defect.spacing)}"
-            yield Problem(f"{where}.opening", "wider than what lies between two flaws", allowed)
+            yield Problem(f"{where}.opening", "wider than the distance between two flaws", allowed)
     else:
         yield from _opening_fits(case, f"{where}.opening", getattr(defect, "opening", 0.0))
     if isinstance(defect, defects.Flaws) and defect.opening == defects.ELASTIC:
@@ -120,7 +120,8 @@ def _population(case: Case, where: str, defect: Any) -> _Checked:
     area = math.prod(case.domain.lateral_extents)
     count = defect.count(case.domain.dimension, area, case.electrolyte_thickness)
     if count > LARGEST_POPULATION:
-        yield Problem(where, f"a population of {count}", f"at most {LARGEST_POPULATION}; are size and spacing right?")
+        allowed = f"at most {LARGEST_POPULATION}; are size and spacing right?"
+        yield Problem(where, f"there would be {count} of them", allowed)
 
 
 def _in_electrolyte(case: Case, where: str, depth: float) -> _Checked:

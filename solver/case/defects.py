@@ -64,8 +64,8 @@ class _Opening(Quantity):
         return "elastic" if value == ELASTIC else super().exact(value)
 
 
-_NARROW = Usual("0.2 nm", "10 um", "less than the distance of atoms; wider than pores of a pellet")
-_ENERGIES = Usual("0.001 J/m^2", "100 J/m^2", "van der Waals forces have 0.05 J/m^2; tough ceramics break at 50 J/m^2")
+_NARROW = Usual("0.2 nm", "10 um", "less than the distance between atoms; wider than the pores of a pellet")
+_ENERGIES = Usual("0.001 J/m^2", "100 J/m^2", "van der Waals forces give 0.05 J/m^2; tough ceramics break at 50 J/m^2")
 Opening = Annotated[float, _Opening("m", show="nm", what="length", gt=0, usual=_NARROW)]
 Gap = Annotated[float, Quantity("m", show="nm", what="length", gt=0, usual=_NARROW)]
 SeparationEnergy = Annotated[float, Quantity("J/m^2", what="separation energy", ge=0, usual=_ENERGIES)]
@@ -215,8 +215,8 @@ class RandomPores(Section):
     @model_validator(mode="after")
     def _one_number(self) -> RandomPores:
         if (self.volume_fraction is None) == (self.mean_spacing is None):
-            wrong = "how many pores is said twice or not at all"
-            raise ValueRefused(wrong, "either volume_fraction or mean_spacing").for_pydantic()
+            wrong = "how many pores: volume_fraction and mean_spacing are both given, or both missing"
+            raise ValueRefused(wrong, "exactly one of volume_fraction and mean_spacing").for_pydantic()
         return self
 
     def count(self, dim: int, contact_area: float, thickness: float) -> int:

@@ -78,7 +78,7 @@ def case_from_dict(
         text = json.dumps(data, indent=2, allow_nan=False)
         copy = parse_json(text)
     except (TypeError, ValueError) as error:
-        raise CaseError([f"case: not what a case file can hold: {error}"]) from None
+        raise CaseError([f"case: cannot be written as a case file: {error}"]) from None
     return _validate(copy, overrides, "case", Path(directory), Source(text, "", tuple(overrides)))
 
 
@@ -209,7 +209,7 @@ def _enter(node: Any, part: str, path: str, following: str | None, value: Any = 
             node[part] = new
         return node.setdefault(part, new)
     if not isinstance(node, list):
-        raise ValueError(f"{path}: there is no table or list above it")
+        raise ValueError(f"{path}: the table or list that should hold it does not exist")
     if not is_whole(part) or int(part) > len(node):
         raise ValueError(
             f"{printable(path)}: '{printable(part)}' is not an entry of a list with {len(node)} entries, counted from 0"

@@ -244,7 +244,7 @@ def with_layer_material(
         boundaries = [table for table in info.data["defects"] if isinstance(table, GrainBoundaries)]
         sizes = [table.grain_size for table in boundaries if table.layers is None or index in table.layers]
         if not sizes:
-            wrong = "missing; there are no grain_boundaries in defects that would give it"
+            wrong = "missing, and no grain_boundaries in defects have one"
             problems.append(Problem(f"{where}.additive.grain_size", wrong, "a length > 0 um"))
             return layer
         additive = additive.model_copy(update={"grain_size": sizes[0]})

@@ -94,8 +94,8 @@ def read_parts(geometry: Geometry, dim: int, problems: list[Problem]) -> list[Me
         kept = once[measure(corners) > _FLAT * longest_edges(corners) ** (once.shape[1] - 1)]
         parts.append(MeshPart(points * geometry.unit, kept, len(once) - len(kept)))
         if not len(kept):
-            wrong_size = "no element of the group has a length, an area or a volume"
-            problems.append(Problem(f"geometry.groups.{number}.name", wrong_size, "elements that are no points"))
+            wrong_size = "no element of the group has a length, area or volume"
+            problems.append(Problem(f"geometry.groups.{number}.name", wrong_size, "elements other than points"))
     return parts if all(len(part.elements) for part in parts) else []
 
 
@@ -111,7 +111,7 @@ def _read(path: Path) -> MeshFile:
         name = printable(str(path))[:LONGEST_LINE]
         raise MeshRefused(f"{wrong}: {name}", "a Gmsh file", nearest(path.name, neighbours(path, "*.msh")))
     if not (np.abs(found.points) < _FARTHEST).all():
-        raise MeshRefused("a node is nowhere", f"coordinates that are numbers below {_FARTHEST:g}")
+        raise MeshRefused("a node has no usable coordinates", f"coordinates that are numbers below {_FARTHEST:g}")
     return found
 
 
@@ -125,8 +125,8 @@ def _together(points: np.ndarray, tables: list[np.ndarray], dim: int) -> tuple[n
     points = points[:, :dim]
     tree, near = cKDTree(points), SAME * extents.max()
     if tree.count_neighbors(tree, near) > _CROWDED * len(points):
-        wrong = f"most nodes of its groups are within {SAME:g} of their extent"
-        raise MeshRefused(wrong, "no node far from all others")
+        wrong = f"most nodes of its groups lie within {SAME:g} of its extent from each other"
+        raise MeshRefused(wrong, "nodes that are spread out, none of them far from all the others")
     pairs = tree.query_pairs(near, output_type="ndarray")
     joined = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(points),) * 2)
     _, place = connected_components(joined, directed=False)

@@ -33,7 +33,7 @@ def place_problems(case: Case, parts: list[MeshPart]) -> Iterator[Problem]:
         if not ((upper >= box[:, 0] - width) & (lower <= box[:, 1] + width)).all(axis=1).any():
             there = _spans(np.stack([lower.min(axis=0), upper.max(axis=0)], axis=-1))
             hint = f"is geometry.unit {unit}?" if unit else "are geometry.unit and the origin right?"
-            wrong = f"nothing of '{group.name}' is in the electrolyte: it is at {there}"
+            wrong = f"no part of '{group.name}' is in the electrolyte: it is at {there}"
             yield Problem(f"geometry.groups.{number}.name", wrong, f"{_spans(box)}; {hint}")
 
 

@@ -137,14 +137,14 @@ def _format(section: bytes) -> tuple[str, str | None]:
         raise MeshRefused(f"its format is {' '.join(words)!r}", set_version)
     version, binary = versions[words[0]], words[1] == "1"
     if words[2] != "8":
-        raise MeshRefused(f"its numbers have {words[2]} bytes", "8 bytes, as Gmsh writes them on 64-bit machines")
+        raise MeshRefused(f"its numbers have {words[2]} bytes each", "8 bytes, as Gmsh writes them on 64-bit machines")
     if not binary:
         return version, None
     if version == "4.0":
         raise MeshRefused("it is a binary file of MSH 4.0", "the Gmsh option Mesh.Binary = 0, or version 4.1")
     orders = {(1).to_bytes(4, "little"): "<", (1).to_bytes(4, "big"): ">"}
     if rest[:4] not in orders:
-        raise MeshRefused("its byte order cannot be told", "a binary file as Gmsh writes it, or Mesh.Binary = 0")
+        raise MeshRefused("its byte order cannot be determined", "a binary file as Gmsh writes it, or Mesh.Binary = 0")
     return version, orders[rest[:4]]
 
 
@@ -159,7 +159,7 @@ def _names(section: bytes) -> dict[tuple[int, int], str]:
             raise MeshRefused(wrong, 'lines such as 2 1 "pore"')
         names[int(found[1]), int(found[2])] = found[3]
     if lines and lines[0].strip() != str(len(lines) - 1):
-        raise MeshRefused("its $PhysicalNames has another number of names than it announces", FORMATS)
+        raise MeshRefused("its $PhysicalNames does not have as many names as it announces", FORMATS)
     return names
 
 
@@ -175,10 +175,10 @@ class _Numbers:
             return np.zeros(0)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", DeprecationWarning)  # so that numpy stops at what is no number
+                warnings.simplefilter("error", DeprecationWarning)  # so that numpy stops at what is not a number
                 return np.fromstring(section, sep=" ")
         except (ValueError, DeprecationWarning):
-            raise MeshRefused(f"its section ${self.name} has something that is no number") from None
+            raise MeshRefused(f"its section ${self.name} contains something that is not a number") from None
 
     def take(self, kind: str, count: int) -> np.ndarray:
         """The next numbers: i4, i8 or f8; text has them all as f8."""
@@ -194,7 +194,7 @@ class _Numbers:
     def whole(self, values: np.ndarray) -> np.ndarray:
         """Floats as whole numbers."""
         if not (np.abs(values) < _LARGEST_WHOLE).all() or (values != np.floor(values)).any():
-            self.refuse("has a fraction where a whole number belongs")
+            self.refuse("has a fraction where a whole number is expected")
         return values.astype(np.int64)
 
     def ints(self, count: int) -> np.ndarray:
@@ -248,20 +248,20 @@ class _Numbers:
 
 
 class _Rows:
-    """From tags of nodes to rows of the points."""
+    """Finds the rows of the points by the tags of nodes."""
 
     def __init__(self, tags: np.ndarray) -> None:
         self._order = np.argsort(tags, kind="stable")
         self._sorted = tags[self._order]
         twice = self._sorted[1:][self._sorted[1:] == self._sorted[:-1]]
         if len(twice):
-            raise MeshRefused(f"its node {twice[0]} is there twice", f"one mesh in {FORMATS}")
+            raise MeshRefused(f"its node {twice[0]} is defined twice", f"one mesh in {FORMATS}")
 
     def of(self, tags: np.ndarray) -> np.ndarray:
         """Rows of the nodes; raises MeshRefused for one that is not there."""
         at = np.minimum(np.searchsorted(self._sorted, tags), len(self._sorted) - 1)
         if len(self._sorted) == 0 or (self._sorted[at] != tags).any():
-            raise MeshRefused("an element has a node that is not there", f"a complete file in {FORMATS}")
+            raise MeshRefused("an element refers to a node that does not exist", f"a complete file in {FORMATS}")
         return self._order[at]
 
 
@@ -377,7 +377,7 @@ def _nodes_4(take: _Numbers, version: str) -> tuple[np.ndarray, np.ndarray]:
             points.append(rows[:, 1:4])
     take.finish()
     if sum(map(len, tags)) != total:
-        take.refuse("has another number of nodes than it announces")
+        take.refuse("does not have as many nodes as it announces")
     return np.concatenate(tags), np.concatenate(points)
 
 
@@ -396,5 +396,5 @@ def _elements_4(take: _Numbers, version: str, groups: dict[tuple[int, int], _Set
         found.append((kind, rows[:, 1:], groups.get((dim, tag), (frozenset(), frozenset()))))
     take.finish()
     if sum(len(nodes) for _, nodes, _ in found) != total:
-        take.refuse("has another number of elements than it announces")
+        take.refuse("does not have as many elements as it announces")
     return found

@@ -101,8 +101,8 @@ class ProfileTable(Section):
         lengths = {len(self.time), len(self.current_density), len(self.stack_pressure or self.time)}
         grows = all(a < b for a, b in pairwise(self.time))
         if len(lengths) > 1 or len(self.time) < 2 or self.time[0] != 0.0 or not grows:
-            wrong = "the columns do not fit"
-            raise ValueRefused(wrong, "equally long columns, time from 0 and growing").for_pydantic()
+            wrong = "the columns do not fit together"
+            raise ValueRefused(wrong, "columns of equal length, with time increasing from 0").for_pydantic()
         return self
 
 
@@ -163,7 +163,7 @@ def read_profile(path: Path) -> ProfileTable:
     for number, line in lines[1:]:
         row = _cells(path, number, line)
         if len(row) != len(columns):
-            comma = "; numbers have a point, no decimal comma" if len(row) > len(columns) else ""
+            comma = "; numbers are written with a decimal point, not a comma" if len(row) > len(columns) else ""
             raise ProfileRefused(
                 f"{path}, line {number}: {len(row)} values; the headings name {len(columns)}{comma}"
             )
@@ -180,7 +180,7 @@ def read_profile(path: Path) -> ProfileTable:
             raise ProfileRefused(f"{path}, line {number}: the first time is {times[0]:g} s; it must be 0")
         if len(times) > 1 and times[-1] <= times[-2]:
             raise ProfileRefused(
-                f"{path}, line {number}: time {times[-1]:g} s does not grow; it must in every row"
+                f"{path}, line {number}: time {times[-1]:g} s is not later than in the row above"
             )
     return ProfileTable.model_construct(
         time=tuple(values["time"]),
@@ -224,7 +224,7 @@ def _headings(path: Path, row: list[str]) -> list[tuple[str, str]]:
         if name not in names:
             raise ProfileRefused(f"{path}: column '{name}' is missing; allowed: {_HEADINGS}")
     if len(set(names)) < len(names):
-        raise ProfileRefused(f"{path}: a column is there twice; allowed: {_HEADINGS}")
+        raise ProfileRefused(f"{path}: a column appears twice; allowed: {_HEADINGS}")
     return columns
 
 

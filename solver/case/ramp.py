@@ -62,7 +62,7 @@ class Ramp(Section):
 
     @property
     def largest_stripping_current(self) -> float:
-        """Of all cycles, A/m^2."""
+        """Largest magnitude of the stripping current density of all cycles, A/m^2."""
         return self.stripping_current(self.cycles)
 
     @property

@@ -207,12 +207,12 @@ class Interface(Section):
 
     @property
     def area_resistance(self) -> float:
-        """Of all that lies between Li and electrolyte, ohm m^2."""
+        """Area resistance of all that lies between Li and electrolyte, ohm m^2."""
         return self.contact_resistance + (self.film.resistance if self.film else 0.0)
 
     @property
     def permeance(self) -> float:
-        """Of the film for Li atoms, m/s; infinite where they cross freely."""
+        """Permeance of the film for Li atoms, m/s; infinite where they cross freely."""
         return math.inf if self.film is None or self.film.permeance is None else self.film.permeance
 
 
@@ -379,7 +379,7 @@ class Case(WithMaterials):
         try:
             mesh = str((directory / geometry.mesh).resolve())
         except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL character
-            raise problem_error([Problem("geometry.mesh", "no file can have this name", "a Gmsh file")]) from None
+            raise problem_error([Problem("geometry.mesh", "not a possible name of a file", "a Gmsh file")]) from None
         return geometry.model_copy(update={"mesh": mesh})
 
     @field_validator("protocol", mode="after")

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 # Each type has what is allowed, and what is usual with the reason.
 
 _WITHIN_A_CELL = "between an atom and the thickness of a cell"
-_CELLS = "smaller cells than atoms mean nothing, larger ones do not resolve a contact"
+_CELLS = "cells smaller than atoms are meaningless, larger ones do not resolve a contact"
 _RIGID = "softer than a gel or stiffer than diamond (1.1 TPa)"
 _CURRENT = "self-discharge of cells is near 1e-5 mA/cm^2, and no Li contact has carried 1 A/cm^2"
-_PROTOCOL = "shorter than a pulse, or longer than a cell lives"
+_PROTOCOL = "shorter than a pulse, or longer than the life of a cell"
 
 Length = Annotated[
     float, Quantity("m", show="um", what="length", gt=0, usual=Usual("0.3 nm", "10 mm", _WITHIN_A_CELL))
@@ -54,7 +54,7 @@ InterfaceWidth = Annotated[
     float,
     Quantity(
         "m", show="nm", what="length", gt=0,
-        usual=Usual("0.35 nm", "10 um", "the lattice constant of Li is 0.35 nm; voids and grains have microns"),
+        usual=Usual("0.35 nm", "10 um", "the lattice constant of Li is 0.35 nm; voids and grains measure microns"),
     ),
 ]
 CellSize = Annotated[float, Quantity("m", show="nm", what="length", gt=0, usual=Usual("0.1 nm", "10 um", _CELLS))]
@@ -71,7 +71,7 @@ SmallStep = Annotated[
     Quantity("s", what="time", gt=0, usual=Usual("1 ps", "1 min", "below it atoms vibrate, above it voltages change")),
 ]
 Interval = Annotated[
-    float, Quantity("s", what="time", gt=0, usual=Usual("1 ms", "1 year", "of it there would be none, or too many"))
+    float, Quantity("s", what="time", gt=0, usual=Usual("1 ms", "1 year", "far too much would be written, or nothing"))
 ]
 Temperature = Annotated[
     float,
@@ -84,7 +84,7 @@ Pressure = Annotated[
     float,
     Quantity(
         "Pa", show="MPa", what="pressure", ge=0,
-        usual=Usual("1 kPa", "500 MPa", "the weight of a plate; presses for solid-state cells reach 0.5 GPa at most"),
+        usual=Usual("1 kPa", "500 MPa", "less than a plate weighs; presses for solid-state cells reach 0.5 GPa"),
     ),
 ]
 Stress = Annotated[
@@ -105,7 +105,7 @@ MetalModulus = Annotated[
     float,
     Quantity(
         "Pa", show="GPa", what="Young's modulus", gt=0,
-        usual=Usual("0.5 GPa", "500 GPa", "Li has 3 to 21 GPa by direction, tungsten 400 GPa"),
+        usual=Usual("0.5 GPa", "500 GPa", "Li has 3 to 21 GPa depending on direction, tungsten 400 GPa"),
     ),
 ]
 Stiffness = Annotated[
@@ -121,10 +121,10 @@ Viscosity = Annotated[
 ]
 Voltage = Annotated[
     float,
-    Quantity("V", what="voltage", gt=0, usual=Usual("1 uV", "5 V", "noise; no electrolyte stands more against Li")),
+    Quantity("V", what="voltage", gt=0, usual=Usual("1 uV", "5 V", "noise; no electrolyte withstands more against Li")),
 ]
 SignedVoltage = Annotated[
-    float, Quantity("V", what="voltage", usual=Usual("1 uV", "5 V", "noise; no electrolyte stands more against Li"))
+    float, Quantity("V", what="voltage", usual=Usual("1 uV", "5 V", "noise; no electrolyte withstands more against Li"))
 ]
 CurrentDensity = Annotated[
     float,
@@ -166,7 +166,7 @@ Conductivity = Annotated[
     float,
     Quantity(
         "S/m", show="mS/cm", what="conductivity", gt=0,
-        usual=Usual("1e-9 mS/cm", "100 mS/cm", "insulators as LiF; the best superionic conductors have 30 mS/cm"),
+        usual=Usual("1e-9 mS/cm", "100 mS/cm", "insulators such as LiF; the best superionic conductors have 30 mS/cm"),
     ),
 ]
 SurfaceEnergy = Annotated[
@@ -192,7 +192,7 @@ Density = Annotated[
 ]
 Permeance = Annotated[
     float,
-    Quantity("m/s", what="permeance", gt=0, usual=Usual("1e-16 m/s", "10 m/s", "of films of 1 nm to 1 um of solids")),
+    Quantity("m/s", what="permeance", gt=0, usual=Usual("1e-16 m/s", "10 m/s", "films of 1 nm to 1 um of solids")),
 ]
 MolarVolume = Annotated[
     float,
@@ -224,7 +224,7 @@ MolarEnergy = Annotated[
 ]
 Rate = Annotated[
     float,
-    Quantity("1/s", what="rate", ge=0, usual=Usual("1e-30 1/s", "1e30 1/s", "of creep at 1 MPa, before exp(-Q/RT)")),
+    Quantity("1/s", what="rate", ge=0, usual=Usual("1e-30 1/s", "1e30 1/s", "creep at 1 MPa, before exp(-Q/RT)")),
 ]
 RatePerPressure = Annotated[
     float,
@@ -250,7 +250,7 @@ PoissonRatio = Annotated[
     ),
 ]
 Growth = Annotated[float, Number(ge=1, le=1.5)]
-Exponent = Annotated[float, Number(ge=1, le=100, usual=Usual(1, 20, "creep of metals has 3 to 8"))]
+Exponent = Annotated[float, Number(ge=1, le=100, usual=Usual(1, 20, "metals creep with exponents of 3 to 8"))]
 Strengthening = Annotated[
     float, Number(gt=0, usual=Usual(0.1, 1000, "pillars of Li of 1 um bear 100 times as much as a foil"))
 ]
@@ -264,19 +264,19 @@ MobilityFactor = Annotated[
     float, Number(gt=0, le=1e12, usual=Usual(1e-3, 1e6, "numerical: the interface moves with its equilibrium"))
 ]
 AspectFactor = Annotated[
-    float, Number(gt=0, le=1e12, usual=Usual(0.1, 1e5, "a filament is at most that much longer than wide"))
+    float, Number(gt=0, le=1e12, usual=Usual(0.1, 1e5, "no filament is that many times longer than it is wide"))
 ]
 NoiseFactor = Annotated[float, Number(ge=0, le=1e6, usual=Usual(1e-6, 100, "1 is the thermal noise"))]
 TimeTolerance = Annotated[
-    float, Number(gt=0, usual=Usual(1e-4, 100, "1 is an error of a per cent or so; rounding and nonsense are beyond"))
+    float, Number(gt=0, usual=Usual(1e-4, 100, "1 is an error of about a per cent; beyond are rounding and nonsense"))
 ]
 SmallAmplitude = Annotated[float, Number(ge=0, le=0.1)]
 Tolerance = Annotated[
-    float, Number(ge=1e-15, le=1e-2, usual=Usual(1e-14, 1e-3, "rounding below; above it errors are seen in results"))
+    float, Number(ge=1e-15, le=1e-2, usual=Usual(1e-14, 1e-3, "below is rounding; above, errors show in the results"))
 ]
 Count = Annotated[int, Integer(ge=1, le=10_000)]
 Iterations = Annotated[
-    int, Integer(ge=1, le=10_000, usual=Usual(2, 500, "one solves no nonlinear equation; 500 do not converge"))
+    int, Integer(ge=1, le=10_000, usual=Usual(2, 500, "1 solves no nonlinear equation; 500 will not converge"))
 ]
 Kept = Annotated[int, Integer(ge=1, le=10_000, usual=Usual(1, 1000, "each is as large as a snapshot"))]
 Seed = Annotated[int, Integer(ge=0, lt=2**63)]

@@ -110,7 +110,7 @@ def _refuse_foreign(directory: Path, case: Case) -> None:
 
 
 def _what_is_left(directory: Path, case: Case, force: bool) -> tuple[str | None, bool]:
-    """For --restart auto: where to go on from, and whether nothing is left to do; tells the user.
+    """What --restart auto comes to: where to go on from, and whether nothing is left to do; tells the user.
 
     Results of another case are replaced only with `force`.
     """

@@ -165,4 +165,4 @@ def _or_exit(action: Callable[[], Any]) -> Any:
 
 
 def _nothing(text: str) -> None:
-    """In the place of `_say` where nothing is to be said."""
+    """Takes the place of `_say` where nothing is to be said."""

@@ -9,7 +9,7 @@ import typer
 from solver.cli.jobs import BadInput
 from solver.voice import Voice
 
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="say what is wrong and how it ended, no more")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="report only errors and how it ended")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="a line for every time step")]
 
 

@@ -163,7 +163,7 @@ def _go_on(
         raise checkpoint.CheckpointError(f"restart: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise checkpoint.CheckpointError(f"restart: the checkpoint has what no run writes ({said})") from error
+        raise checkpoint.CheckpointError(f"restart: no run can have written this checkpoint ({said})") from error
     for line in simulation.progress.changes:
         recorder.message(f"restart: the results are those of more than one case: {line}")
     if isinstance(recorder, FileRecorder):
@@ -178,7 +178,7 @@ def _take_over(
     changed, matter = case_differences(saved.provenance["resolved_case"], _resolved(case))
     mesh = _mesh_digest(case, simulation.grid.comm)
     if saved.provenance.get(MESH_DIGEST, mesh) != mesh:
-        line = f"geometry.mesh: {case.geometry.mesh}: what is in it has changed"
+        line = f"geometry.mesh: {case.geometry.mesh}: its content has changed"
         changed, matter = [*changed, line], [*matter, line]
     for line in changed:
         recorder.message(f"restart: the case differs from the checkpoint's: {line}")

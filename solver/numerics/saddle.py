@@ -216,7 +216,7 @@ class SaddleSolver:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """By which the preconditioner is judged: iterations when it was new, and those wasted since."""
+        """What the preconditioner is judged by: iterations when it was new, and those wasted since."""
         return {"per_digit": self._per_digit, "wasted": self._wasted}
 
     def go_on(self, kept: Numbers) -> None:
@@ -242,7 +242,7 @@ class VelocityPreconditioner:
         self._made: list[Any] = []  # PETSc's objects of the last set-up
 
     def setUp(self, pc: PETSc.PC) -> None:
-        """Of new values of the matrix (collective)."""
+        """Set up for new values of the matrix (collective)."""
         self.destroy(pc)
         matrix = pc.getOperators()[1]
         self._multigrid = _multigrid(pc, matrix)  # a new one: GAMG keeps its old aggregates

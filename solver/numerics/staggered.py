@@ -94,7 +94,7 @@ class Staggered:
         return [(self._face(axis, self._unit(axis)), slope), (self._face(axis, here), -slope)]
 
     def _at_edge(self, axis: int, per_face: Array) -> Array:
-        """Of values on the faces of axis: those at the edges, upper faces of the normal, lower ones of the others."""
+        """Those of the values on the faces of an axis at its edges: upper faces of the normal, lower ones of others."""
         upper = axis == self.grid.dim - 1
         return np.moveaxis(np.moveaxis(per_face, axis, 0)[1 if upper else 0 :][: per_face.shape[axis] - 1], 0, axis)
 

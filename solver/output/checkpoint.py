@@ -143,7 +143,8 @@ def _read_common(path: Path, grid: Grid) -> tuple[dict[str, str], Checkpoint]:
         for name in names:
             data = _dataset(path, file, f"fields/{name}")
             if data.shape[: grid.dim] != grid.shape or data.dtype != float:
-                raise CheckpointError(f"{path}: fields/{name} is {data.shape} {data.dtype}, the grid {grid.shape}")
+                is_there = f"fields/{name} has the shape {data.shape} and the type {data.dtype}"
+                raise CheckpointError(f"{path}: {is_there}; the grid has the shape {grid.shape}")
         log = {name: values.tolist() for name, values in _group(arrays, "log").items()}
         log |= {name: _parse(text) for name, text in _group(texts, "log").items()}
         if len({len(column) for column in log.values()}) > 1:
@@ -155,7 +156,7 @@ def _parse(text: str) -> Any:
     """JSON as it was written, without NaN and infinity. Raises ValueError."""
 
     def refuse(name: str) -> None:
-        raise ValueError(f"{name} is no number")
+        raise ValueError(f"{name} is not a number")
 
     return json.loads(text, parse_constant=refuse)
 

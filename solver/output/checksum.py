@@ -19,17 +19,17 @@ from solver.numerics.random_fields import mix
 
 
 def of_text(text: str) -> str:
-    """Of a text, hexadecimal."""
+    """Checksum of a text, hexadecimal."""
     return of_bytes(text.encode())
 
 
 def of_bytes(content: bytes) -> str:
-    """Of bytes, hexadecimal."""
+    """Checksum of bytes, hexadecimal."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 def of_field(grid: Grid, values: Array) -> str:
-    """Of a cell field, owned blocks of doubles that may have one more axis for components (collective)."""
+    """Checksum of a cell field, owned blocks of doubles, which may have one more axis for components (collective)."""
     components = values.reshape(*grid.local_shape, -1)
     count = components.shape[-1]
     bits = np.ascontiguousarray(components, dtype=float).view(np.uint64)

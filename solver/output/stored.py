@@ -98,7 +98,7 @@ def numbered(directory: str | Path) -> list[tuple[int, Path]]:
     """Number and path of all that has the name of a snapshot, in order. Raises ResultsError for a linked folder."""
     folder = Path(directory) / FOLDER
     if folder.is_symlink():
-        raise ResultsError(f"{folder}: a link, not a folder: the snapshots behind it are left alone")
+        raise ResultsError(f"{folder}: a link, not a folder; it is not followed")
     if not folder.is_dir():
         return []
     matches = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
@@ -121,7 +121,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """The file of a snapshot for reading. Whatever is wrong with it in the `with` block is raised as ResultsError."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise ResultsError(f"{path}: a link or no file at all: it is not read")
+            raise ResultsError(f"{path}: a link, or not a regular file; it is not read")
         with h5py.File(path, "r") as file:
             yield file
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def item(file: h5py.File, name: str) -> Any:
         if not _has(at, part):
             raise ResultsError(f"no {name} in it")
         if at.id.links.get_info(part.encode()).type != h5l.TYPE_HARD:
-            raise ResultsError(f"{name} is a link to somewhere else: not followed")
+            raise ResultsError(f"{name} is a link to another place, which is not followed")
         at = at[part]
     return at
 
@@ -152,12 +152,12 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset:
         raise ResultsError(f"{name} is not a dataset")
     properties = data.id.get_create_plist()
     if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
-        raise ResultsError(f"{name} has its data in another file: not read")
+        raise ResultsError(f"{name} has its data in another file, which is not read")
     filters = {properties.get_filter(n)[0] for n in range(properties.get_nfilters())}
     if filters - _FILTERS:
-        raise ResultsError(f"{name} is compressed in a way that is not used here: not read")
+        raise ResultsError(f"{name} is compressed in a way that is not used here; it is not read")
     if data.dtype.hasobject or data.nbytes > _LARGEST_RATIO * file.id.get_filesize() + _SMALL:
-        raise ResultsError(f"{name} has the type {data.dtype} and the shape {data.shape}, which cannot be: not read")
+        raise ResultsError(f"{name} has the type {data.dtype} and the shape {data.shape}, which cannot be; not read")
     return data
 
 
@@ -173,11 +173,11 @@ def faces(file: h5py.File) -> dict[str, Array]:
     """Face coordinates of the cells per axis, m, z last. Raises ResultsError."""
     axes = text(item(file, "grid").attrs["axes"])
     if axes not in ("z", "xz", "xyz"):
-        raise ResultsError(f"grid has the axes {axes!r}; possible: z, xz, xyz")
+        raise ResultsError(f"grid has the axes {axes!r}; allowed: z, xz, xyz")
     found = {axis: numbers(file, f"grid/{axis}") for axis in axes}
     for axis, values in found.items():
         if values.ndim != 1 or len(values) < 2 or not np.all(np.isfinite(values)) or not np.all(np.diff(values) > 0.0):
-            raise ResultsError(f"grid/{axis} is not a row of coordinates that grow")
+            raise ResultsError(f"grid/{axis} is not a list of increasing coordinates")
     return found
 
 
@@ -188,12 +188,12 @@ def frame(file: h5py.File) -> Frame:
     about = item(file, "VTKHDF").attrs
     if text(about["Type"]) == "ImageData":
         if list(about["WholeExtent"]) != [end for n in cells for end in (0, n)]:
-            raise ResultsError("the grid has another number of cells than WholeExtent says")
+            raise ResultsError("the grid does not have as many cells as WholeExtent says")
         origin, spacing = (tuple(float(v) for v in about[name]) for name in ("Origin", "Spacing"))
         return Frame(cells, origin, spacing)
     points = math.prod(n + 1 for n in cells)
     if dataset(file, "VTKHDF/Points").shape != (points, 3):
-        raise ResultsError(f"VTKHDF/Points is not of {points} points")
+        raise ResultsError(f"VTKHDF/Points does not have {points} points")
     return Frame(cells)
 
 

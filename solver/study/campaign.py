@@ -37,9 +37,9 @@ def main(
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path(output))
-    parser.add_argument("--processes", type=int, default=2, help="points that run at a time, each on one core")
-    parser.add_argument("--only", default="", help="points whose name begins so")
-    parser.add_argument("--report", action="store_true", help="no runs: tables and pictures of what is there")
+    parser.add_argument("--processes", type=int, default=2, help="number of points to run at a time, each on one core")
+    parser.add_argument("--only", default="", help="run only points whose names begin with this")
+    parser.add_argument("--report", action="store_true", help="only write tables and pictures of results that exist")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     wanted = [command for command in commands if command.name.startswith(arguments.only)]

@@ -196,7 +196,7 @@ def _ramp(case: Case) -> tuple[int, Ramp]:
     for index, segment in enumerate(case.protocol):
         if isinstance(segment, Ramp):
             return index, segment
-    raise SearchRefused("protocol: no segment of the kind 'ccd'; allowed: one, between whose currents to search")
+    raise SearchRefused("protocol: no segment of the kind 'ccd'; allowed: one segment, which gives the range to search")
 
 
 class _Search:
@@ -329,7 +329,7 @@ def _with_checkpoints(*directories: Path | None) -> Path | None:
 
 
 def _stop_kind(directory: Path) -> str:
-    """Of the end of a run; "" when there is none, or it does not say: then the run goes on from its checkpoint."""
+    """Kind of the end of a run; "" when there is none, or it does not say: it then goes on from its checkpoint."""
     try:
         return str(stored.json_object(directory / summary.NAME).get("stop_kind", ""))
     except stored.ResultsError:
@@ -346,7 +346,7 @@ def _read(path: Path) -> list[dict[str, Value]]:
         for row in found:
             _trial(row)
     except (ValueError, csv.Error) as error:
-        remedy = "mend it, or replace the trials with --force"
+        remedy = "repair it, or replace the trials with --force"
         raise SearchRefused(f"{path}: damaged ({error}); {remedy}") from None
     return found
 

@@ -75,7 +75,7 @@ def write(points: Sequence[Point], directory: Path) -> list[str]:
     known = {point.id for point in points}
     others = sorted(path.parent.name for path in directory.glob(f"*/{CASE}") if path.parent.name not in known)
     if others:
-        messages.append(f"left alone, of no point of this sweep: {', '.join(others)}")
+        messages.append(f"left alone, since they belong to no point of this sweep: {', '.join(others)}")
     return messages
 
 

@@ -90,7 +90,7 @@ def run(
         try:
             ended = _watch(process, directory, starts, say)
         except KeyboardInterrupt:
-            say("interrupted: what runs writes a checkpoint and ends; the same command goes on from there")
+            say("interrupted: points that are running write a checkpoint and stop; the same command continues them")
             _interrupt(process)
             return False
     if process.returncode and not ended:
@@ -139,7 +139,7 @@ def _mpirun() -> list[str]:
 
 
 def _environment(directory: Path, words: Sequence[str] = ()) -> dict[str, str]:
-    """That of the jobs: this very code, nothing of an mpirun around it, and no profile of Snakemake."""
+    """Environment of the jobs: this very code, nothing of a surrounding mpirun, and no profile of Snakemake."""
     kept = {k: v for k, v in for_children().items() if not k.startswith(FOREIGN) and k != "SNAKEMAKE_PROFILE"}
     ours = {"SWEEP": str(directory.resolve()), "MPIRUN": shlex.join(_mpirun()), "WORDS": shlex.join(words)}
     return kept | {f"LIFRONT_{name}": value for name, value in ours.items()}
@@ -158,7 +158,7 @@ def _watch(
                 reason = _reason(directory / name)
                 how = f"done, {reason}" if code == 0 and reason else f"not done, exit code {code}"
                 if code == 0 and not reason:
-                    how += f" without {DONE}: what MPIRUN names has not run it"
+                    how += f" without {DONE}: the command in MPIRUN has not run it"
                 say(f"[{len(ended)}/{len(starts)}] {name}: {how}")
         if over:
             return ended

@@ -131,7 +131,7 @@ def test_only_what_failed_was_killed_or_has_changed_is_run_again(tmp_path):
     code, out = finished(case, runs)
     assert code == 0
     assert f"{short}: the case has changed; it will be run again from the start" in out
-    assert "left alone, of no point of this sweep" in out and failing in out
+    assert "left alone, since they belong to no point of this sweep" in out and failing in out
     assert results(runs).keys() == {short} and float(results(runs)[short]["time [s]"]) == 12
     assert "results of another case, which are replaced" in (runs / short / "run.log").read_text()
 

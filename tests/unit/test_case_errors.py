@@ -18,7 +18,7 @@ BAD_OVERRIDES = [
     # form of an override
     (["domain.width"], ["--set domain.width: not of the form key.path=value"]),
     (["domain..width=3"], ["not of the form key.path=value"]),
-    (["title.x=3"], ["--set title.x=3: title.x: there is no table or list above it"]),
+    (["title.x=3"], ["--set title.x=3: title.x: the table or list that should hold it does not exist"]),
     (
         ["protocol.7.duration=1 h"],
         ["protocol.7: '7' is not an entry of a list with 1 entries, counted from 0"],

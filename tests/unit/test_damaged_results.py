@@ -64,9 +64,9 @@ def refused(*arguments: str | Path, code: int = 2) -> str:
 LOGS = {
     "heading": (lambda t: t.replace("time [s]", "time [min]"), "heading 'time [min]'"),
     "name": (lambda t: t.replace("time [s]", "tame [s]"), "no column 'time'"),
-    "twice": (lambda t: t.replace("voltage [V]", "dt [s]"), "heading 'dt [s]': there twice"),
+    "twice": (lambda t: t.replace("voltage [V]", "dt [s]"), "heading 'dt [s]': twice, or not in one of the units"),
     "nul": (lambda t: t.replace("\n1,", "\n1\0,"), "a NUL character in line 3"),
-    "text": (lambda t: t.replace("\n5,300,", "\n5,soon,"), "column time, line 7: 'soon' is no number"),
+    "text": (lambda t: t.replace("\n5,300,", "\n5,soon,"), "column time, line 7: 'soon' is not a number"),
     "huge": (lambda t: t.replace("\n2,", "\n" + "9" * 200000 + ","), "field larger than field limit"),
     "latin": (lambda t: t.encode() + b"\xff\xfe\n", "not UTF-8 text (line "),
     "short": (lambda t: t.replace("\n3,", "\n3\n3,"), "line 5 does not have the"),
@@ -133,7 +133,7 @@ def test_a_case_of_another_shape_is_no_matter(run):
     with h5py.File(run / "fields/fields_000003.vtkhdf", "a") as file:
         del file["provenance"]
         file["provenance"] = h5py.ExternalLink("/etc/hostname", "/")
-    with pytest.raises(ResultsError, match="provenance is a link to somewhere else"):
+    with pytest.raises(ResultsError, match="provenance is a link to another place, which is not followed"):
         _ = Run(run).info
 
 

@@ -132,7 +132,7 @@ def mesh_case(tmp_path, points, elements, *overrides):
         (1e-6, "1 um", "geometry.unit: value '1 um': the groups of the mesh are 3e-06 um across, less than a cell"),
         (1e-3, "1 nm", "less than a cell; allowed: a mesh of at least grid.spacing"),
         (1.0, "1 nm", "less than a cell"),
-        (1.0, "1 m", "nothing of 'wall' is in the electrolyte: it is at x = 2e+06 to 2.5e+06 um, z = 1e+06"),
+        (1.0, "1 m", "no part of 'wall' is in the electrolyte: it is at x = 2e+06 to 2.5e+06 um, z = 1e+06"),
     ],
 )
 def test_a_mesh_in_another_unit_is_refused_in_both_directions(scale, unit, expected, tmp_path):
@@ -146,7 +146,7 @@ def test_a_mesh_in_another_unit_is_refused_in_both_directions(scale, unit, expec
 
 
 def test_a_group_beside_the_box_is_refused_although_the_mesh_has_the_right_size(tmp_path):
-    with pytest.raises(CaseError, match=r"nothing of 'wall' is in the .* are geometry.unit and the origin right"):
+    with pytest.raises(CaseError, match=r"no part of 'wall' is in the .* are geometry.unit and the origin right"):
         mesh_case(tmp_path, [(2, -1), (4, -5)], [(1, 2)])
     beside = mesh_case(tmp_path, [(-2, 1), (-2, 3)], [(1, 2)])  # its image is in the box
     (warning,) = find_warnings(beside)

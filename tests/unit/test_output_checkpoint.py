@@ -204,9 +204,9 @@ def replace_by_virtual(file):
         (remove("fields/velocity"), "damaged: no fields/velocity in it"),
         (remove("checksums"), "damaged: no checksums in it"),
         (to_nan, "damaged: fields/lithium is not what was written"),
-        (replace_by_link, "fields/lithium is a link to somewhere else"),
+        (replace_by_link, "fields/lithium is a link to another place"),
         (replace_by_virtual, "fields/lithium has its data in another file"),
-        (replace_by_other_type, "fields/lithium is .* float32, the grid"),
+        (replace_by_other_type, "fields/lithium has the shape .* and the type float32; the grid"),
     ],
 )
 def test_what_is_missing_or_elsewhere_is_noticed(tmp_path, grid, change, message):

@@ -126,7 +126,7 @@ def test_a_log_with_fewer_columns_can_be_continued(joined: None, tmp_path: Path)
 
 def test_a_checkpoint_without_its_field_is_refused(joined: None, tmp_path: Path) -> None:
     run(case_from_dict(TABLE), tmp_path)
-    with pytest.raises(CheckpointError, match="without what has the fields tracer"):
+    with pytest.raises(CheckpointError, match="without the fields tracer"):
         run(case_from_dict(TABLE | {"tracer": OPTIONS}), tmp_path, restart="latest")
 
 

@@ -39,7 +39,7 @@ def test_missing_things_are_named(tmp_path, strip):
         Run(tmp_path / "nowhere")
     with pytest.raises(ResultsError, match="not a run directory: neither log"):
         Run(tmp_path)
-    with pytest.raises(ResultsError, match="no field 'lithum'; there are contact_pressure, displacement"):
+    with pytest.raises(ResultsError, match="no field 'lithum'; available: contact_pressure, displacement"):
         strip.field("lithum")
     with pytest.raises(ResultsError, match="no snapshot 4; there are 4"):
         strip.field("lithium", 4)

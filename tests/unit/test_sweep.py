@@ -206,7 +206,7 @@ def test_expand_writes_complete_cases_and_touches_only_what_changes(case, tmp_pa
     assert written == {path: path.stat().st_mtime_ns for path in written}
     _, out = cli("expand", write(case, BASE.replace("5 MPa", "6 MPa"), GRID.replace(', "30 um"', "")), "--output", runs)
     assert out.count("the case has changed; it will be run again") == 4
-    assert "left alone, of no point of this sweep" in out and "4 points in" in out
+    assert "left alone, since they belong to no point of this sweep" in out and "4 points in" in out
     assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == sorted(names)
 
 
@@ -350,7 +350,7 @@ def test_a_launcher_that_runs_nothing_is_told(tmp_path):
     said = []
     with subprocess.Popen(["true"]) as process:
         assert sweep_jobs._watch(process, tmp_path, {"a": 0}, said.append) == {"a"}
-    assert said == ["[1/1] a: not done, exit code 0 without done.json: what MPIRUN names has not run it"]
+    assert said == ["[1/1] a: not done, exit code 0 without done.json: the command in MPIRUN has not run it"]
 
 
 def finish(folder: Path, digest: str, **summary: Any) -> None:

@@ -73,9 +73,9 @@ def test_only_regular_files_are_read(tmp_path):
         (parse_toml, "x = '\x1b'", "not valid TOML"),
         (parse_json, "[" * 100_000, "nested deeper"),
         (parse_json, "9" * 5000, "more digits"),
-        (parse_json, '{"a": NaN}', "NaN is no number"),
-        (parse_json, '{"a": -Infinity}', "-Infinity is no number"),
-        (parse_json, '{"a": 1, "a": 2}', "the key 'a' is there twice"),
+        (parse_json, '{"a": NaN}', "NaN is not a number"),
+        (parse_json, '{"a": -Infinity}', "-Infinity is not a number"),
+        (parse_json, '{"a": 1, "a": 2}', "the key 'a' appears twice"),
         (parse_json, r'{"a": {"b": ["\ud800"]}}', "a.b.0: half a character"),
         (parse_json, r'{"a": {"\udfff": 1}}', "half a character"),
         (parse_json, '{"a": 1', "not valid JSON"),
@@ -110,7 +110,7 @@ def test_very_many_mistakes_give_few_lines(tmp_path):
     [
         (PROFILE.replace(",", ";"), "separated by a semicolon; allowed: a comma"),
         (PROFILE.replace(",", "\t"), "separated by a tab; allowed: a comma"),
-        (PROFILE.replace(".", ","), "no decimal comma"),
+        (PROFILE.replace(".", ","), "not a comma"),
         (PROFILE.replace("\n5,", '\n"5,'), "line 7: a quotation mark that is out of place or not closed"),
         (PROFILE.replace("\n5,", "\n5 # s,"), "line 7: time is '5 # s'"),
         (PROFILE.replace("\n5,", "\n\uff15,"), "line 7: time is '\uff15'"),
@@ -137,7 +137,7 @@ def test_text_is_shown_in_one_line_without_control_characters():
     assert one_line("a\x1b[31m\tb\nc\u202e") == "a[31m b c"
     assert len(one_line("word " * 5000, 40)) <= 40
     assert printable("a\nb\x1b") == "a\\nb\\x1b"
-    assert short(16**6000) == "a whole number of more digits than Python reads"
+    assert short(16**6000) == "a whole number with more digits than Python reads"
 
 
 def test_messages_are_printable_bounded_and_few():
