@@ -139,7 +139,7 @@ class Simulation:
         self.progress = Progress.from_json({name: value for name, value in progress.items() if name != SOLVERS})
         if missing := sorted(set(self.state) - set(fields)):
             names = ", ".join(missing)
-            raise CannotContinue(f"the checkpoint was written by a case without the fields {names}, and this case has them")
+            raise CannotContinue(f"the checkpoint was written by a case without the fields {names}")
         changes = [*changed, *take_place(self.progress, self.segments, self.initial_lithium)]
         self.progress.changes += [f"step {self.progress.step}: {change}" for change in changes]
         for name in self.state:
