@@ -14,6 +14,11 @@ from solver.environment import EnvironmentProblem, check_environment
 from tests.mpi import raise_floating_point_errors
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Several processes take the files in the order of pyproject.toml; xdist would begin with those of most tests."""
+    config.option.loadscopereorder = False
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Stop with a message when PETSc, MPI or h5py is missing: their tests must not vanish.
 
