@@ -145,7 +145,7 @@ def linear_system(setting: Setting, state: MechanicalState) -> dict[str, float]:
     an iteration.
     """
     m, xi = setting.mechanics, setting.lithium(1.01)
-    problem = _Problem(m, state, m.rheology.share(xi), setting.growth(xi), setting.load, setting.point.dt)
+    problem = _Problem(m, state, m.rheology.solid_share(xi), setting.growth(xi), setting.load, setting.point.dt)
     at = problem.evaluate(state.velocity, problem.held_pressure, state.growth)
     m.solver.stale = True
     start = perf_counter()

@@ -16,8 +16,8 @@ def additive_coverage(layer: ElectrolyteLayer) -> float:
     additive = layer.additive
     if additive is None or layer.density is None:
         return 0.0
-    share = lining.volume_share(additive.weight_percent / 100, additive.density, layer.density)
-    return lining.coverage(share, additive.grain_size, additive.film_thickness)
+    volume_share = lining.volume_share(additive.weight_percent / 100, additive.density, layer.density)
+    return lining.coverage(volume_share, additive.grain_size, additive.film_thickness)
 
 
 def boundary_energy(layer: ElectrolyteLayer) -> float:

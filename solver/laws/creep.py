@@ -41,14 +41,16 @@ class CreepLaw:
         """e_eq of a von Mises stress in Pa, 1/s."""
         return self.prefactor * (np.asarray(stress, dtype=float) / self.strength) ** self.exponent
 
-    def viscosity(self, total_rate: Array, stiffness: Array, share: Array | float = 1.0) -> tuple[Array, Array]:
+    def viscosity(
+        self, total_rate: Array, stiffness: Array, creeping_share: Array | float = 1.0
+    ) -> tuple[Array, Array]:
         """eta in Pa s and d(sigma_eq)/dR in Pa s of the rate R (1/s).
 
-        stiffness: G dt, Pa s. share: factor on A, for a solid that creeps in a part of it. NaN where the
+        stiffness: G dt, Pa s. creeping_share: factor on A, for a solid that creeps in a part of it. NaN where the
         local equation has no solution (rates not finite): an exception on one rank would leave the others waiting.
         """
         rate = np.maximum(total_rate, SLOWEST)
-        a, n = self.prefactor * np.maximum(share, SLOWEST), self.exponent
+        a, n = self.prefactor * np.maximum(creeping_share, SLOWEST), self.exponent
         elastic = 1 / (3 * stiffness)
         stress = np.minimum(rate / elastic, self.strength * (rate / a) ** (1 / n))
         for _ in range(LOCAL_ITERATIONS):

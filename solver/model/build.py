@@ -198,7 +198,7 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
         indicator=network.indicator,
         indicator_faces=network.indicator_faces,
         electrolyte=contact.electrolyte,
-        share=opening / network.numerical_width,
+        opening_ratio=opening / network.numerical_width,
         normal=network.normal,
         intact=intact,
         opened=infiltration.opened_pressure(li.surface_energy, own.contact_angle, opening),

@@ -161,7 +161,7 @@ class Coupling:
         applied = measured.get("stack_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
         excess = self.deformation.excess_pressure(state, applied)
         conductor = self.conductor(state, contact)
-        plating = self.charge.plating(state, excess, self._reacting(state, conductor))
+        plating = self.charge.plating(state, excess, self._reacting_share(state, conductor))
         metal = contact.metal * state["lithium"]
         fields = {name: values for part in self.parts for name, values in part.output(state, contact).items()}
         return {
@@ -190,12 +190,12 @@ class Coupling:
         # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
         ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
         with self.timers("mechanics"):
-            balance, motion = self.deformation.balance(state, contact, ahead, step.stack_pressure, step.dt)
+            mechanics_result, motion = self.deformation.balance(state, contact, ahead, step.stack_pressure, step.dt)
             velocity = self.deformation.face_velocities(motion)
-        require("stress", balance.outcome)
+        require("stress", mechanics_result.outcome)
         with self.timers("occupancy"):
             supply = current.atoms * self.charge.kinetics.volts_per_pascal
-            moved = self.occupancy.equation.step(
+            occupancy_result = self.occupancy.equation.step(
                 old=state["occupancy"].copy(),
                 old_weight=before.metal,
                 contact=contact,
@@ -205,41 +205,42 @@ class Coupling:
                 source=supply,
                 dt=step.dt,
             )
-        require("occupancy", moved.outcome)
+        require("occupancy", occupancy_result.outcome)
         with self.timers("lithium"):
-            formed = self.lithium.advance(state, contact, moved.occupancy, velocity, step)
-        require("lithium", formed.outcome)
+            lithium_result = self.lithium.advance(state, contact, occupancy_result.occupancy, velocity, step)
+        require("lithium", lithium_result.outcome)
 
         fields = {
-            "lithium": formed.values,
-            "occupancy": moved.occupancy,
+            "lithium": lithium_result.values,
+            "occupancy": occupancy_result.occupancy,
             "potential": current.potential,
             **motion,
             **filled,
         }
         fields["feed"] = (deficit(fields) - deficit(state)) / step.dt - motion["growth"]
+        results = mechanics_result, occupancy_result, lithium_result
         measured = {
             **self._measure(state, fields, contact, current, step),
-            "force_error": balance.force_error,
-            "bottom_inflow": moved.bottom_inflow / self.grid.lateral_area * step.dt,
-            "newton": newton + balance.newton + formed.newton,
-            "krylov": krylov + sum(o.iterations for o in (balance.outcome, moved.outcome, formed.outcome)),
+            "force_error": mechanics_result.force_error,
+            "bottom_inflow": occupancy_result.bottom_inflow / self.grid.lateral_area * step.dt,
+            "newton": newton + mechanics_result.newton + lithium_result.newton,
+            "krylov": krylov + sum(result.outcome.iterations for result in results),
         }
         for part in self.followers:
             with self.timers(part.name):
-                followed = part.step(state, fields, contact, step)
-            if followed.outcome:
-                require(part.name, followed.outcome)
-            fields |= followed.fields
-            measured |= followed.measured
+                part_result = part.step(state, fields, contact, step)
+            if part_result.outcome:
+                require(part.name, part_result.outcome)
+            fields |= part_result.fields
+            measured |= part_result.measured
         measured |= self._stored(fields, contact)
         error = self._error(state, fields, contact, measured["contact_fraction"], step)
         return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
-    def _reacting(self, state: State, conductor: Conductor) -> Array:
+    def _reacting_share(self, state: State, conductor: Conductor) -> Array:
         """Share of the contact that transfers charge: living Li, where no filament has taken its place."""
-        share = fe.step(state["lithium"]) * conductor.active
-        return share * self.penetration.free_share(state) if self.penetration else share
+        reacting_share = fe.step(state["lithium"]) * conductor.active
+        return reacting_share * self.penetration.free_share(state) if self.penetration else reacting_share
 
     def _current(self, state: State, contact: Contact, step: Step) -> tuple[Current, dict[str, Array], int, int]:
         """The charge equation with filaments, which conduct as the last step has left them (collective).
@@ -248,7 +249,7 @@ class Coupling:
         """
         conductor, pressure = self.conductor(state, contact), step.stack_pressure
         excess = self.deformation.excess_pressure(state, pressure)
-        reactions = [self.charge.plating(state, excess, self._reacting(state, conductor))]
+        reactions = [self.charge.plating(state, excess, self._reacting_share(state, conductor))]
         reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
         filling = []
         if self.penetration:

@@ -151,7 +151,7 @@ class Deformation(Part):
         along = tau.missing if self.grid.dim == 1 else (normal**2 * tau.normal).sum(axis=0)
         for (a, b), shear in zip(self.mechanics.mac.pairs, tau.cells, strict=True):
             along = along + 2 * normal[a] * normal[b] * shear
-        compression: Array = state["pressure"] - rheology.share(state["lithium"]) * along
+        compression: Array = state["pressure"] - rheology.solid_share(state["lithium"]) * along
         return compression
 
     def measure(self, fields: Fields, contact: Contact, stack_pressure: float) -> dict[str, float]:
@@ -180,10 +180,10 @@ class Deformation(Part):
         self.place(contact)
         mech = self.mechanics
         now = self._state(state)
-        share = mech.rheology.share(state["lithium"])
+        solid_share = mech.rheology.solid_share(state["lithium"])
         solid_tau = mech.rheology.elastic_tensor(now.elastic)
         tau = stress_measures.six_components(solid_tau.normal, solid_tau.missing, solid_tau.cells)
-        tau *= share[..., None]
+        tau *= solid_share[..., None]
         solid = contact.electrolyte >= 0.5
         return {
             "velocity": self._to_cells(now.velocity),

@@ -95,14 +95,14 @@ class FilamentParameters:
 class Defects:
     """The defect network on the owned cells as the filament sees it.
 
-    indicator b and indicator_faces; electrolyte psi; share beta; normal (dim, *cells) across the walls; intact and
-    opened: Pi, Pa; open: walls separated from the start; bears_load: 1 where the walls touch, 0 in open cavities.
+    indicator b and indicator_faces; electrolyte psi; opening_ratio beta; normal (dim, *cells) across the walls; intact
+    and opened: Pi, Pa; open: walls separated from the start; bears_load: 1 where the walls touch, 0 in open cavities.
     """
 
     indicator: Array
     indicator_faces: Sequence[Array]
     electrolyte: Array
-    share: Array
+    opening_ratio: Array
     normal: Array
     intact: Array
     opened: Array
@@ -112,7 +112,7 @@ class Defects:
     @property
     def lithium_share(self) -> Array:
         """psi b beta: volume of Li per volume where zeta = 1."""
-        return self.electrolyte * self.indicator * self.share
+        return self.electrolyte * self.indicator * self.opening_ratio
 
     def pressure(self, open_now: Array) -> Array:
         """Pi, Pa, where `open_now` says which walls are separated; no Li gets into the solid."""
@@ -155,7 +155,7 @@ class FilamentEquation:
 
     def blocked(self, filament: Array) -> list[Array]:
         """1 - b beta zeta on the faces of every axis: what filaments leave of the ions' way (collective)."""
-        ghosted = self.grid.ghosted(self.defects.indicator * self.defects.share * filament)
+        ghosted = self.grid.ghosted(self.defects.indicator * self.defects.opening_ratio * filament)
         return [np.maximum(1 - face_mean(self.grid, ghosted, axis), FLOOR) for axis in range(self.grid.dim)]
 
     def drive(self, open_now: Array, normal_stress: Array, platen_pressure: float) -> Array:
@@ -181,8 +181,8 @@ class FilamentEquation:
     def _bounded(self, drive: Array) -> tuple[Array, Array]:
         """F tanh(f/F) and its derivative."""
         largest = self.parameters.largest_drive
-        share = np.tanh(drive / largest)
-        return largest * share, 1 - share**2
+        ratio = np.tanh(drive / largest)
+        return largest * ratio, 1 - ratio**2
 
     def _local(self, drive: Array, active: Array) -> Local:
         """The part of the equation without gradients."""

@@ -222,8 +222,8 @@ class Mechanics:
 
     def step(self, old: MechanicalState, lithium: Array, growth: Growth, load: Load, dt: float) -> MechanicsResult:
         """Velocities and stresses at the end of a step dt (s) with the order parameter xi (collective)."""
-        share = self.rheology.share(lithium)
-        problem = _Problem(self, old, share, growth, load, dt)
+        solid_share = self.rheology.solid_share(lithium)
+        problem = _Problem(self, old, solid_share, growth, load, dt)
 
         # from the rates of the last step; tau_predicted is at first the stress that is remembered
         at = problem.evaluate(old.velocity, problem.held_pressure, old.growth)
@@ -237,7 +237,7 @@ class Mechanics:
             last = at.imbalance
             if met and at.force_error <= FORCE_TOLERANCE:
                 outcome = Outcome(True, "newton converged", krylov, at.imbalance)
-                return self._result(old, at, share, dt, outcome, newton)
+                return self._result(old, at, solid_share, dt, outcome, newton)
             if newton == self.max_newton or not np.isfinite(at.imbalance):
                 break
 
@@ -251,14 +251,14 @@ class Mechanics:
                 reason = f"linear solver: {linear.reason}"
                 break
             at, predicted = problem.search(at, direction), foreseen
-        return self._result(old, at, share, dt, Outcome(False, reason, krylov, at.imbalance), newton)
+        return self._result(old, at, solid_share, dt, Outcome(False, reason, krylov, at.imbalance), newton)
 
     def _result(
-        self, old: MechanicalState, at: _Iterate, share: Array, dt: float, outcome: Outcome, newton: int
+        self, old: MechanicalState, at: _Iterate, solid_share: Array, dt: float, outcome: Outcome, newton: int
     ) -> MechanicsResult:
         solid = at.response.solid
         # a void forgets: what later fills it starts without stress
-        elastic = np.stack([*solid.normal, *solid.edges]) * (share > 0)
+        elastic = np.stack([*solid.normal, *solid.edges]) * (solid_share > 0)
         new = MechanicalState(
             velocity=at.velocity,
             pressure=at.pressure,
@@ -281,15 +281,18 @@ class Mechanics:
 class _Problem:
     """The equations of one step: their imbalance, derivative and line search."""
 
-    def __init__(self, mechanics: Mechanics, old: MechanicalState, share: Array, growth: Growth, load: Load, dt: float):
-        self.m, self.old, self.share, self.growth, self.load, self.dt = mechanics, old, share, growth, load, dt
+    def __init__(
+        self, mechanics: Mechanics, old: MechanicalState, solid_share: Array, growth: Growth, load: Load, dt: float
+    ):
+        self.m, self.old, self.solid_share = mechanics, old, solid_share
+        self.growth, self.load, self.dt = growth, load, dt
         m, p, r = mechanics, mechanics.properties, mechanics.rheology
         # what the old state holds: kappa and w P_old of the volume, tau_s,old of the shear
         void = VOID_BULK_RATIO * p.void_viscosity
-        self.kappa = share * r.bulk_modulus * dt + (1 - share) * void
-        self.held_pressure = share * old.pressure
+        self.kappa = solid_share * r.bulk_modulus * dt + (1 - solid_share) * void
+        self.held_pressure = solid_share * old.pressure
         remembered = r.elastic_tensor(old.elastic)
-        self.remembered = share * np.sqrt(remembered.product(remembered))
+        self.remembered = solid_share * np.sqrt(remembered.product(remembered))
         self.held = r.memory_rates(remembered, dt)
 
         # resistance of the platen, of its spring and of planes of symmetry, measured by the stiffest solid
@@ -309,7 +312,7 @@ class _Problem:
         m, grid, mac, dim = self.m, self.m.grid, self.m.mac, self.m.grid.dim
         # tau of the rates, and the growth S(s_n) that its normal stress asks for
         d = m.strain_rates(v)
-        response = m.rheology.respond(d, s, pressure, self.held, self.share, self.dt)
+        response = m.rheology.respond(d, s, pressure, self.held, self.solid_share, self.dt)
         rate, slope = self.growth(response.normal_stress)
 
         # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints

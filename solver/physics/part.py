@@ -103,18 +103,19 @@ class Audit:
 
 @dataclass(frozen=True)
 class Reaction:
-    """A current across the contact: law: phi -> (j, dj/dphi) per area, A/m^2 and S/m^2; share: where it happens.
+    """A current across the contact.
 
-    atoms: Li atoms that the metal gains for each electron.
+    law: phi -> (j, dj/dphi) per area, A/m^2 and S/m^2. reacting_share: of the contact, where it happens. atoms: Li
+    atoms that the metal gains for each electron.
     """
 
     law: InterfaceTerm
-    share: Array | float = 1.0
+    reacting_share: Array | float = 1.0
     atoms: Array | float = 1.0
 
     def term(self, contact: Contact) -> InterfaceTerm:
         """phi -> (current A, derivative S) per cell."""
-        active = contact.area * self.share
+        active = contact.area * self.reacting_share
 
         def current(phi: Array) -> tuple[Array, Array]:
             j, slope = self.law(phi)
@@ -124,7 +125,7 @@ class Reaction:
 
     def per_volume(self, contact: Contact, phi: Array) -> Array:
         """The current, A/m^3."""
-        return contact.area_density * self.share * self.law(phi)[0]
+        return contact.area_density * self.reacting_share * self.law(phi)[0]
 
 
 @dataclass(frozen=True)

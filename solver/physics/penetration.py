@@ -84,7 +84,7 @@ class Penetration(Part):
     def free_share(self, state: State) -> Array:
         """1 - b beta zeta in the cells: what filaments leave of the contact."""
         d = self.equation.defects
-        return 1 - d.indicator * d.share * state["filament"]
+        return 1 - d.indicator * d.opening_ratio * state["filament"]
 
     def term(
         self, state: State, contact: Contact, guess: Array, active: Array, stack_pressure: float, dt: float

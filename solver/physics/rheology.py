@@ -156,7 +156,7 @@ class Rheology:
     def _edges(self, values: Array) -> list[Array]:
         return [self.mac.to_edges(values, a, b) for a, b in self.mac.pairs]
 
-    def share(self, lithium: Array) -> Array:
+    def solid_share(self, lithium: Array) -> Array:
         """w in the cells."""
         memory = self.properties.memory
         return memory + (1 - memory) * solid_fraction(lithium)
@@ -205,7 +205,9 @@ class Rheology:
         """tau_s,old/(2 G dt)."""
         return old.scaled(0.5 / (self.shear_modulus * dt), [0.5 / (g * dt) for g in self.shear_edges])
 
-    def respond(self, d: Array, growth: Array, pressure: Array, held: Tensor, share: Array, dt: float) -> Response:
+    def respond(
+        self, d: Array, growth: Array, pressure: Array, held: Tensor, solid_share: Array, dt: float
+    ) -> Response:
         """Stress under strain rates d (1/s), growth S (1/s), pressure (Pa); held of `memory_rates` (collective)."""
         p = self.properties
         # e_s = e + tau_s,old/(2 G dt), and eta of its invariant R by the local equation of `creep`
@@ -218,18 +220,18 @@ class Rheology:
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
 
         # tau = w tau_s + 2 eta_void e; on edges the mean of w eta, to which a void adds nothing
-        eta_edges, solid_edges = self._edges(eta), self._edges(share * eta)
-        void = np.broadcast_to(p.void_viscosity, share.shape)
-        tau = rates.scaled(2 * share * eta, [2 * x for x in solid_edges])
+        eta_edges, solid_edges = self._edges(eta), self._edges(solid_share * eta)
+        void = np.broadcast_to(p.void_viscosity, solid_share.shape)
+        tau = rates.scaled(2 * solid_share * eta, [2 * x for x in solid_edges])
         tau = tau + e.scaled(2 * void, [2 * void] * len(eta_edges))
         return Response(
             tau=tau,
             solid=rates.scaled(2 * eta, [2 * x for x in eta_edges]),
             rates=rates,
-            eta=share * eta + void,
-            eta_solid=share * eta,
+            eta=solid_share * eta + void,
+            eta_solid=solid_share * eta,
             eta_edges=[x + p.void_viscosity for x in solid_edges],
-            slope=share * slope,
+            slope=solid_share * slope,
             normal_stress=pressure - self.along_normal(tau),
         )
 

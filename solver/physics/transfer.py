@@ -97,8 +97,8 @@ class Transfer(Part):
         elif new:
             self.equation.set_conductivity(self.conductivity)
 
-    def plating(self, state: State, excess_pressure: Array, share: Array) -> Reaction:
-        """Li that plates or is stripped, where `share` says; excess_pressure: s_n - p, Pa."""
+    def plating(self, state: State, excess_pressure: Array, reacting_share: Array) -> Reaction:
+        """Li that plates or is stripped, where `reacting_share` says; excess_pressure: s_n - p, Pa."""
         h, c = fe.step(state["lithium"]), state["occupancy"]
         rest = kinetics.equilibrium_potential(self.kinetics, self.stiffness, c, h, excess_pressure)
         available = kinetics.anodic_availability(c, h)
@@ -106,7 +106,7 @@ class Transfer(Part):
         def law(phi: Array) -> tuple[Array, Array]:
             return kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, available)
 
-        return Reaction(law, share)
+        return Reaction(law, reacting_share)
 
     def solve(
         self, state: State, contact: Contact, reactions: Sequence[Reaction], others: Sequence[InterfaceTerm], step: Step
@@ -186,6 +186,6 @@ class Transfer(Part):
         j, _ = plating.law(state["potential"])
         return {
             "potential": state["potential"].copy(),
-            "local_current_density": j * plating.share * near,
+            "local_current_density": j * plating.reacting_share * near,
             "exchange_current_density": self.exchange * near,
         }

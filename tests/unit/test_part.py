@@ -15,12 +15,14 @@ from solver.case import io
 from solver.case.io import CaseError, case_from_dict
 from solver.case.schema import Case
 from solver.loop.runner import run
+from solver.loop.simulation import BEFORE, WALL
 from solver.model import build
 from solver.model.build import make_coupling, make_grid
+from solver.model.catalogue import COLUMNS, FIELDS
 from solver.output import checkpoint
 from solver.output.checkpoint import CheckpointError
 from solver.physics.part import Audit, Balance, StateField, Supply
-from tests.mpi import rank_results
+from tests.mpi import ROOT, rank_results
 from tests.tracer import TracerOptions, make_tracer
 
 TABLE: dict[str, Any] = {
@@ -154,3 +156,12 @@ def test_all_columns_and_fields_of_a_model_have_names_of_their_own() -> None:
     for names in ([c.name for c in model.columns], [f.name for f in model.outputs], list(model.names)):
         assert len(names) == len(set(names))
     assert all(c.meaning for c in model.columns) and {f.name for f in model.outputs} >= {"filament", "stress"}
+
+
+def test_all_columns_and_fields_are_in_the_documentation() -> None:
+    """With unit and meaning, in the words of the parts."""
+    text = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    for column in (*BEFORE, *COLUMNS, WALL):
+        assert f"| `{column.name}` | {column.unit or '-'} | {column.meaning} |\n" in text
+    for field in FIELDS.values():
+        assert f"| `{field.name}` | {field.symbol or '-'} | {field.unit} | {field.long_name} |\n" in text

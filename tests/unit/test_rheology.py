@@ -80,7 +80,7 @@ def test_the_electrolyte_is_elastic_and_a_void_viscous():
         r = rheology(2, memory)
         lithium = np.full(r.mac.grid.local_shape, xi)
         d, zero = rates(r), 0 * lithium
-        response = r.respond(d, zero, zero, nothing(r), r.share(lithium), 10.0)
+        response = r.respond(d, zero, zero, nothing(r), r.solid_share(lithium), 10.0)
         np.testing.assert_allclose(response.tau.normal, 2 * eta * r.deviator(d).normal, rtol=1e-9)
         np.testing.assert_allclose(response.tau.edges[0], eta * d[2], rtol=1e-9)
 

@@ -19,7 +19,7 @@ def whole_electrolyte(grid: Grid, intact: float = 0.0) -> Defects:
     return _defects(grid, np.ones(grid.local_shape), faces, intact, 1.0)
 
 
-def channel(grid: Grid, half_width: float, intact: float, share: float = 1.0) -> Defects:
+def channel(grid: Grid, half_width: float, intact: float, opening_ratio: float = 1.0) -> Defects:
     """A straight channel along z in the middle of x with b = exp(-(d/half_width)^2); opened Pi is 0."""
 
     def b(points: list[Array]) -> Array:
@@ -28,10 +28,10 @@ def channel(grid: Grid, half_width: float, intact: float, share: float = 1.0) ->
 
     cells = np.broadcast_to(b(grid.cell_coordinates()), grid.local_shape)
     faces = [full_faces(grid, axis, b(grid.face_coordinates(axis))) for axis in range(grid.dim)]
-    return _defects(grid, cells, faces, intact, share)
+    return _defects(grid, cells, faces, intact, opening_ratio)
 
 
-def _defects(grid: Grid, b: Array, faces: list[Array], intact: float, share: float) -> Defects:
+def _defects(grid: Grid, b: Array, faces: list[Array], intact: float, opening_ratio: float) -> Defects:
     one = np.ones(grid.local_shape)
     across = np.zeros((grid.dim, *grid.local_shape))
     across[0] = 1.0
@@ -39,7 +39,7 @@ def _defects(grid: Grid, b: Array, faces: list[Array], intact: float, share: flo
         indicator=b,
         indicator_faces=faces,
         electrolyte=one,
-        share=share * one,
+        opening_ratio=opening_ratio * one,
         normal=across,
         intact=intact * one,
         opened=0 * one,

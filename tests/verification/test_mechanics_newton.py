@@ -39,7 +39,7 @@ def problem(n: float, tilt: float, dim: int = 2) -> tuple[_Problem, tuple[Array,
     old = replace(old, elastic=old.elastic + 1e6 * rng.normal(size=old.elastic.shape))
     lithium = 0.5 * (1 + np.tanh((0.5 * x - z) / 0.2e-6)) * one
     step = _Problem(
-        mechanics, old, mechanics.rheology.share(lithium), slow_growth, Load(pressure=3e6, stiffness=1e12), 1.0
+        mechanics, old, mechanics.rheology.solid_share(lithium), slow_growth, Load(pressure=3e6, stiffness=1e12), 1.0
     )
     velocity = (
         1e-9
