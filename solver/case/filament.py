@@ -25,8 +25,8 @@ class Filament(Section):
     )
     largest_drive: LargestDrive = key(
         "30 MPa",
-        "numerical: the drive F tanh(f/F) of a front is bounded by this F; more makes tips faster far above the "
-        "threshold, and junctions of channels less exact",
+        "numerical: the drive f of a front is bounded, f_max tanh(f/f_max) with this f_max; more makes tips faster far "
+        "above the threshold, and junctions of channels less exact",
     )
     short_depth: Length = resolved(
         "distance of the short circuit from the contact; default the thickness of the electrolyte"

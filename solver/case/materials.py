@@ -164,11 +164,11 @@ class Lithium(Section):
         "vacancy fraction at which full Li becomes unstable and voids open"
     )
     creep_prefactor: Rate = resolved(
-        "prefactor A of the annihilation of vacancies by creep, A (p / (s 1 MPa))^n exp(-Q/RT)"
+        "prefactor A of the annihilation of vacancies by creep, A (p/s_0)^n exp(-Q/RT)"
     )
     creep_exponent: Exponent = resolved("exponent n of the creep rate")
     creep_activation_energy: MolarEnergy = resolved("activation energy Q of the creep rate")
-    size_effect_strengthening: Strengthening = resolved("strengthening s of Li at the micron scale")
+    size_effect_strengthening: Strengthening = resolved("strengthening s_0/(1 MPa) of Li at the micron scale")
     linear_annihilation_rate: RatePerPressure = resolved(
         "annihilation rate of vacancies per pressure, diffusional creep"
     )

@@ -1,15 +1,15 @@
 """Power-law (Norton) creep in series with elasticity, and how much of a cell carries load.
 
-    e_eq = A (sigma_eq/s)^n,   A = A_0 exp(-Q/RT)          sigma_eq von Mises stress, e_eq = sqrt(2/3 e':e') its rate
+    e_eq = A (sigma_eq/s_0)^n,  A = A_0 exp(-Q/RT)          sigma_eq von Mises stress, e_eq = sqrt(2/3 e':e') its rate
 
-A 1/s at the stress s (1 MPa times the strengthening of micron-scale Li), n exponent. Source: LePage et al., J.
+A 1/s at the stress s_0 (1 MPa times the strengthening of micron-scale Li), n exponent. Source: LePage et al., J.
 Electrochem. Soc. 166 (2019) A89. In series with the shear modulus G (Maxwell), over a backward-Euler step dt:
 
-    e + tau_old/(2 G dt) = [ 1/(2 G dt) + 3/2 A (sigma_eq/s)^n / sigma_eq ] tau
+    e + tau_old/(2 G dt) = [ 1/(2 G dt) + 3/2 A (sigma_eq/s_0)^n / sigma_eq ] tau
 
-With R = sqrt(2/3) |e + tau_old/(2 G dt)| that is a scalar equation for sigma_eq,
+With R_e = sqrt(2/3) |e + tau_old/(2 G dt)| that is a scalar equation for sigma_eq,
 
-    sigma_eq/(3 G dt) + A (sigma_eq/s)^n = R,        tau = 2 eta (e + tau_old/(2 G dt)),   eta = sigma_eq/(3 R)
+    sigma_eq/(3 G dt) + A (sigma_eq/s_0)^n = R_e,      tau = 2 eta (e + tau_old/(2 G dt)),   eta = sigma_eq/(3 R_e)
 
 convex and increasing: Newton's method from above converges for any n >= 1.
 """
@@ -31,7 +31,7 @@ SLOWEST = 1e-30  # 1/s, stands for a rate of zero
 
 @dataclass(frozen=True, kw_only=True)
 class CreepLaw:
-    """prefactor A 1/s at the temperature, exponent n, strength s Pa."""
+    """prefactor A 1/s at the temperature, exponent n, strength s_0 Pa."""
 
     prefactor: float
     exponent: float
@@ -44,7 +44,7 @@ class CreepLaw:
     def viscosity(
         self, total_rate: Array, stiffness: Array, creeping_share: Array | float = 1.0
     ) -> tuple[Array, Array]:
-        """eta in Pa s and d(sigma_eq)/dR in Pa s of the rate R (1/s).
+        """eta in Pa s and d(sigma_eq)/dR_e in Pa s of the rate R_e (1/s).
 
         stiffness: G dt, Pa s. creeping_share: factor on A, for a solid that creeps in a part of it. NaN where the
         local equation has no solution (rates not finite): an exception on one rank would leave the others waiting.

@@ -3,20 +3,20 @@
     j    = i0 { exp(alpha_c F eta/RT) - exp(-alpha_a F eta/RT) q },    q = clip(20 c/h, 0, 1),   j > 0 plates
     eta  = phi - j R_c - (RT/F) ln(1 + j/j_P) - E - (Omega/F)(s_n - p)
     E    = (Omega/F) A (c - h(xi))
-    j_P  = F P/Omega
+    j_P  = F P_Li/Omega
 
     phi      potential of the electrolyte against the metal, V        i0      exchange current density, A/m^2
     s_n      normal compression at the contact, Pa                    R_c     area resistance, ohm m^2
     E        equilibrium potential of the metal with its vacancies, V (Nernst with mu = A (c - h))
     alpha    transfer coefficients, alpha_a + alpha_c = 1             q       no Li left, no stripping
-    P        permeance of a film for Li atoms, m/s                    j_P     largest stripping current through it
+    P_Li     permeance of a film for Li atoms, m/s                    j_P     largest stripping current through it
 
 **Permeance.** Where the metal lies behind a film that conducts electrons, Li is reduced at the film's outer side and
-crosses it as atoms. Their activity is 1 at the metal and a at the outer side, their concentration in the film a v/Omega
-with v the volume fraction in equilibrium with the metal (Henry's law). The flux j/F = D v (a - 1)/(Omega d) gives
-a = 1 + j/j_P with P = D v/d, where D is their chemical diffusivity in the film and d its thickness; Nernst's law gives
-the potential (RT/F) ln a. Stripping draws a to 0 at -j_P, which no potential exceeds. The exchange current is taken
-at a = 1, and Li is not plated on the film's outer side.
+crosses it as atoms. Their activity is 1 at the metal and a_Li at the outer side, their concentration in the film a_Li
+v/Omega with v the volume fraction in equilibrium with the metal (Henry's law). The flux j/F = D v (a_Li - 1)/(Omega d)
+gives a_Li = 1 + j/j_P with P_Li = D v/d, where D is their chemical diffusivity in the film and d its thickness;
+Nernst's law gives the potential (RT/F) ln a_Li. Stripping draws a_Li to 0 at -j_P, which no potential exceeds. The
+exchange current is taken at a_Li = 1, and Li is not plated on the film's outer side.
 
 The clip is narrow on purpose: a plain factor c/h in the anodic branch would shift the equilibrium by millivolts.
 The current of one area element depends on phi alone while the fields are held, so the charge equation

@@ -5,8 +5,8 @@ Vacancies that reach dislocations and boundaries disappear, and with them lattic
     div v = S,   S = -m r(p) (h - c) h        where c < h   (annihilation)
                  S = +m r_plus (c - h) h      where c > h   (creation, fast)
 
-    r(p)   = A_cr (p/s)^n + r_lin p,     r, r_plus <= D / (2 lambda^2)            p = max(pressure, 0) in MPa
-    A_cr   = A_0 exp(-Q/RT), Norton creep of Li; s strengthening of micron-scale Li; r_lin diffusional creep
+    r(p)   = A_cr (p/s_0)^n + r_lin p,   r, r_plus <= D / (2 lambda^2)            p = max(pressure, 0) in MPa
+    A_cr   = A_0 exp(-Q/RT), Norton creep of Li; s_0 strengthening of micron-scale Li, MPa; r_lin diffusional creep
 
 The cap keeps the layer sqrt(D/r) wider than the diffuse contact, else the source would sit in the
 electrolyte's half of it.

@@ -85,7 +85,7 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
         ),
         "creep_prefactor": PropertyInfo(
             Quantity("1/s", what="rate", ge=0),
-            "prefactor A of the creep rate A (p / (s 1 MPa))^n exp(-Q/RT)",
+            "prefactor A of the creep rate A (p/s_0)^n exp(-Q/RT)",
             True,
         ),
         "creep_exponent": PropertyInfo(Number(ge=1), "exponent n of the creep rate", required=True),
@@ -94,7 +94,7 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
         ),
         "size_effect_strengthening": PropertyInfo(
             Number(gt=0),
-            "strengthening s of the metal at the scale of microns: stress is divided by it",
+            "strengthening s_0/(1 MPa) of the metal at the scale of microns: stress is divided by it",
             True,
         ),
         "linear_annihilation_rate": PropertyInfo(

@@ -1,40 +1,40 @@
 """Li in the defects of the electrolyte: a phase field on the diffuse network, driven by overpotential and pressure.
 
     b d_t zeta = -L { b [ W g'(zeta) + h'(zeta) f ] - div(b kg grad zeta) }
-    f = Pi + s - p - (F/Omega) phi            drive, J/m^3; f < 0 fills
+    f = Pi + s_w - p - (F/Omega) phi          drive, J/m^3; f < 0 fills
     i = (F/Omega) psi b beta d_t h(zeta)      charge that the filament takes, A/m^3; i > 0 plates
 
     zeta  order parameter, 1 filled with Li   b      defect indicator, int b dn is its numerical width
     phi   electrolyte against the metal, V    beta   true opening over numerical width: psi b beta h is volume of Li
-    Pi    infiltration pressure, Pa           s      normal compression across the walls, Pa (0 in an open cavity)
+    Pi    infiltration pressure, Pa           s_w    normal compression across the walls, Pa (0 in an open cavity)
     p     pressure of the platen, Pa          psi    electrolyte indicator
     W = 3 gamma_f/lambda, kg = 6 gamma_f lambda;   g, h: `free_energy`
 
     intact Pi = (G_b + 2 gamma_DFT)/w         opened Pi = -2 gamma cos(angle)/w
 
 G_b separation energy and w opening of the defect, gamma_DFT signed energy of the Li interface of what lines it, gamma
-and angle surface energy of Li and contact angle on the walls. Filling with Li against the walls' compression s from a
-metal under p costs Pi + s - p per volume and gains (F/Omega) phi, so Li penetrates where (F/Omega) phi + p > Pi + s.
-A flaw of depth a that the Li pressure opens elastically has w = 1.12^2 pi Pi a/E', E' = E/(1 - nu^2) (energy release
-rate over pressure of an edge crack, Tada, Paris, Irwin, The Stress Analysis of Cracks Handbook), therefore
+and angle surface energy of Li and contact angle on the walls. Filling with Li against the walls' compression s_w from a
+metal under p costs Pi + s_w - p per volume and gains (F/Omega) phi, so Li penetrates where (F/Omega) phi + p > Pi +
+s_w. A flaw of depth a that the Li pressure opens elastically has w = 1.12^2 pi Pi a/E', E' = E/(1 - nu^2) (energy
+release rate over pressure of an edge crack, Tada, Paris, Irwin, The Stress Analysis of Cracks Handbook), therefore
 
     Pi = sqrt( E' (G_b + 2 gamma_DFT)/(1.12^2 pi a) )                         which is K/(1.12 sqrt(pi a)).
 
-A front moves at v = 6 lambda L |f|. Linear kinetics at the tip, v = a (Omega/F) i0 F eta/(RT) with the overpotential
-eta = -(Omega/F) f and the aspect factor a (Li deposited along the flanks is squeezed to the tip), fix the mobility
+A front moves at v = 6 lambda L |f|. Linear kinetics at the tip, v = chi (Omega/F) i0 F eta/(RT) with the overpotential
+eta = -(Omega/F) f and the aspect factor chi (Li deposited along the flanks is squeezed to the tip), fix the mobility
 
-    L = a (Omega/F)^2 i0 F/(6 lambda R T).
+    L = chi (Omega/F)^2 i0 F/(6 lambda R T).
 
 gamma_f is numerical: it gives the front its width. b has natural conditions on its sides, a front across a channel is
 flat and gamma_f does not enter the threshold; but where channels meet the front gets longer or shorter, which counts as
 a pressure of the order gamma_f over the width of the channel, so gamma_f must be small. It must also be lambda |f| at
-least, else there is no front. Therefore the drive is bounded, F tanh(f/F) with gamma_f = FRONT_MARGIN lambda F: a tip
-saturates at 6 lambda L F, and nothing changes at the threshold f = 0. (There the front stands at the end of the opened
-walls with h(zeta) = F/(F + f); they open further when that is h(0.95), at f = 0.007 F.) The weight
-is b, not psi b: else the energy of the front would rise along the mouth by gamma_f d_z psi, which over the weight psi
-is a pressure of gamma_f (1 - psi)/lambda for a sharp front, gamma_f/(2 lambda) at psi = 1/2, that holds it back. Below
-the contact, where psi < 0.02, channels belong to the metal and zeta is held at 1: stripping may empty a defect down to
-its mouth, and plating fills it from there again.
+least, else there is no front. Therefore the drive is bounded, f_max tanh(f/f_max) with gamma_f = FRONT_MARGIN lambda
+f_max: a tip saturates at 6 lambda L f_max, and nothing changes at the threshold f = 0. (There the front stands at the
+end of the opened walls with h(zeta) = f_max/(f_max + f); they open further when that is h(0.95), at f = 0.007 f_max.)
+The weight is b, not psi b: else the energy of the front would rise along the mouth by gamma_f d_z psi, which over the
+weight psi is a pressure of gamma_f (1 - psi)/lambda for a sharp front, gamma_f/(2 lambda) at psi = 1/2, that holds it
+back. Below the contact, where psi < 0.02, channels belong to the metal and zeta is held at 1: stripping may empty a
+defect down to its mouth, and plating fills it from there again.
 
 Where b < 0.02 the electrolyte is solid and Pi is without bound: the weight alone would not keep zeta from travelling
 there, where it weighs nothing, to the next defect.
@@ -68,7 +68,7 @@ FRONT_MARGIN = 1.2  # of gamma_f over lambda times the largest drive
 
 @dataclass(frozen=True, kw_only=True)
 class FilamentParameters:
-    """mobility L 1/(Pa s); largest_drive F Pa (numerical); width lambda m; volume_per_charge Omega/F m^3/C."""
+    """mobility L 1/(Pa s); largest_drive f_max Pa (numerical); width lambda m; volume_per_charge Omega/F m^3/C."""
 
     mobility: float
     largest_drive: float
@@ -159,7 +159,7 @@ class FilamentEquation:
         return [np.maximum(1 - face_mean(self.grid, ghosted, axis), FLOOR) for axis in range(self.grid.dim)]
 
     def drive(self, open_now: Array, normal_stress: Array, platen_pressure: float) -> Array:
-        """f + (F/Omega) phi: what filling costs without the potential, J/m^3. normal_stress s, Pa."""
+        """f + (F/Omega) phi: what filling costs without the potential, J/m^3. normal_stress s_w, Pa."""
         d = self.defects
         return d.pressure(open_now) + d.bears_load * normal_stress - platen_pressure
 
@@ -179,7 +179,7 @@ class FilamentEquation:
         return self.solver.response(zeta, self.weight, linear, local, dt, source)
 
     def _bounded(self, drive: Array) -> tuple[Array, Array]:
-        """F tanh(f/F) and its derivative."""
+        """f_max tanh(f/f_max) and its derivative."""
         largest = self.parameters.largest_drive
         ratio = np.tanh(drive / largest)
         return largest * ratio, 1 - ratio**2

@@ -1,11 +1,11 @@
 """Li site occupancy: diffusion of vacancies, drift of the lattice, charge transfer at the contact.
 
-    d_t (m c) + div(m c v) = div( m D(xi) grad(c - h(xi)) ) + a h (Omega/F) j
+    d_t (m c) + div(m c v) = div( m D(xi) grad(c - h(xi)) ) + |grad psi| h (Omega/F) j
     D(xi) = D_bulk h(xi) + D_surface 16 xi^2 (1 - xi)^2 delta_s / lambda
 
     m c    Li per volume over that of bulk Li            v   lattice velocity on the faces, m/s
-    D      diffusivity, m^2/s                            a   contact area per volume |grad psi|, 1/m
-    j      transfer current density, A/m^2               c - h  chemical potential over A
+    D      diffusivity, m^2/s                            |grad psi|  contact area per volume, 1/m
+    j      transfer current density, A/m^2               c - h       chemical potential over A
 
 Bottom: where the electrode is a Li reservoir, c = h (= 1 in dense Li); elsewhere no flux. Linear in c; the unknown is
 the change over the step, backward Euler. What crossed the bottom is returned, so the inventory int m c closes to the

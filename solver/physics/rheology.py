@@ -20,9 +20,9 @@ Derivative of the creep law, with a factor theta in every cell (0: Picard's iter
     d tau_s = 2 eta de + theta 2 (d eta/d(e:e)) (2 e_s:de) e_s,     theta = min(1, |tau_predicted| / |tau_s|)
 
 tau_predicted is the stress that the last linear solve foresaw. Where the new rates give more stress than that, the
-rates are too large and the full derivative would overshoot through zero (creep: eta ~ rate^(1/n - 1)); where they give
-less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys. Geosyst. 21
-(2020) e2020GC009059.)
+rates are too large and the full derivative would overshoot through zero (the viscosity of creep falls with the rate);
+where they give less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys.
+Geosyst. 21 (2020) e2020GC009059.)
 """
 
 from __future__ import annotations
@@ -210,13 +210,13 @@ class Rheology:
     ) -> Response:
         """Stress under strain rates d (1/s), growth S (1/s), pressure (Pa); held of `memory_rates` (collective)."""
         p = self.properties
-        # e_s = e + tau_s,old/(2 G dt), and eta of its invariant R by the local equation of `creep`
+        # e_s = e + tau_s,old/(2 G dt), and eta of its invariant R_e by the local equation of `creep`
         e = self.deviator(d) + self.growth(-growth)
         rates = e + held
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
         stiffness = self.shear_modulus * dt
         eta, stress_slope = p.creep.viscosity(magnitude, stiffness, 1 - p.memory)
-        # d eta/d(e:e) of eta = sigma_eq/(3 R) and R^2 = 2/3 e:e
+        # d eta/d(e:e) of eta = sigma_eq/(3 R_e) and R_e^2 = 2/3 e:e
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
 
         # tau = w tau_s + 2 eta_void e; on edges the mean of w eta, to which a void adds nothing
