@@ -27,7 +27,8 @@ from benchmarks import processes
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, _Problem
+from solver.physics.force_balance import ForceBalance, Growth, Load, MechanicalState
+from solver.physics.mechanics import Mechanics
 from solver.physics.rheology import Properties, memory_weight
 
 BOX = 6.4e-6  # m
@@ -145,7 +146,7 @@ def linear_system(setting: Setting, state: MechanicalState) -> dict[str, float]:
     an iteration.
     """
     m, xi = setting.mechanics, setting.lithium(1.01)
-    problem = _Problem(m, state, m.rheology.solid_share(xi), setting.growth(xi), setting.load, setting.point.dt)
+    problem = ForceBalance(m, state, m.rheology.solid_share(xi), setting.growth(xi), setting.load, setting.point.dt)
     at = problem.evaluate(state.velocity, problem.held_pressure, state.growth)
     m.solver.stale = True
     start = perf_counter()

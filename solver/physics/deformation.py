@@ -19,7 +19,8 @@ from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.state import FieldInfo, State
-from solver.physics.mechanics import Load, MechanicalState, Mechanics, MechanicsResult
+from solver.physics.force_balance import Load, MechanicalState
+from solver.physics.mechanics import Mechanics, MechanicsResult
 from solver.physics.part import Column, Fields, Part, StateField
 from solver.physics.rheology import memory_weight
 

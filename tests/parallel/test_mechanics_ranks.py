@@ -11,7 +11,8 @@ from mpi4py import MPI
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics
 from solver.physics.rheology import memory_weight
 from tests.mpi import rank_results
 from tests.parallel.runs import gathered

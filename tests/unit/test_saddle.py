@@ -15,7 +15,8 @@ from solver.numerics import saddle
 from solver.numerics.grid import Grid
 from solver.numerics.saddle import NoFactorisation, SaddleSolver, VelocityPreconditioner
 from solver.physics import stiffness
-from solver.physics.mechanics import Load, Mechanics
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics
 from tests.parallel.runs import merged, small_case
 from tests.verification.solids import converged, properties
 

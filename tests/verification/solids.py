@@ -7,7 +7,8 @@ import numpy as np
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Growth, Load, MechanicalState, Mechanics, MechanicsResult
+from solver.physics.force_balance import Growth, Load, MechanicalState
+from solver.physics.mechanics import Mechanics, MechanicsResult
 from solver.physics.rheology import Properties
 
 NO_CREEP = CreepLaw(prefactor=1e-30, exponent=1.0, strength=1e6)  # an elastic solid

@@ -14,7 +14,8 @@ from solver.laws import creep
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, lower_faces, properties
 
 A, STRENGTH = 1e-3, 1e6  # 1/s, Pa

@@ -12,7 +12,8 @@ import pytest
 from solver.laws import creep
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics
 from tests.verification.solids import HELD, SOFT, converged, given_growth, hole, in_cells, properties, quarter
 
 G, K = 3e9, 10e9  # Pa

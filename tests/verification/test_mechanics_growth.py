@@ -10,7 +10,8 @@ import pytest
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics, MechanicsResult
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics, MechanicsResult
 from solver.physics.rheology import Rheology, memory_weight
 from tests.verification.solids import converged, given_growth, properties
 

@@ -25,7 +25,8 @@ import pytest
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics
 from tests.verification.order import assert_order
 from tests.verification.solids import converged, lower_faces, properties
 

@@ -10,7 +10,8 @@ import pytest
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics, _Problem
+from solver.physics.force_balance import ForceBalance, Load
+from solver.physics.mechanics import Mechanics
 from solver.physics.rheology import Rheology
 from tests.verification.solids import properties
 
@@ -22,7 +23,7 @@ def slow_growth(s_n: Array) -> tuple[Array, Array]:
     return -3e-17 * s_n * np.abs(s_n), -6e-17 * np.abs(s_n)
 
 
-def problem(n: float, tilt: float, dim: int = 2) -> tuple[_Problem, tuple[Array, Array, Array]]:
+def problem(n: float, tilt: float, dim: int = 2) -> tuple[ForceBalance, tuple[Array, Array, Array]]:
     """Li with a void under an electrolyte, and rough fields."""
     cells = 8 if dim == 2 else 4
     faces = [np.linspace(0.0, 0.4e-6, cells + 1)] * (dim - 1)
@@ -38,7 +39,7 @@ def problem(n: float, tilt: float, dim: int = 2) -> tuple[_Problem, tuple[Array,
     old = mechanics.start(3e6)
     old = replace(old, elastic=old.elastic + 1e6 * rng.normal(size=old.elastic.shape))
     lithium = 0.5 * (1 + np.tanh((0.5 * x - z) / 0.2e-6)) * one
-    step = _Problem(
+    step = ForceBalance(
         mechanics, old, mechanics.rheology.solid_share(lithium), slow_growth, Load(pressure=3e6, stiffness=1e12), 1.0
     )
     velocity = (

@@ -10,7 +10,8 @@ import pytest
 from solver.laws.creep import CreepLaw
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.physics.mechanics import Load, Mechanics
+from solver.physics.force_balance import Load
+from solver.physics.mechanics import Mechanics
 from solver.physics.rheology import memory_weight
 from tests.verification.order import assert_order
 from tests.verification.solids import converged, given_growth, properties
