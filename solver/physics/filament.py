@@ -138,7 +138,13 @@ class FilamentEquation:
         self._faces = [np.maximum(b, FLOOR) for b in defects.indicator_faces]
         # rates of a return to zeta = 1, 1/s: so fast that nothing else counts
         self._hold = HOLD * parameters.mobility * parameters.barrier * self.weight * (defects.electrolyte < METAL)
-        self.solver = PhaseFieldSolver(grid, "filament", linear_tolerance, newton_tolerance, max_newton)
+        self.solver = PhaseFieldSolver(
+            grid,
+            "filament",
+            linear_tolerance=linear_tolerance,
+            newton_tolerance=newton_tolerance,
+            max_newton=max_newton,
+        )
 
     def inventory(self, filament: Array) -> float:
         """int psi b beta h(zeta) dV per lateral area: thickness of the Li in the defects, m (collective)."""
