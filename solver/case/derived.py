@@ -16,8 +16,10 @@ def additive_coverage(layer: ElectrolyteLayer) -> float:
     additive = layer.additive
     if additive is None or layer.density is None:
         return 0.0
-    volume_share = lining.volume_share(additive.weight_percent / 100, additive.density, layer.density)
-    return lining.coverage(volume_share, additive.grain_size, additive.film_thickness)
+    volume_share = lining.volume_share(
+        weight_share=additive.weight_percent / 100, density=additive.density, host_density=layer.density
+    )
+    return lining.coverage(volume_share=volume_share, grain_size=additive.grain_size, film_thickness=additive.film_thickness)
 
 
 def boundary_energy(layer: ElectrolyteLayer) -> float:
@@ -25,7 +27,9 @@ def boundary_energy(layer: ElectrolyteLayer) -> float:
     energy = layer.lithium_interfacial_energy or 0.0
     if layer.additive is None:
         return energy
-    return lining.mixed_energy(energy, layer.additive.lithium_interfacial_energy, additive_coverage(layer))
+    return lining.mixed_energy(
+        host=energy, additive=layer.additive.lithium_interfacial_energy, coverage=additive_coverage(layer)
+    )
 
 
 def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
@@ -47,5 +51,5 @@ def critical_stripping_current(case: Case) -> float:
     """j_c at the stack pressure by the planar formula, A/m^2."""
     li = case.lithium
     return annihilation_parameters(case).critical_stripping_current(
-        case.drive.stack_pressure, li.critical_vacancy_fraction, li.molar_volume
+        pressure=case.drive.stack_pressure, vacancy_fraction=li.critical_vacancy_fraction, molar_volume=li.molar_volume
     )

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 
 
-def volume_share(weight_share: float, density: float, host_density: float) -> float:
+def volume_share(*, weight_share: float, density: float, host_density: float) -> float:
     """v of an additive in a host, from its share of the mass; densities in the same unit."""
     volume = weight_share / density
     return volume / (volume + (1 - weight_share) / host_density)
@@ -39,11 +39,11 @@ def boundary_area_density(grain_size: float) -> float:
     return 0.5 * surface * grains ** (1 / 3)
 
 
-def coverage(volume_share: float, grain_size: float, film_thickness: float) -> float:
+def coverage(*, volume_share: float, grain_size: float, film_thickness: float) -> float:
     """f, the share of the boundaries that an additive covers; lengths in m."""
     return min(1.0, volume_share / (boundary_area_density(grain_size) * film_thickness))
 
 
-def mixed_energy(host: float, additive: float, coverage: float) -> float:
+def mixed_energy(*, host: float, additive: float, coverage: float) -> float:
     """(1 - f) gamma_e + f gamma_a, J/m^2."""
     return (1 - coverage) * host + coverage * additive

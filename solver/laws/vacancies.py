@@ -84,7 +84,7 @@ class AnnihilationParameters:
         """sqrt(D/r): depth of the vacancy layer below a stripped contact, m."""
         return float(np.sqrt(self.diffusivity / self.rate(pressure)))
 
-    def critical_stripping_current(self, pressure: float, vacancy_fraction: float, molar_volume: float) -> float:
+    def critical_stripping_current(self, *, pressure: float, vacancy_fraction: float, molar_volume: float) -> float:
         """j_c = (F/Omega) sqrt(D r) theta_c: stripping current density that opens voids in dense Li, A/m^2."""
         return FARADAY / molar_volume * float(np.sqrt(self.diffusivity * self.rate(pressure))) * vacancy_fraction
 

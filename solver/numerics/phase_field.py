@@ -46,7 +46,7 @@ class PhaseFieldSolver:
     """
 
     def __init__(
-        self, grid: Grid, name: str, linear_tolerance: float, newton_tolerance: float, max_newton: int
+        self, grid: Grid, name: str, *, linear_tolerance: float, newton_tolerance: float, max_newton: int
     ):
         self.grid = grid
         self.newton_tolerance = newton_tolerance

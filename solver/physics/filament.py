@@ -137,7 +137,13 @@ class FilamentEquation:
         self.weight = np.maximum(defects.indicator, FLOOR)
         self._faces = [np.maximum(b, FLOOR) for b in defects.indicator_faces]
         self._hold = self._hold_in_metal()
-        self.solver = PhaseFieldSolver(grid, "filament", linear_tolerance, newton_tolerance, max_newton)
+        self.solver = PhaseFieldSolver(
+            grid,
+            "filament",
+            linear_tolerance=linear_tolerance,
+            newton_tolerance=newton_tolerance,
+            max_newton=max_newton,
+        )
 
     def _hold_in_metal(self) -> Array:
         """Rates of a return to zeta = 1, 1/s: so fast that nothing else counts."""

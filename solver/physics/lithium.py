@@ -54,7 +54,9 @@ class LithiumEquation:
         self.grid = grid
         self.energy = energy
         self.mobility = mobility
-        self.solver = PhaseFieldSolver(grid, "lithium", linear_tolerance, newton_tolerance, max_newton)
+        self.solver = PhaseFieldSolver(
+            grid, "lithium", linear_tolerance=linear_tolerance, newton_tolerance=newton_tolerance, max_newton=max_newton
+        )
 
     def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
         """The local part of dF/dxi without the gradient term, J/m^3 (per volume of the box)."""

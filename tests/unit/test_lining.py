@@ -36,8 +36,10 @@ def additive(**keys):
 
 def test_volume_share_of_five_weight_percent_of_lithium_fluoride():
     """5 g of LiF are 1.894 cm^3, 95 g of Li6PS5Cl 51.08 cm^3."""
-    assert lining.volume_share(0.05, 2.64, 1.86) == pytest.approx(1.894 / (1.894 + 51.08), rel=1e-3)
-    assert lining.volume_share(0.3, 2.0, 2.0) == pytest.approx(0.3)
+    assert lining.volume_share(weight_share=0.05, density=2.64, host_density=1.86) == pytest.approx(
+        1.894 / (1.894 + 51.08), rel=1e-3
+    )
+    assert lining.volume_share(weight_share=0.3, density=2.0, host_density=2.0) == pytest.approx(0.3)
 
 
 def voronoi_area(seeds):
@@ -63,12 +65,12 @@ def test_boundary_area_is_that_of_a_voronoi_tessellation():
 
 
 def test_coverage_grows_with_the_additive_until_all_is_covered():
-    half = lining.coverage(0.01, 2e-6, 10e-9)
+    half = lining.coverage(volume_share=0.01, grain_size=2e-6, film_thickness=10e-9)
     assert half == pytest.approx(0.01 / (3.611 / 2e-6 * 10e-9), rel=1e-3)
-    assert lining.coverage(0.005, 2e-6, 10e-9) == pytest.approx(half / 2)
-    assert lining.coverage(0.01, 2e-6, 20e-9) == pytest.approx(half / 2)
-    assert lining.coverage(0.2, 2e-6, 10e-9) == 1.0
-    assert lining.mixed_energy(-0.5, 0.7, 0.25) == pytest.approx(-0.2)
+    assert lining.coverage(volume_share=0.005, grain_size=2e-6, film_thickness=10e-9) == pytest.approx(half / 2)
+    assert lining.coverage(volume_share=0.01, grain_size=2e-6, film_thickness=20e-9) == pytest.approx(half / 2)
+    assert lining.coverage(volume_share=0.2, grain_size=2e-6, film_thickness=10e-9) == 1.0
+    assert lining.mixed_energy(host=-0.5, additive=0.7, coverage=0.25) == pytest.approx(-0.2)
 
 
 def test_film_lines_the_mouths_and_the_layers_the_rest():
