@@ -19,7 +19,9 @@ def additive_coverage(layer: ElectrolyteLayer) -> float:
     volume_share = lining.volume_share(
         weight_share=additive.weight_percent / 100, density=additive.density, host_density=layer.density
     )
-    return lining.coverage(volume_share=volume_share, grain_size=additive.grain_size, film_thickness=additive.film_thickness)
+    return lining.coverage(
+        volume_share=volume_share, grain_size=additive.grain_size, film_thickness=additive.film_thickness
+    )
 
 
 def boundary_energy(layer: ElectrolyteLayer) -> float:

@@ -87,11 +87,12 @@ def test_a_folder_that_vanishes_before_the_first_snapshot_is_not_made_again(case
     """The case and the beginning of the log are elsewhere: a run without them would be no whole one."""
     table = case_from_dict(CASE)
     grid = make_grid(table)
-    recorder = FileRecorder(Path("r"), grid, Console(progress=False), {}, {}, table.output.fields, 1)
-    recorder.begin()
+    recorder = FileRecorder(Path("r"), grid, Console(progress=False), {}, {}, (), 1)
+    simulation = make_simulation(table, grid, recorder)
+    recorder.begin(simulation.headings, simulation.model.outputs)
     Path("r").rename("elsewhere")
     with pytest.raises(FileError, match=r"^r/fields: No such file or directory$"):
-        make_simulation(table, grid, recorder).begin()
+        simulation.begin()
     assert not Path("r").exists()
 
 
