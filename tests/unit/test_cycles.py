@@ -311,6 +311,6 @@ def test_half_cycles_that_no_run_has_written_are_refused_before_anything_is_repl
         return saved
 
     monkeypatch.setattr(checkpoint, "read", made_up)
-    with pytest.raises(checkpoint.CheckpointError, match="the checkpoint has what no run writes"):
+    with pytest.raises(checkpoint.CheckpointError, match="no run can have written this checkpoint"):
         run_cycles(str(tmp_path), "latest")
     assert (tmp_path / NAME).read_bytes() == before and (tmp_path / "summary.json").exists()

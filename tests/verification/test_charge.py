@@ -107,7 +107,7 @@ class Cell:
         self.grid = Grid([*[lateral_faces(2e-6, lateral)] * (dim - 1), faces], [True] * (dim - 1))
         self.contact = make_contact(self.grid, width)
         self.kinetics = KineticsParameters(
-            transfer_coefficient=anodic, temperature=298.15, molar_volume=13e-6, film_resistance=film
+            transfer_coefficient=anodic, temperature=298.15, molar_volume=13e-6, area_resistance=film
         )
         self.exchange = np.full(self.grid.local_shape, I0)
         conductivity = face_conductivities(self.grid, layers, self.contact)
