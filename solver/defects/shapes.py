@@ -4,7 +4,7 @@ Walls are channels about their mid-plane, with the distance d to it and the nume
 
     b = exp(-(d/l)^2),    int b dn = sqrt(pi) l
 
-so that b is smooth where boundaries meet, and a sum over equal cells of l or less gives its integral to 1e-4. A crack
+so that b is smooth where boundaries meet, and a sum over equal cells of l or less gives its integral to 1e-3. A crack
 ends at its edge as (1 - tanh((r - R) / 2 lambda)) / 2, a pore of radius R is (1 - tanh((r - R) / lambda)) / 2.
 Shapes are functions of coordinates only; where shapes or their members overlap, the largest b counts.
 """
