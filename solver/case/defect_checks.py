@@ -88,7 +88,7 @@ def _openings(case: Case, where: str, defect: defects.AnyDefect) -> _Checked:
             yield Problem(f"{where}.opening", "wider than the distance between two flaws", allowed)
     else:
         yield from _opening_fits(case, f"{where}.opening", getattr(defect, "opening", 0.0))
-    if isinstance(defect, defects.Flaws) and defect.opening == defects.ELASTIC:
+    if isinstance(defect, defects.Flaws) and defect.opens_elastically:
         yield from _elastic(case, where, defect)
 
 
@@ -155,7 +155,7 @@ def _grain_boundaries(case: Case, where: str, defect: defects.GrainBoundaries) -
 
 def _flaws(case: Case, where: str, defect: defects.Flaws) -> _Checked:
     yield from _in_electrolyte(case, f"{where}.depth", defect.depth)
-    if defect.opening == defects.ELASTIC and defect.depth == 0:
+    if defect.opens_elastically and defect.depth == 0:
         wrong = "an elastic opening needs a flaw that the stress opens"
         yield Problem(f"{where}.depth", wrong, "a depth > 0 um, or a length as the opening")
     if not case.domain.lateral_extents:

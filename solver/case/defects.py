@@ -135,6 +135,11 @@ class Flaws(Section):
     opening: Opening = key(CALIBRATED_OPENING, f"{_OPENING}; 'elastic': from the stress on a flaw of this depth")
     separation_energy: SeparationEnergy = key(CALIBRATED_ENERGY, _SEPARATION)
 
+    @property
+    def opens_elastically(self) -> bool:
+        """Whether the opening follows from the stress; then `opening` is no length."""
+        return self.opening == ELASTIC
+
     @field_validator("position", mode="after")
     @classmethod
     def _resolve_position(cls, position: float | None, info: ValidationInfo) -> float | None:

@@ -27,8 +27,8 @@ UNIT = np.ones(1)
 class Family:
     """The defects of one table: their shape, and properties that the whole family or each member has.
 
-    opening w, 2 V/S of volume and surface (a slit's is its width), and numerical_width int b dn of the members, m;
-    separation_energy G_b, J/m^2; flaw_depth: depth that sets an elastic opening, m (0: not elastic); filled_depth:
+    opening w, 2 V/S of volume and surface (a slit's is its width), NaN where the stress will set it, and
+    numerical_width int b dn of the members, m; separation_energy G_b, J/m^2; flaw_depth: depth that sets an elastic opening, m (0: not elastic); filled_depth:
     filled with Li from the contact to here, m; open: all of it open from the start; bears_load: walls touch; layers:
     (lower, upper) z of the layers that have it, m.
     """
@@ -100,10 +100,10 @@ def _(defect: case.Flaws, box: Box) -> Family:
         positions = _flaw_positions(defect, box)
         shape = Planes(positions, box.half_width)
         members, width = np.ones(len(positions)), sqrt(pi) * box.half_width
-    elastic = defect.opening == case.ELASTIC
+    elastic = defect.opens_elastically
     return Family(
         shape,
-        (width if elastic else defect.opening) * members,
+        (np.nan if elastic else defect.opening) * members,
         width * members,
         separation_energy=defect.separation_energy,
         flaw_depth=defect.depth if elastic else 0.0,

@@ -31,7 +31,7 @@ class Network:
 
     indicator b; indicator_faces: b on the faces, one array per axis, full size; opening w, m; numerical_width
     int b dn, m (beta = w / int b dn); separation_energy G_b, J/m^2; flaw_depth a, m, > 0 only where the opening
-    follows from the stress (`opening` is then the numerical width); normal n_b (axes, cells), whose first component is
+    follows from the stress (`opening` is then NaN); normal n_b (axes, cells), whose first component is
     not negative; open: separated from the start, also below the contact, where no walls hold Li back; filled: zeta at
     the start, a front at the depth of a flaw and else at the contact, where the metal stands at the mouths; bears_load:
     1 where walls touch and transmit stress, 0 in cavities; region: number of the table of the case, then of the group

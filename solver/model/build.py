@@ -193,7 +193,7 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
         plane_modulus=modulus,
     )
     elastic = infiltration.elastic_opening(intact, network.flaw_depth, modulus)
-    opening = np.where(network.flaw_depth > 0, elastic, network.opening)
+    opening = np.where(np.isnan(network.opening), elastic, network.opening)
     seen = filament.Defects(
         indicator=network.indicator,
         indicator_faces=network.indicator_faces,
