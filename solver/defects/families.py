@@ -28,9 +28,9 @@ class Family:
     """The defects of one table: their shape, and properties that the whole family or each member has.
 
     opening w, 2 V/S of volume and surface (a slit's is its width), NaN where the stress will set it, and
-    numerical_width int b dn of the members, m; separation_energy G_b, J/m^2; flaw_depth: depth that sets an elastic opening, m (0: not elastic); filled_depth:
-    filled with Li from the contact to here, m; open: all of it open from the start; bears_load: walls touch; layers:
-    (lower, upper) z of the layers that have it, m.
+    numerical_width int b dn of the members, m; separation_energy G_b, J/m^2; flaw_depth: depth that sets an elastic
+    opening, m (0: not elastic); filled_depth: filled with Li from the contact to here, m; open: all of it open from
+    the start; bears_load: walls touch; layers: (lower, upper) z of the layers that have it, m.
     """
 
     shape: Shape
