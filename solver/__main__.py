@@ -137,7 +137,7 @@ def _search(voice: Voice, comm: MPI.Comm, job: Job) -> int:
     """Search; returns the exit code (collective)."""
     import solver
 
-    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, voice, comm, jobs.leave)
+    found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, voice, comm, jobs.leave, job.replace)
     return int(found.exit_code)
 
 

@@ -46,7 +46,7 @@ class Job:
 
     wall: s that are left for it. restart: "latest", a checkpoint, or None to begin; done: nothing is left to do.
     lock: descriptor on rank 0 that keeps others from the directory, None where there is none. tolerance: of a search,
-    A/m^2.
+    A/m^2; replace: whether it deletes the trials of an earlier one.
     """
 
     case: Case
@@ -57,6 +57,7 @@ class Job:
     done: bool = False
     lock: int | None = None
     tolerance: float = 0.0
+    replace: bool = False
 
 
 def complain(text: str) -> None:

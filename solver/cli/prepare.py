@@ -23,7 +23,7 @@ def prepare_search(
     """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
     from solver.case.checks import find_warnings
     from solver.output.present import has_results
-    from solver.study.critical_current import SearchRefused, check_search, clear_search
+    from solver.study.critical_current import SearchRefused, check_search
     from solver.units import Quantity
 
     case = load(path, overrides)
@@ -39,9 +39,8 @@ def prepare_search(
     except SearchRefused as error:
         raise BadInput(f"{path}: {error}") from None
     lock = _make(directory)
-    if force:
-        clear_search(directory)
-    return Job(case, directory, seconds, None, tuple(find_warnings(case)), lock=lock, tolerance=step)
+    warnings = tuple(find_warnings(case))
+    return Job(case, directory, seconds, None, warnings, lock=lock, tolerance=step, replace=force)
 
 
 def prepare_run(

@@ -14,11 +14,11 @@ from mpi4py import MPI
 
 from solver.case.ending import Ending
 from solver.case.schema import ALL_FIELDS, Case
-from solver.exit_codes import EXIT_DONE
+from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop import cycles
 from solver.loop.build import make_simulation
 from solver.loop.cycles import Row, cycle_rows
-from solver.loop.interrupts import Interrupts, Leave
+from solver.loop.interrupts import Interrupts, Leave, Request
 from solver.loop.progress import CannotContinue, case_differences
 from solver.loop.ramp_results import UNITS, Scalar, in_words, ramp_results
 from solver.loop.simulation import FINISHED, Simulation, SolveFailed
@@ -39,6 +39,7 @@ class Result:
     """Outcome of a run. curves: columns of the log by name (SI), of the steps of this call.
 
     stop_kind: why it stopped, as one of the words of `solver.case.ending`; stop_reason: in words.
+    stop_requested: by a signal or the wall-clock limit, also when it came too late for this run: nothing is to follow.
 
     seconds: wall time of this call per physics, for output, and in total.
     results: scalars that the protocol is made to find, by name (SI): see `ramp_results`; empty without a ramp.
@@ -52,6 +53,7 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     results: dict[str, Scalar] = field(default_factory=dict)
     stop_kind: str = ""
+    stop_requested: bool = False
     half_cycles: list[Row] = field(default_factory=list)
     cycles: list[Row] = field(default_factory=list)
 
@@ -104,6 +106,7 @@ def run(
         if code == EXIT_DONE and segments is None and isinstance(recorder, FileRecorder):
             summary.write_done(recorder.directory, comm, _digest(case, simulation))
         results = _results(simulation, ending)
+        stop_requested = interrupts.pending() == Request.STOP or code == EXIT_INTERRUPTED
         console.message(f"{ending.reason} at t = {simulation.progress.time:.6g} s", Voice.QUIET)
         if results:
             console.message(in_words(results), Voice.QUIET)
@@ -113,7 +116,7 @@ def run(
     seconds = _seconds(simulation, recorder, started)
     halves = simulation.progress.half_cycle_rows(ending.kind)
     curves, pairs = recorder.curves(), cycle_rows(halves)
-    return Result(curves, ending.reason, where, code, seconds, results, ending.kind, halves, pairs)
+    return Result(curves, ending.reason, where, code, seconds, results, ending.kind, stop_requested, halves, pairs)
 
 
 def _results(simulation: Simulation, ending: Ending) -> dict[str, Scalar]:

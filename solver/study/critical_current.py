@@ -33,12 +33,15 @@ from solver.case.ramp import Ramp
 from solver.case.schema import Case
 from solver.case.segments import expand
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
+from solver.loop.build import make_simulation
 from solver.loop.interrupts import Leave
 from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS, Scalar, failure_mode, in_words
 from solver.loop.runner import Result, run
 from solver.loop.simulation import FINISHED
+from solver.model.build import make_grid
 from solver.output import checkpoint, files, present, stored, summary
-from solver.output.log import LogTable, Value, column_name
+from solver.output.log import Console, LogTable, Value, column_name
+from solver.output.recorder import MemoryRecorder
 from solver.text import LARGEST_RESULT, is_file, read_text
 from solver.voice import Voice
 from solver.whole_files import write_text
@@ -112,20 +115,23 @@ def find_ccd(
     progress: bool | Voice = False,
     comm: MPI.Comm | None = None,
     leave: Leave | None = None,
+    replace: bool = False,
 ) -> CriticalCurrent:
     """The CCD between `start` and `max_current_density` of the case's ramp (collective).
 
     directory: where trials and their runs are kept. Trials that are already there are not run again, one that was
     interrupted goes on. None keeps nothing, and each trial runs from the beginning of the protocol.
     tolerance: A/m^2. wall: seconds after which to stop; progress: show what is being tried, or how much to say.
-    leave: of commands, how they end at once, see `solver.run`.
+    leave: of commands, how they end at once, see `solver.run`. replace: trials that are there are deleted, once it is
+    known that a run can begin.
 
     Raises SearchRefused; SolveFailed when a trial could not be solved, which says nothing of the cell.
     """
     if not tolerance > 0:
         raise SearchRefused(f"tolerance: value {tolerance:g} A/m^2; allowed: more than 0")
     comm = MPI.COMM_WORLD if comm is None else comm
-    search = _Search(case, None if directory is None else Path(directory), wall, Voice.of(progress), comm, leave)
+    where = None if directory is None else Path(directory)
+    search = _Search(case, where, wall, Voice.of(progress), comm, leave, replace)
     try:
         return search.result(tolerance)
     except _Interrupted:
@@ -169,13 +175,12 @@ def _case_in(directory: Path) -> str | None:
     return key
 
 
-def clear_search(directory: Path) -> None:
+def _clear(directory: Path) -> None:
     """Delete the trials of a search (not collective)."""
-    if (directory / RESULT).exists():
-        for path in (directory / START, *directory.glob("plate_*mA_cm2")):
-            shutil.rmtree(path, ignore_errors=True)
-        for name in (TABLE, RESULT):
-            (directory / name).unlink(missing_ok=True)
+    for path in (directory / START, *directory.glob("plate_*mA_cm2")):
+        shutil.rmtree(path, ignore_errors=True)
+    for name in (TABLE, RESULT):
+        (directory / name).unlink(missing_ok=True)
 
 
 def case_key(case: Case) -> str:
@@ -210,7 +215,9 @@ class _Search:
         voice: Voice,
         comm: MPI.Comm,
         leave: Leave | None = None,
+        replace: bool = False,
     ):
+        self.replace, self.stop_requested = replace, False
         self.case, self.directory, self.comm, self.voice, self.leave = case, directory, comm, voice, leave
         self.deadline = None if wall is None else time.monotonic() + wall
         self.index, self.ramp = _ramp(case)
@@ -261,6 +268,8 @@ class _Search:
         """The trial at `current`: from the table, or run and added to it."""
         name = _name(current)
         if name not in self.trials:
+            if self.stop_requested:
+                raise _Interrupted
             self._say(f"trial {len(self.trials) + 1}: {name} mA/cm2")
             started = time.monotonic()
             directory = None if self.directory is None else self.directory / f"plate_{name}mA_cm2"
@@ -282,6 +291,7 @@ class _Search:
         result = run(self.at(current), directory, found, wall, voice, self.comm, segments, self.leave)
         if result.exit_code == EXIT_INTERRUPTED:
             raise _Interrupted
+        self.stop_requested = result.stop_requested
         return result
 
     def _say(self, text: str, least: Voice = Voice.NORMAL) -> None:
@@ -295,6 +305,8 @@ class _Search:
         if self.directory is None:
             return
         directory, key = self.directory, case_key(self.case)
+        if self.replace and files.on_root(self.comm, (directory / RESULT).exists):
+            self._make_room(directory)
 
         def prepare() -> list[dict[str, Value]]:
             check_search(self.case, directory)
@@ -306,6 +318,13 @@ class _Search:
         rows = files.on_root(self.comm, prepare)
         self.trials = dict(map(_trial, rows))
         self.table = LogTable(directory / TABLE, COLUMNS, rows, self.comm)
+
+    def _make_room(self, directory: Path) -> None:
+        """Delete the trials of an earlier search, after all that could keep a run from beginning."""
+        files.on_root(self.comm, lambda: check_search(self.case, directory, replace=True))
+        case = self.at(self.ramp.start)
+        make_simulation(case, make_grid(case, self.comm), MemoryRecorder(self.comm, Console(self.comm, Voice.SILENT)))
+        files.on_root(self.comm, lambda: _clear(directory))
 
     def _close(self, results: Trial) -> CriticalCurrent:
         results = NOTHING | results | {"trials": len(self.trials)}

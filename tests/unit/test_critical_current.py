@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from solver.cli.jobs import BadInput
 from solver.cli.prepare import prepare_search
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop.ramp_results import NO_FAILURE, NOT_FINISHED, UNITS
+from solver.numerics.grid import TooManyRanks
+from solver.output import summary
 from solver.output.present import lock
 from solver.study import critical_current
 from solver.study.critical_current import NOTHING, SearchRefused, bisect, case_key, check_search, find_ccd
@@ -229,5 +232,38 @@ def test_bad_input_of_the_command_is_refused_before_anything_is_written(tmp_path
             prepare_search(path, tmp_path / "trials", [], "1 mA/cm^2", None, True)
         assert sorted((tmp_path / "trials").rglob("*")) == before
     os.close(handle)
-    prepare_search(case, tmp_path / "trials", [], "1 mA/cm^2", None, True)
-    assert sorted(path.name for path in (tmp_path / "trials").iterdir()) == []
+    job = prepare_search(case, tmp_path / "trials", [], "1 mA/cm^2", None, True)
+    assert job.replace and sorted((tmp_path / "trials").rglob("*")) == before  # the search itself deletes them
+
+
+def test_trials_are_replaced_only_by_a_search_that_can_begin(tmp_path, monkeypatch):
+    find_ccd(planar(), tmp_path, tolerance=10.0)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def fails(*_: object) -> None:
+        raise TooManyRanks("too many")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(critical_current, "make_grid", fails)
+        with pytest.raises(TooManyRanks):
+            find_ccd(planar(voltage_limit="30 mV"), tmp_path, tolerance=10.0, replace=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    with pytest.raises(SearchRefused, match="trials of another case"):
+        find_ccd(planar(voltage_limit="30 mV"), tmp_path, tolerance=10.0)
+    found = find_ccd(planar(voltage_limit="30 mV"), tmp_path, tolerance=10.0, replace=True)
+    assert found == find_ccd(planar(voltage_limit="30 mV"), tmp_path / "other", tolerance=10.0)
+
+
+def test_a_stop_that_comes_while_a_trial_ends_is_heeded_before_the_next(tmp_path, monkeypatch):
+    """The signal arrives after the last step of the first trial: that one counts, no other begins."""
+    write = summary.write
+
+    def signalled(*args: object, **more: object) -> Path:
+        signal.raise_signal(signal.SIGUSR2)
+        return write(*args, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(summary, "write", signalled)
+        stopped = find_ccd(planar(), tmp_path, tolerance=10.0)
+    assert (stopped.exit_code, stopped.results["trials"]) == (EXIT_INTERRUPTED, 1) and len(trials(tmp_path)) == 1
+    assert find_ccd(planar(), tmp_path, tolerance=10.0) == find_ccd(planar(), tmp_path / "other", tolerance=10.0)
