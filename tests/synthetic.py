@@ -29,7 +29,18 @@ PROVENANCE: dict[str, Any] = {
 
 def grid(dim: int, graded: bool) -> Grid:
     """A small grid with different numbers of cells along its axes."""
-    z = normal_faces(2e-6, 1e-6, 1e-7, (3e-7, 3e-7), 1.2, 3e-7) if graded else np.linspace(-2e-6, 1e-6, 31)
+    z = (
+        normal_faces(
+            lithium_thickness=2e-6,
+            electrolyte_thickness=1e-6,
+            spacing=1e-7,
+            fine_depths=(3e-7, 3e-7),
+            growth=1.2,
+            max_spacing=3e-7,
+        )
+        if graded
+        else np.linspace(-2e-6, 1e-6, 31)
+    )
     lateral = [lateral_faces(7e-7, 1e-7), lateral_faces(5e-7, 1e-7)][: dim - 1]
     return Grid([*lateral, z], [True] * (dim - 1))
 
@@ -91,7 +102,14 @@ def strip_run(directory: str | Path, dim: int = 2, finished: bool = True) -> Pat
 def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, ending: Ending | None) -> Path:
     """fields_of: grid and share of the hour; row_of: step and time, s; ending: None of a run that goes on."""
     directory.mkdir(parents=True, exist_ok=True)
-    z = normal_faces(30e-6, 10e-6, 1e-7, (4e-6, 4e-6), 1.1, 1e-6)
+    z = normal_faces(
+        lithium_thickness=30e-6,
+        electrolyte_thickness=10e-6,
+        spacing=1e-7,
+        fine_depths=(4e-6, 4e-6),
+        growth=1.1,
+        max_spacing=1e-6,
+    )
     lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
     g = Grid([*lateral, z], [True] * (dim - 1))
     writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)

@@ -130,11 +130,17 @@ def shape_of(case: Case) -> tuple[int, ...]:
 def _normal(case: Case) -> tuple[int, int]:
     """Cells along the normal below and above the contact."""
     grid, (below, above) = case.grid, case.fine_depths
-    sizes = (grid.growth, grid.max_spacing)
-    return (
-        graded_cells(case.domain.lithium_thickness, grid.spacing, below, *sizes),
-        graded_cells(case.electrolyte_thickness, grid.spacing, above, *sizes),
-    )
+
+    def cells(length: float, fine_depth: float) -> int:
+        return graded_cells(
+            length=length,
+            spacing=grid.spacing,
+            fine_depth=fine_depth,
+            growth=grid.growth,
+            max_spacing=grid.max_spacing,
+        )
+
+    return cells(case.domain.lithium_thickness, below), cells(case.electrolyte_thickness, above)
 
 
 def lateral_cells(extent: float, spacing: float) -> int:
@@ -142,7 +148,7 @@ def lateral_cells(extent: float, spacing: float) -> int:
     return max(4, math.ceil(extent / spacing * (1 - _ROUNDING)))
 
 
-def graded_cells(length: float, spacing: float, fine_depth: float, growth: float, max_spacing: float) -> int:
+def graded_cells(*, length: float, spacing: float, fine_depth: float, growth: float, max_spacing: float) -> int:
     """Cells on one side of the contact: as `grid.normal_faces` lays them, within a cell for very many."""
     fine = min(length, fine_depth)
     cells = max(1, math.ceil(fine / spacing * (1 - _ROUNDING)))

@@ -28,12 +28,12 @@ def infiltration_pressure(
     return np.where(flaw_depth > 0, elastic, energy / opening)
 
 
-def elastic_opening(pressure: Array, flaw_depth: Array, plane_modulus: Array) -> Array:
+def elastic_opening(*, pressure: Array, flaw_depth: Array, plane_modulus: Array) -> Array:
     """w of a flaw that the pressure (Pa) opens, m."""
     return EDGE_CRACK * pressure * flaw_depth / plane_modulus
 
 
-def opened_pressure(surface_energy: float, contact_angle: Array | float, opening: Array) -> Array:
+def opened_pressure(*, surface_energy: float, contact_angle: Array | float, opening: Array) -> Array:
     """Pi of opened defects, Pa. surface_energy J/m^2, contact_angle rad, opening m."""
     return -2 * surface_energy * np.cos(contact_angle) / opening
 

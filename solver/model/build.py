@@ -44,12 +44,12 @@ def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
     """The grid of a case (collective)."""
     lateral = [lateral_faces(extent, case.grid.spacing) for extent in case.domain.lateral_extents]
     normal = normal_faces(
-        case.domain.lithium_thickness,
-        case.electrolyte_thickness,
-        case.grid.spacing,
-        case.fine_depths,
-        case.grid.growth,
-        case.grid.max_spacing,
+        lithium_thickness=case.domain.lithium_thickness,
+        electrolyte_thickness=case.electrolyte_thickness,
+        spacing=case.grid.spacing,
+        fine_depths=case.fine_depths,
+        growth=case.grid.growth,
+        max_spacing=case.grid.max_spacing,
     )
     return Grid([*lateral, normal], [case.domain.lateral == "periodic"] * len(lateral), comm)
 
@@ -192,7 +192,7 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
         flaw_depth=network.flaw_depth,
         plane_modulus=modulus,
     )
-    elastic = infiltration.elastic_opening(intact, network.flaw_depth, modulus)
+    elastic = infiltration.elastic_opening(pressure=intact, flaw_depth=network.flaw_depth, plane_modulus=modulus)
     opening = np.where(np.isnan(network.opening), elastic, network.opening)
     seen = filament.Defects(
         indicator=network.indicator,
@@ -201,7 +201,9 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
         opening_ratio=opening / network.numerical_width,
         normal=network.normal,
         intact=intact,
-        opened=infiltration.opened_pressure(li.surface_energy, own.contact_angle, opening),
+        opened=infiltration.opened_pressure(
+            surface_energy=li.surface_energy, contact_angle=own.contact_angle, opening=opening
+        ),
         open=network.open,
         bears_load=network.bears_load,
     )
@@ -219,7 +221,14 @@ def make_penetration(case: Case, grid: Grid, contact: Contact, mechanics: Deform
     )
     tolerance = case.solver.tolerance
     newton_tolerance = min(10 * tolerance, FILAMENT_TOLERANCE)
-    equation = filament.FilamentEquation(grid, seen, parameters, tolerance, newton_tolerance, case.solver.max_newton)
+    equation = filament.FilamentEquation(
+        grid,
+        seen,
+        parameters,
+        linear_tolerance=tolerance,
+        newton_tolerance=newton_tolerance,
+        max_newton=case.solver.max_newton,
+    )
     return Penetration(grid, mechanics, equation, opening, network.filled, own.short_depth)
 
 
@@ -239,10 +248,10 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
     equation = ChargeBalance(
         grid,
         geometry.face_conductivities(grid, layers, contact),
-        numerics.newton_tolerance,
-        numerics.max_newton,
-        numerics.tolerance,
-        REST_CURRENT * grid.sum(contact.area * exchange),
+        newton_tolerance=numerics.newton_tolerance,
+        max_newton=numerics.max_newton,
+        linear_tolerance=numerics.tolerance,
+        reference_current=REST_CURRENT * grid.sum(contact.area * exchange),
     )
     return Transfer(
         grid=grid,
@@ -271,10 +280,19 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
     impurities = np.broadcast_to(li.defect_amplitude * spread, grid.local_shape).copy()
     mobility = li.mobility_factor * REFERENCE_VELOCITY / (6 * li.surface_energy)
     equation = LithiumEquation(
-        grid, energy, mobility, numerics.tolerance, 10 * numerics.tolerance, numerics.max_newton
+        grid,
+        energy,
+        mobility=mobility,
+        linear_tolerance=numerics.tolerance,
+        newton_tolerance=10 * numerics.tolerance,
+        max_newton=numerics.max_newton,
     )
     temperature = case.drive.temperature
-    noise = Noise(li.noise_amplitude, temperature, li.noise_seed, face.width) if li.noise_amplitude else None
+    noise = (
+        Noise(amplitude=li.noise_amplitude, temperature=temperature, seed=li.noise_seed, depth=face.width)
+        if li.noise_amplitude
+        else None
+    )
     return Lithium(equation, impurities, initial_lithium(case, grid, impurities), noise)
 
 

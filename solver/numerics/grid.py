@@ -51,6 +51,7 @@ def _half_axis(length: float, spacing: float, fine_depth: float, growth: float, 
 
 
 def normal_faces(
+    *,
     lithium_thickness: float,
     electrolyte_thickness: float,
     spacing: float,

@@ -70,6 +70,7 @@ class ChargeBalance:
         self,
         grid: Grid,
         face_conductivity: Sequence[Array],
+        *,
         newton_tolerance: float,
         max_newton: int,
         linear_tolerance: float,

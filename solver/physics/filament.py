@@ -127,6 +127,7 @@ class FilamentEquation:
         grid: Grid,
         defects: Defects,
         parameters: FilamentParameters,
+        *,
         linear_tolerance: float,
         newton_tolerance: float,
         max_newton: int,

@@ -46,6 +46,7 @@ class LithiumEquation:
         self,
         grid: Grid,
         energy: fe.EnergyParameters,
+        *,
         mobility: float,
         linear_tolerance: float,
         newton_tolerance: float = 1e-8,
@@ -123,7 +124,7 @@ class LithiumEquation:
         return linear
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Noise:
     """Thermal fluctuations of xi: amplitude (1 is kT), temperature K, seed, depth of a missing direction (m)."""
 

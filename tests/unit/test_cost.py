@@ -50,9 +50,16 @@ def quadratic_half_axis(length, spacing, fine_depth, growth, max_spacing):
 def test_faces_are_the_same_bit_for_bit_as_before():
     for path in CASES:
         case = load_case(path)
-        options = (case.grid.spacing, case.fine_depths, case.grid.growth, case.grid.max_spacing)
-        found = normal_faces(case.domain.lithium_thickness, case.electrolyte_thickness, *options)
-        spacing, depths, growth, largest = options
+        spacing, depths = case.grid.spacing, case.fine_depths
+        growth, largest = case.grid.growth, case.grid.max_spacing
+        found = normal_faces(
+            lithium_thickness=case.domain.lithium_thickness,
+            electrolyte_thickness=case.electrolyte_thickness,
+            spacing=spacing,
+            fine_depths=depths,
+            growth=growth,
+            max_spacing=largest,
+        )
         below = quadratic_half_axis(case.domain.lithium_thickness, spacing, depths[0], growth, largest)
         above = quadratic_half_axis(case.electrolyte_thickness, spacing, depths[1], growth, largest)
         np.testing.assert_array_equal(found, np.concatenate([-below[:0:-1], above]))
@@ -65,8 +72,12 @@ def test_cells_are_counted_as_the_grid_lays_them(monkeypatch):
         spacing = 10 ** chance.uniform(-9, -7)
         length, fine = spacing * 10 ** chance.uniform(1, 3.5), spacing * 10 ** chance.uniform(0.5, 2)
         growth, largest = chance.choice([1.0, 1.001, 1.1, 1.5]), spacing * 10 ** chance.uniform(0, 2)
-        laid = len(normal_faces(length, length, spacing, (fine, fine), growth, largest)) - 1
-        assert abs(2 * graded_cells(length, spacing, fine, growth, largest) - laid) <= 2
+        sizes = {"spacing": spacing, "growth": growth, "max_spacing": largest}
+        faces = normal_faces(
+            lithium_thickness=length, electrolyte_thickness=length, fine_depths=(fine, fine), **sizes
+        )
+        counted = 2 * graded_cells(length=length, fine_depth=fine, **sizes)
+        assert abs(counted - (len(faces) - 1)) <= 2
         assert lateral_cells(length, spacing) == len(lateral_faces(length, spacing)) - 1
 
 
@@ -74,7 +85,7 @@ def test_cost_of_any_box_is_known_at_once():
     started = time.process_time()
     for length in (1e-6, 1e3, 1e20, 1e40):
         for growth in (1.0, 1 + 1e-12, 1.5):
-            assert graded_cells(length, 1e-9, 1e-6, growth, 1.0) > 0
+            assert graded_cells(length=length, spacing=1e-9, fine_depth=1e-6, growth=growth, max_spacing=1.0) > 0
     assert time.process_time() - started < 1.0
 
 

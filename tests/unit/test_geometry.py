@@ -15,7 +15,20 @@ from tests.verification.order import assert_order
 def test_the_area_of_a_flat_contact_is_exact(dim, width):
     """Sum of |grad psi| V = lateral area to rounding on a graded grid, in every column of cells."""
     lateral = [lateral_faces(2e-6, 0.4e-6), lateral_faces(1e-6, 0.25e-6)][: dim - 1]
-    grid = Grid([*lateral, normal_faces(12e-6, 10e-6, 100e-9, (2e-6, 2e-6), 1.2, 1e-6)], [True] * (dim - 1))
+    grid = Grid(
+        [
+            *lateral,
+            normal_faces(
+                lithium_thickness=12e-6,
+                electrolyte_thickness=10e-6,
+                spacing=100e-9,
+                fine_depths=(2e-6, 2e-6),
+                growth=1.2,
+                max_spacing=1e-6,
+            ),
+        ],
+        [True] * (dim - 1),
+    )
     contact = make_contact(grid, width)
     assert grid.sum(contact.area) == pytest.approx(grid.lateral_area, rel=1e-13)
     columns = contact.area.sum(axis=-1)
@@ -79,7 +92,20 @@ def test_resistance_and_conductance_along_the_layers():
 def test_layers_in_series_across_and_in_parallel_along(spacing):
     """The resistances between cell centres add up to sum d/s exactly; laterally the mean conductivity of each cell."""
     width = 20e-9
-    grid = Grid([lateral_faces(2e-6, 0.5e-6), normal_faces(2e-6, 10e-6, spacing, (4e-6, 4e-6), 1.1, 1e-6)], [True])
+    grid = Grid(
+        [
+            lateral_faces(2e-6, 0.5e-6),
+            normal_faces(
+                lithium_thickness=2e-6,
+                electrolyte_thickness=10e-6,
+                spacing=spacing,
+                fine_depths=(4e-6, 4e-6),
+                growth=1.1,
+                max_spacing=1e-6,
+            ),
+        ],
+        [True],
+    )
     contact = make_contact(grid, width)
     lateral, normal = face_conductivities(grid, LAYERS, contact)
     z, faces = grid.centres[1], grid.faces[1]
@@ -95,7 +121,14 @@ def test_layers_in_series_across_and_in_parallel_along(spacing):
 
 def test_grids_end_where_they_should():
     """Faces increase, z = 0 is one of them, spacing near the contact as asked, growth bounded."""
-    faces = normal_faces(30e-6, 10e-6, 100e-9, (4e-6, 4e-6), 1.1, 1e-6)
+    faces = normal_faces(
+        lithium_thickness=30e-6,
+        electrolyte_thickness=10e-6,
+        spacing=100e-9,
+        fine_depths=(4e-6, 4e-6),
+        growth=1.1,
+        max_spacing=1e-6,
+    )
     assert faces[0] == pytest.approx(-30e-6, rel=1e-14) and faces[-1] == pytest.approx(10e-6, rel=1e-14)
     assert np.any(faces == 0.0)
     h = np.diff(faces)
@@ -108,7 +141,14 @@ def test_grids_end_where_they_should():
 @pytest.mark.parametrize("thickness", [0.35e-6, 4e-6, 4.03e-6, 4.3e-6, 5e-6, 200e-6])
 def test_any_thickness_is_met_without_slivers(thickness):
     """Thinner than the fine part, as thick, slightly and much thicker: exact length, no cell below 0.45 spacing."""
-    faces = normal_faces(thickness, 1e-6, 100e-9, (4e-6, 4e-6), 1.1, 1e-6)
+    faces = normal_faces(
+        lithium_thickness=thickness,
+        electrolyte_thickness=1e-6,
+        spacing=100e-9,
+        fine_depths=(4e-6, 4e-6),
+        growth=1.1,
+        max_spacing=1e-6,
+    )
     assert faces[0] == pytest.approx(-thickness, rel=1e-13)
     h = np.diff(faces)
     assert h.min() > 0.45 * 100e-9 and h.max() <= 1e-6 * (1 + 1e-9)

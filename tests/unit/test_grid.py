@@ -32,7 +32,14 @@ def test_more_ranks_than_the_cells_can_feed_are_refused():
 
 
 def test_normal_faces_end_at_the_boundaries_and_are_graded():
-    faces = normal_faces(30e-6, 10e-6, 50e-9, (4e-6, 4e-6), 1.1, 1e-6)
+    faces = normal_faces(
+        lithium_thickness=30e-6,
+        electrolyte_thickness=10e-6,
+        spacing=50e-9,
+        fine_depths=(4e-6, 4e-6),
+        growth=1.1,
+        max_spacing=1e-6,
+    )
     steps = np.diff(faces)
     assert faces[0] == pytest.approx(-30e-6) and faces[-1] == pytest.approx(10e-6)
     assert steps.min() == pytest.approx(50e-9)

@@ -55,7 +55,7 @@ def equation(
     parameters = FilamentParameters(
         mobility=mobility, largest_drive=largest_drive, width=width, volume_per_charge=VOLUME_PER_CHARGE
     )
-    return FilamentEquation(grid, defects, parameters, 1e-11, 1e-11, 15)
+    return FilamentEquation(grid, defects, parameters, linear_tolerance=1e-11, newton_tolerance=1e-11, max_newton=15)
 
 
 def profile(distance: Array, width: float = WIDTH) -> Array:

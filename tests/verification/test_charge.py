@@ -63,7 +63,9 @@ def manufactured(n: int, dim: int, galvanostatic: bool) -> tuple[float, float]:
     shapes = [[m + (i == a) for i, m in enumerate(grid.local_shape)] for a in range(dim)]
     unit = 0.02
     k = [np.broadcast_to(k_at(grid.face_coordinates(a)) / unit, shapes[a]) for a in range(dim)]
-    balance = ChargeBalance(grid, k, 1e-12, 30, 1e-13, 1.0)
+    balance = ChargeBalance(
+        grid, k, newton_tolerance=1e-12, max_newton=30, linear_tolerance=1e-13, reference_current=1.0
+    )
     control = (
         TopControl(current_density=float(k_at([1.0])), voltage=None)
         if galvanostatic
@@ -103,7 +105,14 @@ class Cell:
         max_newton=20,
     ):
         depth = sum(layers.thicknesses)
-        faces = normal_faces(10e-6, depth, width / 2, (4e-6, 4e-6), 1.1, 1e-6)
+        faces = normal_faces(
+            lithium_thickness=10e-6,
+            electrolyte_thickness=depth,
+            spacing=width / 2,
+            fine_depths=(4e-6, 4e-6),
+            growth=1.1,
+            max_spacing=1e-6,
+        )
         self.grid = Grid([*[lateral_faces(2e-6, lateral)] * (dim - 1), faces], [True] * (dim - 1))
         self.contact = make_contact(self.grid, width)
         self.kinetics = KineticsParameters(
@@ -112,7 +121,14 @@ class Cell:
         self.exchange = np.full(self.grid.local_shape, I0)
         conductivity = face_conductivities(self.grid, layers, self.contact)
         unit = 1e-6 * I0 * self.grid.lateral_area
-        self.balance = ChargeBalance(self.grid, conductivity, tolerance, max_newton, 1e-13, unit)
+        self.balance = ChargeBalance(
+            self.grid,
+            conductivity,
+            newton_tolerance=tolerance,
+            max_newton=max_newton,
+            linear_tolerance=1e-13,
+            reference_current=unit,
+        )
 
     def reaction(self, phi):
         ones = np.ones(self.grid.local_shape)
@@ -235,7 +251,14 @@ def test_no_charge_is_lost_at_a_contrast_of_1e12(kind, control, own, monkeypatch
     grid = cell.grid
     k = contrasting(grid, kind)
     assert max(a.max() for a in k) / min(a.min() for a in k) > 0.9e12
-    balance = ChargeBalance(grid, k, 1e-10, 40, 1e-12, 1e-6 * I0 * grid.lateral_area)
+    balance = ChargeBalance(
+        grid,
+        k,
+        newton_tolerance=1e-10,
+        max_newton=40,
+        linear_tolerance=1e-12,
+        reference_current=1e-6 * I0 * grid.lateral_area,
+    )
     phi, result = balance.solve(np.zeros(grid.local_shape), [cell.reaction], control)
     assert result.outcome.converged, result
     transfer = grid.sum(cell.reaction(phi)[0])
@@ -307,7 +330,20 @@ def test_zero_current_needs_no_iteration():
 def test_current_is_supplied_where_the_contact_is_rough_and_heterogeneous():
     """The integral of the transfer current equals the applied one (1e-10) also on a wavy contact."""
     width = 200e-9
-    grid = Grid([lateral_faces(4e-6, width / 2), normal_faces(4e-6, 4e-6, width / 2, (3e-6, 3e-6), 1.1, 1e-6)], [True])
+    grid = Grid(
+        [
+            lateral_faces(4e-6, width / 2),
+            normal_faces(
+                lithium_thickness=4e-6,
+                electrolyte_thickness=4e-6,
+                spacing=width / 2,
+                fine_depths=(3e-6, 3e-6),
+                growth=1.1,
+                max_spacing=1e-6,
+            ),
+        ],
+        [True],
+    )
     k = 2 * PI / 4e-6
 
     def height(x):
@@ -315,7 +351,9 @@ def test_current_is_supplied_where_the_contact_is_rough_and_heterogeneous():
 
     contact = make_contact(grid, width, height)
     conductivity = face_conductivities(grid, Layers((4e-6,), (KAPPA,)), contact)
-    balance = ChargeBalance(grid, conductivity, 1e-11, 20, 1e-12, 1e-6 * I0)
+    balance = ChargeBalance(
+        grid, conductivity, newton_tolerance=1e-11, max_newton=20, linear_tolerance=1e-12, reference_current=1e-6 * I0
+    )
     exchange = I0 * np.exp(np.cos(2 * k * grid.cell_coordinates()[0])) + np.zeros(grid.local_shape)
     p = KineticsParameters(transfer_coefficient=0.5, temperature=298.15, molar_volume=13e-6)
     ones = np.ones(grid.local_shape)

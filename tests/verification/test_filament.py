@@ -52,7 +52,9 @@ def test_elastic_flaws_open_at_the_toughness() -> None:
     )
     toughness = np.sqrt(energy * modulus)
     np.testing.assert_allclose(pi, toughness / (1.12 * np.sqrt(np.pi * depth)), rtol=1e-12)
-    np.testing.assert_allclose(pi * infiltration.elastic_opening(pi, depth, modulus), energy, rtol=1e-12)
+    np.testing.assert_allclose(
+        pi * infiltration.elastic_opening(pressure=pi, flaw_depth=depth, plane_modulus=modulus), energy, rtol=1e-12
+    )
 
 
 def test_tip_speed_is_that_of_linear_kinetics() -> None:
@@ -153,7 +155,14 @@ class FlatFront:
 
     def __post_init__(self) -> None:
         lateral = np.linspace(0, self.wavelength, 33)
-        normal = normal_faces(1e-6, self.wavelength, WIDTH / 2, (1e-6, 2e-6), 1.1, self.wavelength / 40)
+        normal = normal_faces(
+            lithium_thickness=1e-6,
+            electrolyte_thickness=self.wavelength,
+            spacing=WIDTH / 2,
+            fine_depths=(1e-6, 2e-6),
+            growth=1.1,
+            max_spacing=self.wavelength / 40,
+        )
         self.grid = Grid([lateral, normal], [True])
         self.mobility = infiltration.mobility(
             aspect_factor=self.aspect_factor,
@@ -165,7 +174,9 @@ class FlatFront:
         self.equation = equation(whole_electrolyte(self.grid), self.grid, self.mobility, self.largest_drive)
         self.faces = [full_faces(self.grid, axis, np.full((1, 1), self.conductivity)) for axis in range(2)]
         unit = self.current_density * self.wavelength
-        self.charge = ChargeBalance(self.grid, self.faces, 1e-10, 40, 1e-10, unit)
+        self.charge = ChargeBalance(
+            self.grid, self.faces, newton_tolerance=1e-10, max_newton=40, linear_tolerance=1e-10, reference_current=unit
+        )
 
     @property
     def growth_rate(self) -> float:

@@ -86,7 +86,7 @@ def test_lithium_equation_is_the_gradient_of_the_free_energy() -> None:
 def relaxed_profile(cells: int) -> tuple[Grid, Array]:
     """A flat surface in the middle of a box, relaxed from a profile that is twice too wide."""
     grid = Grid([np.linspace(-LENGTH / 2, LENGTH / 2, cells + 1)])
-    equation = LithiumEquation(grid, energy(WIDTH), 1e-5, 1e-12, newton_tolerance=1e-11)
+    equation = LithiumEquation(grid, energy(WIDTH), mobility=1e-5, linear_tolerance=1e-12, newton_tolerance=1e-11)
     xi = 0.5 * (1 - np.tanh(grid.centres[0] / (4 * WIDTH)))
     for _ in range(60):
         done = equation.step(xi, bulk_metal(grid), np.zeros(cells), at_rest(grid), 1.0)

@@ -28,7 +28,7 @@ def front_velocity(drive: float, cells_per_width: float, dt: float) -> float:
     dx = WIDTH / cells_per_width
     grid = Grid([np.arange(round(30 * cells_per_width) + 1) * dx])
     parameters = energy(WIDTH)
-    equation = LithiumEquation(grid, parameters, MOBILITY, 1e-12, newton_tolerance=1e-11)
+    equation = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-12, newton_tolerance=1e-11)
     sign = np.sign(drive)
     centre = (15 - 5 * sign) * WIDTH
     xi = 0.5 * (1 - np.tanh((grid.centres[0] - centre) / (2 * WIDTH)))

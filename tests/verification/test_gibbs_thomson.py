@@ -28,7 +28,7 @@ def relaxed_cylinder(width: float, radius: float, void: bool) -> tuple[Grid, Arr
     grid = Grid([faces, faces], [False])
     x, z = grid.cell_coordinates()
     xi = 0.5 * (1 + (1 if void else -1) * np.tanh((np.hypot(x, z) - radius) / (2 * width)))
-    lithium = LithiumEquation(grid, energy(width, THETA_C), MOBILITY, 1e-10)
+    lithium = LithiumEquation(grid, energy(width, THETA_C), mobility=MOBILITY, linear_tolerance=1e-10)
     occupancy = occupancy_balance(grid, 1e-10, 0.0, width)
     xi, c = relax(lithium, occupancy, bulk_metal(grid, reservoir=False), (xi, fe.step(xi)), 1.0, 100)
     return grid, xi, c

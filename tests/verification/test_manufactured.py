@@ -197,7 +197,7 @@ def lithium_error(cells: int, steps: int, graded: bool = False) -> float:
     grid = unit_grid(cells, graded)
     x, z = (np.broadcast_to(p, grid.local_shape) for p in grid.cell_coordinates())
     contact, dt = contact_of(grid), END / steps
-    equation = LithiumEquation(grid, ENERGY, MOBILITY, 1e-11, newton_tolerance=1e-10)
+    equation = LithiumEquation(grid, ENERGY, mobility=MOBILITY, linear_tolerance=1e-11, newton_tolerance=1e-10)
     xi = exact_lithium(x, z, 0.0)
     for n in range(steps):
         t = (n + 1) * dt

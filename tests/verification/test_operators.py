@@ -178,7 +178,14 @@ def test_the_solution_has_order_2_on_the_grid_of_a_case():
     """Uniform near the contact, then growing: the kinks of the spacing do not lower the order of the solution."""
     sizes, errors = (0.02, 0.01, 0.005), []
     for h in sizes:
-        faces = normal_faces(0.6, 0.4, h, (0.2, 0.2), 1 + 4 * h, 4 * h)
+        faces = normal_faces(
+            lithium_thickness=0.6,
+            electrolyte_thickness=0.4,
+            spacing=h,
+            fine_depths=(0.2, 0.2),
+            growth=1 + 4 * h,
+            max_spacing=4 * h,
+        )
         grid = Grid([faces])
         z = grid.cell_coordinates()[0] + 0.6
         stencil = Stencil(grid)

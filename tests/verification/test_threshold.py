@@ -24,7 +24,7 @@ def growth_rate(parameters: EnergyParameters, theta: float, waves: int = 0, cell
     """s from one backward Euler step e_new = e/(1 - s dt) of the lithium equation; waves in a periodic box."""
     length = 20 * parameters.width
     grid = Grid([np.linspace(0, length, cells + 1), np.linspace(0, length, 5)], [True])
-    equation = LithiumEquation(grid, parameters, MOBILITY, 1e-12, newton_tolerance=1e-15)
+    equation = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-12, newton_tolerance=1e-15)
     shape = np.cos(2 * np.pi * waves * grid.cell_coordinates()[0] / length) * np.ones(grid.local_shape)
     occupancy = np.full(grid.local_shape, 1 - theta)
     dt = 0.01 / (2 * MOBILITY * parameters.barrier)
@@ -77,7 +77,7 @@ def test_growth_rate_that_limits_the_step() -> None:
     """The equation's own estimate, which limits the step, is the same s, of the weakest place of the dense metal."""
     parameters = energy(100e-9, THETA_C)
     grid = Grid([np.linspace(0, 2e-6, 9), np.linspace(0, 2e-6, 5)], [True])
-    equation = LithiumEquation(grid, parameters, MOBILITY, 1e-9)
+    equation = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-9)
     occupancy = np.full(grid.local_shape, 1 - 0.05)
     occupancy[3, 2] = 1 - 0.15
     estimate = equation.growth_rate(bulk_metal(grid), np.ones(grid.local_shape), occupancy)

@@ -66,7 +66,7 @@ def test_youngs_angle(degrees: int) -> None:
     """The arc meets the contact at Young's angle within 2 degrees; A (c - h) = -gamma K within 2 %; Li is conserved."""
     grid, contact = slot(28 * WIDTH, SLOT)
     parameters = energy(WIDTH, theta_c=1.0, degrees=degrees)
-    lithium = LithiumEquation(grid, parameters, MOBILITY, 1e-9)
+    lithium = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-9)
     occupancy = occupancy_balance(grid, 1e-10, 0.0, WIDTH)
     x, _ = grid.cell_coordinates()
     xi = profile(x - 14 * WIDTH) * np.ones(grid.local_shape)
@@ -88,7 +88,7 @@ def test_drop_of_zero_contact_angle_spreads_to_a_film() -> None:
     """Half a drop of radius 8 lambda on the contact, 0 degrees: Li covers the whole contact as a flat film."""
     radius = 8 * WIDTH
     grid, contact = slot(14 * WIDTH, 12 * WIDTH)
-    lithium = LithiumEquation(grid, energy(WIDTH, theta_c=1.0, degrees=0.0), MOBILITY, 1e-9)
+    lithium = LithiumEquation(grid, energy(WIDTH, theta_c=1.0, degrees=0.0), mobility=MOBILITY, linear_tolerance=1e-9)
     occupancy = occupancy_balance(grid, 1e-10, 0.0, WIDTH)
     x, z = grid.cell_coordinates()
     xi = profile(np.hypot(x, z) - radius)
@@ -111,8 +111,12 @@ def test_the_contact_angle_may_vary_along_the_contact() -> None:
     grid = Grid([np.linspace(0.0, 1e-6, 6), np.linspace(-1e-6, 1e-6, 11)], [True])
     contact, xi = make_contact(grid, WIDTH), np.full(grid.local_shape, 0.5)
     angles = np.where(np.arange(5) < 2, 60.0, 120.0)[:, None]
-    varied = LithiumEquation(grid, energy(WIDTH, degrees=angles), 1.0, 1e-10).variation(contact, xi, xi)
+    varied = LithiumEquation(grid, energy(WIDTH, degrees=angles), mobility=1.0, linear_tolerance=1e-10).variation(
+        contact, xi, xi
+    )
     for n, degrees in enumerate(angles[:, 0]):
-        alone = LithiumEquation(grid, energy(WIDTH, degrees=degrees), 1.0, 1e-10).variation(contact, xi, xi)
+        alone = LithiumEquation(grid, energy(WIDTH, degrees=degrees), mobility=1.0, linear_tolerance=1e-10).variation(
+            contact, xi, xi
+        )
         np.testing.assert_array_equal(varied[n], alone[n])
     assert not np.array_equal(varied[0], varied[4])
