@@ -89,7 +89,7 @@ def run(
     """Run a case."""
     voice: Voice = _or_exit(partial(chosen, quiet, verbose))
     prepare = partial(prepare_run, case, output, set_ or [], restart, wall, force)
-    jobs.execute(_petsc_options, lambda: _heeding(prepare(), voice), partial(_run, voice))
+    jobs.execute(_petsc_options, lambda: _with_pictures(_heeding(prepare(), voice), voice), partial(_run, voice))
 
 
 def _heeding(job: Job, voice: Voice) -> Job:
@@ -103,14 +103,27 @@ def _run(voice: Voice, comm: MPI.Comm, job: Job) -> int:
 
     result = solver.run(job.case, job.directory, job.restart, job.wall, voice, leave=jobs.leave)
     if comm.rank == 0:
-        try:
-            (curves, *others), remarks = _draw_run(job.directory)
-            said = [f"curves and contact: {curves}", *(f"filaments: {path}" for path in others), *remarks]
-            for line in said if voice >= Voice.NORMAL else ():
-                _complain(line)
-        except BadInput as error:  # for example stopped before the first step: nothing to draw
-            _complain(f"no picture: {error}")
+        _draw(job.directory, voice)
     return int(result.exit_code)
+
+
+def _with_pictures(job: Job, voice: Voice) -> Job:
+    """The job; of a run that is done, and was killed while it drew, the pictures are drawn."""
+    drawn = (job.directory / "curves.png").exists() and not list(job.directory.glob("*.png.part"))
+    if job.done and not drawn:
+        _draw(job.directory, voice)
+    return job
+
+
+def _draw(directory: Path, voice: Voice) -> None:
+    """Draw a run and say where the pictures are."""
+    try:
+        (curves, *others), remarks = _draw_run(directory)
+        said = [f"curves and contact: {curves}", *(f"filaments: {path}" for path in others), *remarks]
+        for line in said if voice >= Voice.NORMAL else ():
+            _complain(line)
+    except BadInput as error:  # for example stopped before the first step: nothing to draw
+        _complain(f"no picture: {error}")
 
 
 @app.command()

@@ -97,6 +97,16 @@ def test_a_finished_run_goes_on_with_nothing_left_to_do(case):
     assert final_time() == 3.0 and digests() == before
 
 
+def test_a_run_that_was_killed_while_it_drew_has_its_picture_drawn(case):
+    run()
+    drawn = files_there()
+    run("--restart", "auto")
+    assert files_there() == drawn  # nothing is done twice
+    Path("r/curves.png").rename("r/curves.png.part")
+    run("--restart", "auto")
+    assert files_there().keys() == drawn.keys()
+
+
 @pytest.mark.parametrize(
     "change",
     [
