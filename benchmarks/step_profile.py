@@ -74,7 +74,7 @@ def measure(point: Point) -> dict[str, float]:
     profile.disable()
     total = time.perf_counter() - before
     size = math.prod(grid.shape)
-    cells, functions = size * point.steps, pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    cells, functions = size * point.steps, pstats.Stats(profile).stats  # type: ignore[attr-defined]  # typeshed lacks it
     inside = {name: cumulative(functions, *where) for name, where in INSIDE.items()}
     inside["other"] = seconds["mechanics"] - sum(inside.values())
     per_cell = {"step": total} | {part: seconds[part] for part in PARTS} | inside

@@ -257,7 +257,6 @@ class Coupling:
             filling = [self.penetration.term(state, contact, guess, conductor.active, pressure, step.dt)]
         self.charge.conduct(contact, self.penetration.ways(state) if self.penetration else None)
         current = self.charge.solve(state, contact, reactions, filling, step)
-        require("potential", current.charge.outcome)
         newton, krylov, filled = current.charge.newton, current.charge.outcome.iterations, {}
         if self.penetration:
             (term,) = filling

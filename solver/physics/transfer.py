@@ -25,7 +25,7 @@ from solver.numerics.kept import Keeper
 from solver.numerics.state import FieldInfo, State
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
 from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply
-from solver.physics.step import Step
+from solver.physics.step import Step, require
 
 OUTPUTS = (
     FieldInfo("potential", "phi", "V", "electrolyte potential against the metal, positive drives plating"),
@@ -111,13 +111,14 @@ class Transfer(Part):
     def solve(
         self, state: State, contact: Contact, reactions: Sequence[Reaction], others: Sequence[InterfaceTerm], step: Step
     ) -> Current:
-        """The potential at the end of a step; the first reaction is `plating` (collective)."""
+        """The potential at the end of a step; the first reaction is `plating` (collective). Raises SolveFailed."""
         terms = [reaction.term(contact) for reaction in reactions]
         terms += [*self._double_layer(state, contact, step), *others]
         control = TopControl(
             current_density=step.current_density, voltage=step.voltage, series_resistance=self.series_resistance
         )
         phi, charge = self.balance(step.predict("potential", state["potential"].copy()), terms, control)
+        require("potential", charge.outcome)
         first, *rest = reactions
         atoms = plating = first.per_volume(contact, phi)
         unpaid = 0.0
