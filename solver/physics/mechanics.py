@@ -180,8 +180,9 @@ class Mechanics:
         solid_share = self.rheology.solid_share(lithium)
         problem = ForceBalance(self, old, solid_share, growth, load, dt)
 
-        # from the rates of the last step; tau_predicted is at first the stress that is remembered
-        at = problem.evaluate(old.velocity, problem.held_pressure, old.growth)
+        # from rates and pressures of the last step; tau_predicted is at first the stress that is remembered. (Voids have a
+        # pressure too: that of w P_old, which they remember, would be one far from balance)
+        at = problem.evaluate(old.velocity, old.pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
         predicted, last = problem.remembered, np.inf
         for newton in range(self.max_newton + 1):
