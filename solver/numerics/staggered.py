@@ -19,6 +19,7 @@ Lengths are divided by `length`, the smallest spacing, so that entries are of or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations
 
@@ -49,6 +50,7 @@ class Staggered:
         numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
         self._numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
         self.volume = grid.volume / self.length**grid.dim
+        self._exists = {pair: self._edge_exists(*pair) for pair in self.pairs}
         self.edge_volume = [self._edge_volume(a, b) for a, b in self.pairs]
 
         # strain rates and their trace as rows over all velocities
@@ -57,12 +59,35 @@ class Staggered:
         self.strain_rows = self._rows(normal + shear)
         self.divergence_rows = sum(self._rows([entries]) for entries in normal)
         self.strain = self.matrix(self.strain_rows)
-        self.divergence = self.matrix(self.divergence_rows)
+        self._velocities, self._strains = self.strain.createVecs()
 
     @cached_property
     def sizes(self) -> PETSc.Mat:
         """strain with absolute values: how large the terms of strain rates and forces are (collective)."""
         return self.matrix(abs(self.strain_rows))
+
+    # -- products --------------------------------------------------------------------------------------
+
+    def strains(self, velocity: Array, matrix: PETSc.Mat | None = None) -> Array:
+        """Normal strain rates, then gamma on edges (components, *cells), times length (collective).
+
+        velocity: (*cells, dim); matrix: in place of `strain`.
+        """
+        self._velocities.array[...] = velocity.ravel()
+        (matrix or self.strain).mult(self._velocities, self._strains)
+        return self._strains.array_r.reshape(-1, *self.grid.local_shape).copy()
+
+    def forces(self, normal: Array, edges: Sequence[Array], matrix: PETSc.Mat | None = None) -> Array:
+        """Forces of stresses on the velocities (*cells, dim), over length^(dim - 1) (collective).
+
+        normal: stresses in the cells (dim, *cells); edges: of every pair.
+        """
+        stresses = self._strains.array.reshape(-1, *self.grid.local_shape)
+        np.multiply(normal, self.volume, out=stresses[: self.grid.dim])
+        for of_pair, stress, volume in zip(stresses[self.grid.dim :], edges, self.edge_volume, strict=True):
+            np.multiply(stress, volume, out=of_pair)
+        (matrix or self.strain).multTranspose(self._strains, self._velocities)
+        return self._velocities.array_r.reshape(*self.grid.local_shape, self.grid.dim).copy()
 
     # -- numbering -----------------------------------------------------------------------------------
 
@@ -111,7 +136,7 @@ class Staggered:
 
     def _edge_volume(self, a: int, b: int) -> Array:
         grid = self.grid
-        volume = np.ones(grid.local_shape) * self._edge_exists(a, b)
+        volume = np.ones(grid.local_shape) * self._exists[a, b]
         for axis in range(grid.dim):
             if axis in (a, b):
                 # an edge reaches from centre to centre across its two axes
@@ -126,7 +151,7 @@ class Staggered:
     def _shear_entries(self, a: int, b: int) -> list[tuple[Array, Array]]:
         """gamma_ab = d_b v_a + d_a v_b."""
         grid = self.grid
-        exists = self._edge_exists(a, b)
+        exists = self._exists[a, b]
         across_a = exists * self.length / self._at_edge(a, grid.distance[a])
         across_b = exists * self.length / self._at_edge(b, grid.distance[b])
         here = (0,) * grid.dim
@@ -150,8 +175,14 @@ class Staggered:
 
     # -- constraints -----------------------------------------------------------------------------------
 
+    @property
     def constraint_rows(self) -> sparse.csr_matrix:
-        """Rows that tie velocities down, in blocks of the cells; weights of `constraint_weights`.
+        """Local rows that tie velocities down, none of them empty; weights of `constraint_weights`."""
+        return self._constraints[0]
+
+    @cached_property
+    def _constraints(self) -> tuple[sparse.csr_matrix, Array]:
+        """The rows, and which of blocks of the cells they are.
 
         Differences of neighbouring bottom faces (one block per lateral axis: a rigid platen); the bottom faces
         themselves (a spring); velocities on planes of symmetry (one block per axis: they are zero).
@@ -171,7 +202,9 @@ class Staggered:
         for axis in range(grid.dim):
             number = self._cell(here) * grid.dim + axis
             blocks.append([(number, self.fixed(axis).astype(float))])
-        return self._rows(blocks)
+        rows = self._rows(blocks)
+        tied = np.flatnonzero(np.diff(rows.indptr))
+        return rows[tied], tied
 
     @property
     def _is_bottom(self) -> Array:
@@ -190,7 +223,7 @@ class Staggered:
         weights[: self.grid.dim - 1] = rigid
         weights[self.grid.dim - 1] = spring * self.bottom_area.ravel()
         weights[self.grid.dim :] = fixed
-        return weights
+        return weights.ravel()[self._constraints[1]]
 
     # -- matrices --------------------------------------------------------------------------------------
 
@@ -221,17 +254,12 @@ class Staggered:
 
     def to_edges(self, values: Array, a: int, b: int) -> Array:
         """Mean over the cells around every edge ab (collective)."""
-        ghosted = self.grid.ghosted(values)
-        total = np.zeros(self.grid.local_shape)
-        for i in self._around(a):
-            for k in self._around(b):
-                total += self._shifted(ghosted, {a: i, b: k})
-        return 0.25 * total
+        return self._mean(self.grid.ghosted(values), {a: self._around(a), b: self._around(b)})
 
     def to_cells(self, values: Array, a: int, b: int) -> Array:
         """Mean over the four edges ab of every cell; edges of boundaries without shear count as zero (collective)."""
         grid = self.grid
-        ghosted = grid.ghosted(np.where(self._edge_exists(a, b), values, 0.0))
+        ghosted = grid.ghosted(values * self._exists[a, b])
         for axis in (a, b):
             if not grid.periodic[axis]:  # the mirror images that `ghosted` has put there are none of shear
                 view = np.moveaxis(ghosted, axis, 0)
@@ -239,11 +267,21 @@ class Staggered:
                     view[:GHOSTS] = 0.0
                 if grid.owned[axis].stop == grid.shape[axis]:
                     view[-GHOSTS:] = 0.0
-        total = np.zeros(grid.local_shape)
-        for i in self._around(a):
-            for k in self._around(b):
-                total += self._shifted(ghosted, {a: -i, b: -k})
-        return 0.25 * total
+        return self._mean(ghosted, {axis: (-self._around(axis)[1], -self._around(axis)[0]) for axis in (a, b)})
+
+    def _mean(self, ghosted: Array, offsets: dict[int, tuple[int, int]]) -> Array:
+        """Mean of the values at two neighbouring offsets along each of two axes."""
+        for axis in range(self.grid.dim):  # one axis after the other; the others lose their ghosts
+            first, last = offsets.get(axis, (0, 0))
+            size = self.grid.local_shape[axis]
+            part = [slice(None)] * self.grid.dim
+            part[axis] = slice(GHOSTS + first, GHOSTS + first + size)
+            lower = ghosted[tuple(part)]
+            if last > first:
+                part[axis] = slice(GHOSTS + last, GHOSTS + last + size)
+                lower = lower + ghosted[tuple(part)]
+            ghosted = lower
+        return 0.25 * ghosted
 
     def _around(self, axis: int) -> tuple[int, int]:
         return (0, 1) if axis == self.grid.dim - 1 else (-1, 0)

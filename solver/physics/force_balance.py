@@ -13,8 +13,9 @@ import numpy as np
 
 from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
-from solver.physics.rheology import VOID_BULK_RATIO, Response, Tensor
+from solver.physics.rheology import VOID_BULK_RATIO, Response
 from solver.physics.stiffness import Softness
+from solver.physics.tangent import Change, Tangent
 
 if TYPE_CHECKING:
     from solver.physics.mechanics import Mechanics
@@ -113,9 +114,10 @@ class ForceBalance:
         rate, slope = self.growth(response.normal_stress)
 
         # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints
-        inner = m.internal_force(response.tau, pressure)
+        normal, edges = response.tau.normal - pressure, response.tau.edges
+        inner = mac.forces(normal / STRESS_UNIT, [shear / STRESS_UNIT for shear in edges])
         p0 = self.load.pressure - self.load.stiffness * self.old.displacement[..., -1]
-        force = inner + m.constraint_force(v, self.constraint)
+        force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint)
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
 
         # div v - S + (P - w P_old)/kappa
@@ -156,8 +158,8 @@ class ForceBalance:
         m, mac, dim = self.m, self.m.mac, self.m.grid.dim
         # the sums of `evaluate` with absolute values: of the forces on a face
         tau, p = it.response.tau, np.abs(it.pressure)
-        stress = replace(tau, normal=np.abs(tau.normal) + p, edges=[np.abs(s) for s in tau.edges])
-        forces = m.internal_force(stress, 0.0, mac.sizes)
+        edges = [np.abs(x) / STRESS_UNIT for x in tau.edges]
+        forces = mac.forces((np.abs(tau.normal) + p) / STRESS_UNIT, edges, mac.sizes)
 
         # and of the rates at which a cell changes its volume
         rates = m.strain_rates(np.abs(it.velocity), mac.sizes)[:dim].sum(axis=0) + 2 * np.abs(it.growth)
@@ -188,45 +190,36 @@ class ForceBalance:
 
     def solve(self, it: Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
-        m, grid, mac, r, dim = self.m, self.m.grid, self.m.mac, self.m.rheology, self.m.grid.dim
-        # b = -dS/ds_n; S is eliminated in the cells, where growth takes back 1 - gain of the stress that drives it
-        at, b = it.response, it.softness
-        softness = Softness(eta_solid=at.eta_solid, growth=b, kappa=self.kappa)
+        m, mac, dim, cells = self.m, self.m.mac, self.m.grid.dim, self.m.grid.local_shape
+        softness = Softness(eta_solid=it.response.eta_solid, growth=it.softness, kappa=self.kappa)
         split = m.matrices.split(softness)
-        theta = r.newton_factor(at, predicted)
-        shape = it.velocity.shape
-        gain = 1 / (1 + b * r.along_normal(r.tangent(at, theta, r.growth(np.ones(grid.local_shape)))))
+        units = {"rate_unit": m.rate_unit, "viscosity_unit": m.viscosity_unit}
+        tangent = Tangent(m.rheology, it.response, it.softness, predicted, **units)
+        kappa, mismatch = self.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
+        bulk = split.penalty / m.viscosity_unit * (1 + split.zeta * (1 / 3 - m.rheology.squares))
         left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
 
-        def strain_change(d: Array, dp: Array, mismatch: Array | float) -> tuple[Tensor, Array]:
-            """Changes of e and S that follow from strain rates and pressure."""
-            e = r.deviator(d)
-            ds = gain * (b * (r.along_normal(r.tangent(at, theta, e)) - dp) - mismatch)
-            return e + r.growth(-ds), ds
+        def pressure(d: Array, q: Array) -> Array:
+            """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
+            return q.reshape(cells) - (bulk * d).sum(axis=0)
 
-        def total(dv: Array, d: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
-            """Changes of force and volume as in `evaluate`."""
-            e, ds = strain_change(d, dp, mismatch)
-            force = m.internal_force(r.tangent(at, theta, e), dp) + m.constraint_force(dv, self.constraint)
-            return force, -(d[:dim].sum(axis=0) - ds + dp / self.kappa) * mac.volume / m.rate_unit
-
-        def fields(x: Array, q: Array) -> tuple[Array, Array, Array]:
-            """dv, its strain rates and dP of the scaled unknowns x and q = dP + K1 (div - zeta e_nn)."""
-            dv = x.reshape(shape) * VELOCITY_UNIT
-            d = m.strain_rates(dv)
-            divergence = d[:dim].sum(axis=0)
-            along = (r.squares * d[:dim]).sum(axis=0) - divergence / 3
-            return dv, d, q.reshape(grid.local_shape) * STRESS_UNIT - split.penalty * (divergence - split.zeta * along)
+        def total(x: Array, strains: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array, Change]:
+            """Changes of force and volume as in `evaluate`, and those in the cells."""
+            d, gamma = strains[:dim], strains[dim:]
+            change = tangent.cells(d, gamma, dp, mismatch)
+            force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
+            force += m.matrices.constraint_forces(x, self.constraint)
+            return force, -(d.sum(axis=0) - change.growth + dp / kappa) * mac.volume, change
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
             """The operator that `SaddleSolver` is given."""
-            force, volume = total(*fields(x, q), 0.0)
+            strains = mac.strains(x)
+            force, volume, _ = total(x, strains, pressure(strains[:dim], q), 0.0)
             return force, volume / left
 
         # what is left of S = S(s_n) acts as growth even where nothing moves: it goes to the right-hand side
-        nothing = np.zeros(grid.local_shape)
-        d0 = np.zeros((dim + len(mac.pairs), *grid.local_shape))
-        force, volume = total(np.zeros(shape), d0, nothing, it.mismatch)
+        still = np.zeros_like(it.velocity)
+        force, volume, _ = total(still, mac.strains(still), np.zeros(cells), mismatch)
 
         # where a kept preconditioner fails, which makes it stale, a new one is tried
         krylov, kept = 0, True
@@ -239,9 +232,11 @@ class ForceBalance:
             kept = kept and not outcome.converged
 
         # back to (dv, dP, dS), and the creep stress of the linear model, tau_predicted of the next step
-        dv, d, dp = fields(x, q)
-        e, ds = strain_change(d, dp, it.mismatch)
-        return (dv, dp, ds), replace(outcome, iterations=krylov), r.predicted(at, theta, e)
+        strains = mac.strains(x)
+        dp = pressure(strains[:dim], q)
+        _, _, change = total(x, strains, dp, mismatch)
+        direction = (x.reshape(still.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
+        return direction, replace(outcome, iterations=krylov), tangent.predicted(strains[:dim], change) * STRESS_UNIT
 
     def search(self, it: Iterate, direction: tuple[Array, Array, Array]) -> Iterate:
         """The first of the halved steps that lowers the scaled imbalance, or the smallest (collective)."""

@@ -107,7 +107,6 @@ class Mechanics:
         self.scales: Scales | None = None
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
         self.forcing = Forcing()
-        self._velocities, self._strains = self.mac.strain.createVecs()
 
     def place(self, memory: Array, normal: tuple[Array, ...]) -> None:
         """Take over where the solids are: M and n in the cells (collective)."""
@@ -127,27 +126,9 @@ class Mechanics:
             velocity=still, pressure=hydrostatic, growth=np.zeros(grid.local_shape), elastic=elastic, displacement=still
         )
 
-    # -- products with the matrices --------------------------------------------------------------------
-
     def strain_rates(self, velocity: Array, matrix: PETSc.Mat | None = None) -> Array:
         """Normal strain rates, then gamma on edges (components, *cells), 1/s, of velocities in m/s (collective)."""
-        self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
-        (matrix or self.mac.strain).mult(self._velocities, self._strains)
-        return self._strains.array_r.reshape(-1, *self.grid.local_shape) * self.rate_unit
-
-    def internal_force(self, tau: Tensor, pressure: Array | float, matrix: PETSc.Mat | None = None) -> Array:
-        """Forces of the stresses on the velocities (*cells, dim), scaled (collective)."""
-        mac = self.mac
-        normal = (tau.normal - pressure) * mac.volume
-        shear = [s * w for s, w in zip(tau.edges, mac.edge_volume, strict=True)]
-        self._strains.array[...] = np.concatenate([normal, *(s[None] for s in shear)]).ravel() / STRESS_UNIT
-        mac.strain.multTranspose(self._strains, self._velocities)
-        return self._velocities.array_r.reshape(*self.grid.local_shape, self.grid.dim).copy()
-
-    def constraint_force(self, velocity: Array, weights: Array) -> Array:
-        """Forces of the rigid platen, the spring and the planes of symmetry, scaled (collective)."""
-        self._velocities.array[...] = velocity.ravel() / VELOCITY_UNIT
-        return self.matrices.constraint_forces(self._velocities, weights)
+        return self.mac.strains(velocity / VELOCITY_UNIT, matrix) * self.rate_unit
 
     # -- the preconditioner ----------------------------------------------------------------------------
 
@@ -180,8 +161,8 @@ class Mechanics:
         solid_share = self.rheology.solid_share(lithium)
         problem = ForceBalance(self, old, solid_share, growth, load, dt)
 
-        # from rates and pressures of the last step; tau_predicted is at first the stress that is remembered. (Voids have a
-        # pressure too: that of w P_old, which they remember, would be one far from balance)
+        # from rates and pressures of the last step, not from the w P_old that is remembered: voids have a pressure too.
+        # tau_predicted is at first the stress that is remembered
         at = problem.evaluate(old.velocity, old.pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
         predicted, last = problem.remembered, np.inf

@@ -14,20 +14,11 @@ the stress is that of pure creep.
 
 Normal components live in the cells, shear on edges; the invariant e:e and n.tau.n are taken in the cells with the
 mean shear of their edges, so growth stays a local unknown of its cell.
-
-Derivative of the creep law, with a factor theta in every cell (0: Picard's iteration, 1: Newton's):
-
-    d tau_s = 2 eta de + theta 2 (d eta/d(e:e)) (2 e_s:de) e_s,     theta = min(1, |tau_predicted| / |tau_s|)
-
-tau_predicted is the stress that the last linear solve foresaw. Where the new rates give more stress than that, the
-rates are too large and the full derivative would overshoot through zero (the viscosity of creep falls with the rate);
-where they give less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys.
-Geosyst. 21 (2020) e2020GC009059.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -112,6 +103,12 @@ class Tensor:
             [cells * s for s in self.cells],
         )
 
+    @property
+    def trace(self) -> Array:
+        """What rounding leaves of it."""
+        trace: Array = self.normal.sum(axis=0) + (3 - len(self.normal)) * self.missing
+        return trace
+
     def product(self, other: Tensor) -> Array:
         """a:b in the cells."""
         absent = 3 - len(self.normal)
@@ -178,11 +175,18 @@ class Rheology:
 
     def growth(self, rate: Array) -> Tensor:
         """dev(S n n) (collective)."""
-        edges, cells = [], []
+        return replace(self.growth_cells(rate), edges=self.growth_edges(rate))
+
+    def growth_cells(self, rate: Array) -> Tensor:
+        """The same without its edges."""
+        return Tensor(rate * (self.squares - 1 / 3), -rate / 3, [], [rate * product for product in self.products])
+
+    def growth_edges(self, rate: Array) -> list[Array]:
+        """The shear of S n n on edges (collective)."""
+        edges = []
         for product, inclined, (a, b) in zip(self.products, self._inclined, self.mac.pairs, strict=True):
-            cells.append(rate * product)
-            edges.append(self.mac.to_edges(cells[-1], a, b) if inclined else np.zeros_like(rate))
-        return Tensor(rate * (self.squares - 1 / 3), -rate / 3, edges, cells)
+            edges.append(self.mac.to_edges(rate * product, a, b) if inclined else np.zeros_like(rate))
+        return edges
 
     def along_normal(self, tau: Tensor) -> Array:
         """n.tau.n in the cells."""
@@ -235,24 +239,7 @@ class Rheology:
             normal_stress=pressure - self.along_normal(tau),
         )
 
-    def _softening(self, at: Response, theta: Array, change: Tensor) -> Array:
-        """Change of w eta with a change of e, damped by theta."""
-        return 2 * theta * at.slope * at.rates.product(change)
-
-    def tangent(self, at: Response, theta: Array, change: Tensor) -> Tensor:
-        """d tau of a change of e (collective)."""
-        linear = change.scaled(2 * at.eta, [2 * x for x in at.eta_edges])
-        softer = 2 * self._softening(at, theta, change)
-        return linear + at.rates.scaled(softer, self._edges(softer))
-
-    def predicted(self, at: Response, theta: Array, change: Tensor) -> Array:
-        """|w tau_s| that the linear model foresees after a change of e, Pa."""
-        none = [np.zeros(())] * len(at.rates.edges)
-        total = (at.rates + change).scaled(2 * at.eta_solid, none)
-        total = total + at.rates.scaled(2 * self._softening(at, theta, change), none)
-        return np.sqrt(total.product(total))
-
     def newton_factor(self, at: Response, predicted: Array) -> Array:
-        """theta in the cells."""
+        """theta of `tangent` in the cells."""
         own = 2 * at.eta_solid * np.sqrt(at.rates.product(at.rates))
         return np.minimum(1.0, predicted / np.maximum(own, SLOWEST))

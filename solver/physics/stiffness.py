@@ -69,7 +69,7 @@ class StiffnessMatrices:
         self._squares = rheology.squares.reshape(grid.dim, -1)
         along = self._along_rows()
         both = mac.divergence_rows + along  # for the mixed product of div and e_nn
-        constraints = mac.constraint_rows()
+        constraints = mac.constraint_rows
         blocks = [mac.strain_rows, mac.divergence_rows, along, both, constraints]
         self.rows = mac.matrix(sparse.vstack(blocks, format="csr"))
         self._constraints = mac.matrix(constraints)
@@ -148,9 +148,10 @@ class StiffnessMatrices:
         self._coupling.assemble()
         self._gradient = self._coupling.transpose(self._gradient or PETSc.Mat())
 
-    def constraint_forces(self, velocity: PETSc.Vec, constraint: Array) -> Array:
+    def constraint_forces(self, velocity: Array, constraint: Array) -> Array:
         """rows^T weights rows v of the constraint rows, scaled (collective)."""
-        self._constraints.mult(velocity, self._held)
-        self._held.array[...] *= constraint.ravel()
+        self._reaction.array[...] = velocity.ravel()
+        self._constraints.mult(self._reaction, self._held)
+        self._held.array[...] *= constraint
         self._constraints.multTranspose(self._held, self._reaction)
         return self._reaction.array_r.reshape(*self.mac.grid.local_shape, self.mac.grid.dim).copy()

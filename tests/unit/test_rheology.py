@@ -8,7 +8,8 @@ import pytest
 from solver.laws.creep import CreepLaw
 from solver.numerics.grid import Grid
 from solver.numerics.staggered import Staggered
-from solver.physics.rheology import Rheology, Tensor, memory_weight
+from solver.physics.rheology import Response, Rheology, Tensor, memory_weight
+from solver.physics.tangent import Tangent
 from tests.verification.solids import properties
 
 LAW = CreepLaw(prefactor=0.014, exponent=6.6, strength=7e6)
@@ -103,25 +104,51 @@ def test_normal_stress_is_that_on_the_planes():
     np.testing.assert_allclose(grown.normal_stress, 5e6 + 2 * (3e9 + VOID) * 2 / 3 * 1e-6)
 
 
+def tangent(r: Rheology, at: Response, softness: float = 0.0, predicted: float = np.inf) -> Tangent:
+    shape = r.mac.grid.local_shape
+    units = {"rate_unit": 1.0, "viscosity_unit": 1.0}
+    return Tangent(r, at, np.full(shape, softness), np.full(shape, predicted), **units)
+
+
 @pytest.mark.parametrize("tilt", [0.0, 0.4])
 @pytest.mark.parametrize("dim", [2, 3])
 def test_the_tangent_is_that_of_differences(dim, tilt):
     """theta = 1: d tau of a change of strain rates, normal and shear; theta = 0 leaves the softening out."""
     r = rheology(dim, tilt=tilt)
-    d, change, zero = rates(r), rates(r, 2, 1e-8), np.zeros(r.mac.grid.local_shape)
+    d, step, zero = rates(r), rates(r, 2, 1e-8), np.zeros(r.mac.grid.local_shape)
     share = zero + 0.7
 
     def stress(x: np.ndarray) -> Tensor:
         return r.respond(x, zero, zero, nothing(r), share, 1.0).tau
 
+    def changes(law: Tangent) -> list[np.ndarray]:
+        change = law.cells(step[:dim], step[dim:], zero)
+        return [law.normal_stresses(step[:dim], change), *law.edge_stresses(step[dim:], change)]
+
     at = r.respond(d, zero, zero, nothing(r), share, 1.0)
-    up, down = stress(d + change), stress(d - change)
+    up, down = stress(d + step), stress(d - step)
     exact = [0.5 * (a - b) for a, b in ((up.normal, down.normal), *zip(up.edges, down.edges, strict=True))]
-    found = r.tangent(at, zero + 1, r.deviator(change))
-    for a, b in zip([found.normal, *found.edges], exact, strict=True):
+    for a, b in zip(changes(tangent(r, at)), exact, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6 * np.abs(b).max())
-    picard = r.tangent(at, zero, r.deviator(change)).normal
+    picard = changes(tangent(r, at, predicted=0.0))[0]
     assert np.abs(picard - exact[0]).max() > 0.1 * np.abs(exact[0]).max()
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.4])
+def test_growth_follows_the_normal_stress_that_it_changes_itself(tilt):
+    """dS = -b d s_n - mismatch with the stress that is left when S has changed."""
+    r, softness, missing = rheology(2, tilt=tilt), 1e-9, 2e-7
+    zero = np.zeros(r.mac.grid.local_shape)
+    d, step, pressure = rates(r), rates(r, 2, 1e-8), rates(r, 3, 50.0)[0]
+
+    def normal_stress(x: np.ndarray, grown: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return r.respond(x, grown, p, nothing(r), zero + 1, 1.0).normal_stress
+
+    at = r.respond(d, zero, zero, nothing(r), zero + 1, 1.0)
+    grown = tangent(r, at, softness).cells(step[:2], step[2:], pressure, missing).growth
+    change = 0.5 * (normal_stress(d + step, grown, pressure) - normal_stress(d - step, -grown, -pressure))
+    np.testing.assert_allclose(grown, -softness * change - missing, rtol=1e-5)
+    assert np.abs(softness * change).max() > 0.1 * missing
 
 
 def test_the_full_derivative_is_used_where_the_stress_falls_short_of_the_prediction():
@@ -132,4 +159,5 @@ def test_the_full_derivative_is_used_where_the_stress_falls_short_of_the_predict
     own = np.sqrt(at.solid.product(at.solid))
     np.testing.assert_allclose(r.newton_factor(at, 2 * own), 1)
     np.testing.assert_allclose(r.newton_factor(at, 0.25 * own), 0.25, rtol=1e-6)
-    np.testing.assert_allclose(r.predicted(at, zero + 1, nothing(r)), own, rtol=1e-6)
+    still, law = 0 * rates(r), tangent(r, at)
+    np.testing.assert_allclose(law.predicted(still[:2], law.cells(still[:2], still[2:], zero)), own, rtol=1e-6)

@@ -1,0 +1,128 @@
+"""Derivative of the equations of one step of the `mechanics`: closed formulas in the cells.
+
+Symbols are those of `mechanics` and `rheology`; r = e_s, the rates that make stress. A change of the strain rates d and
+of the pressure changes, with e = dev(d) and a factor theta in every cell,
+
+    dS     = gain [ b (2 eta e_nn + s (r:e) r_nn - dP) - mismatch ],    b = -dS/ds_n,   s = 4 theta w d eta/d(e:e)
+    d tau  = 2 eta e' + s (r:e') r,                                     e' = e - dS dev(n n)
+    gain   = 1 / (1 + b n.d tau(dev(n n)).n)
+
+where n.d tau.n has the mean shear of the edges of a cell. S is eliminated in the cells: growth takes back 1 - gain of
+the stress that drives it. On edges d tau has the means of s (r:e') and of dS n n over the cells around them.
+
+    theta  = min(1, |tau_predicted| / |tau_s|)          (0: Picard's iteration, 1: Newton's)
+
+tau_predicted is the stress that the last linear solve foresaw. Where the new rates give more stress than that, the
+rates are too large and the full derivative would overshoot through zero (the viscosity of creep falls with the rate);
+where they give less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys.
+Geosyst. 21 (2020) e2020GC009059.)
+
+All arrays are scaled: rates in `rate_unit`, stresses in STRESS_UNIT, viscosities in their ratio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.numerics.array import Array
+from solver.physics.rheology import Response, Rheology, Tensor
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of a step, in the cells: growth dS; softer s (r:e'); mean -2 eta (div - dS)/3 - dP; shear of e (pairs)."""
+
+    growth: Array
+    softer: Array
+    mean: Array
+    shear: list[Array]
+
+
+class Tangent:
+    """Change of stress and growth with strain rates and pressure at `at`.
+
+    softness: b, 1/(s Pa); predicted: |tau_predicted|, Pa. rate_unit 1/s, viscosity_unit Pa s.
+    """
+
+    def __init__(
+        self,
+        rheology: Rheology,
+        at: Response,
+        softness: Array,
+        predicted: Array,
+        *,
+        rate_unit: float,
+        viscosity_unit: float,
+    ):
+        self.rheology = r = rheology
+        theta = r.newton_factor(at, predicted)
+        self.rates = _scaled(at.rates, 1 / rate_unit)
+        self.stiffness = 2 * at.eta / viscosity_unit
+        self.stiffness_edges = [2 * eta / viscosity_unit for eta in at.eta_edges]
+        self.softening = 4 * theta * at.slope * (rate_unit**2 / viscosity_unit)
+        self._solid = 2 * at.eta_solid / viscosity_unit
+
+        # r:dev(.) of normal components, r_nn and r:dev(n n)
+        trace = self.rates.trace
+        self._normal_rates = self.rates.normal - trace / 3
+        self._along = r.along_normal(self.rates)
+        self._of_growth = self._along - trace / 3
+
+        # n.dev(n n).n, then the stress of growth on itself
+        plane = sum((square**2 for square in r.squares), start=np.zeros_like(trace)) - r.squares.sum(axis=0) / 3
+        plane = plane + sum(2 * product**2 for product in r.products)
+        own = self.stiffness * plane + self.softening * self._of_growth * self._along
+        b = softness * viscosity_unit
+        self._gain = 1 / (1 + b * own)
+        self._driven = self._gain * b
+
+    def cells(self, d: Array, gamma: Array, pressure: Array, mismatch: Array | float = 0.0) -> Change:
+        """What follows from changes of the strain rates and the pressure (collective).
+
+        d: normal ones (dim, *cells); gamma: shear on edges (pairs, *cells); mismatch: S - S(s_n).
+        """
+        r, third = self.rheology, d.sum(axis=0) / 3
+        along, stretch = (r.squares * d).sum(axis=0) - third, (self._normal_rates * d).sum(axis=0)
+        shear = [0.5 * r.mac.to_cells(g, a, b) for g, (a, b) in zip(gamma, r.mac.pairs, strict=True)]
+        for product, rate, e in zip(r.products, self.rates.cells, shear, strict=True):
+            along, stretch = along + 2 * product * e, stretch + 2 * rate * e
+        stress = self.stiffness * along + self.softening * stretch * self._along
+        growth = self._driven * (stress - pressure) - self._gain * mismatch
+        softer = self.softening * (stretch - growth * self._of_growth)
+        return Change(growth, softer, self.stiffness * (growth / 3 - third) - pressure, shear)
+
+    def normal_stresses(self, d: Array, change: Change) -> Array:
+        """Changes of tau_aa - P (dim, *cells)."""
+        r = self.rheology
+        return self.stiffness * (d - change.growth * r.squares) + change.softer * self.rates.normal + change.mean
+
+    def edge_stresses(self, gamma: Array, change: Change) -> list[Array]:
+        """Changes of tau_ab on edges; gamma: shear strain rates (pairs, *cells) (collective)."""
+        r, stresses = self.rheology, []
+        growth = r.growth_edges(change.growth)
+        for eta, g, grown, rate, (a, b) in zip(
+            self.stiffness_edges, gamma, growth, self.rates.edges, r.mac.pairs, strict=True
+        ):
+            stresses.append(eta * (0.5 * g - grown) + r.mac.to_edges(change.softer, a, b) * rate)
+        return stresses
+
+    def predicted(self, d: Array, change: Change) -> Array:
+        """|w tau_s| that the linear model foresees."""
+        r, rates = self.rheology, self.rates
+        third = d.sum(axis=0) / 3
+        grown = r.growth_cells(change.growth)
+        scale = self._solid + change.softer
+        normal = self._solid * (d - third - grown.normal) + scale * rates.normal
+        missing = self._solid * (-third - grown.missing) + scale * rates.missing
+        shear = [
+            self._solid * (e - g) + scale * rate
+            for e, g, rate in zip(change.shear, grown.cells, rates.cells, strict=True)
+        ]
+        total = Tensor(normal, missing, [], shear)
+        return np.sqrt(total.product(total))
+
+
+def _scaled(tensor: Tensor, factor: float) -> Tensor:
+    return tensor.scaled(np.asarray(factor), [np.asarray(factor)] * len(tensor.edges))
