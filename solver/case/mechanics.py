@@ -47,7 +47,7 @@ class Mechanics(Section):
         "1e5 Pa*s", "shear viscosity that stands for a void; small against that of Li"
     )
     tolerance: Tolerance = key(
-        1e-4, "largest relative imbalance of forces and volumes at which the iteration for the creep viscosity stops"
+        1e-3, "largest relative imbalance of forces and volumes at which the iteration for the creep viscosity stops"
     )
     max_iterations: Iterations = key(30, "largest number of these iterations; a step that needs more is rejected")
     linear_solver: Literal["iterative", "direct"] = key("iterative", "solver of the linear systems")

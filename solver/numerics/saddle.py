@@ -84,7 +84,7 @@ class SaddleSolver:
     Raises NoFactorisation when direct and PETSc was built without MUMPS.
     """
 
-    def __init__(self, comm: PETSc.Comm, dim: int, rtol: float, direct: bool = False, max_iterations: int = 200):
+    def __init__(self, comm: PETSc.Comm, dim: int, direct: bool = False, max_iterations: int = 200):
         if direct and not _can_factorise():
             raise NoFactorisation('mechanics.linear_solver "direct": this PETSc has no MUMPS; allowed: "iterative"')
         self.comm, self.dim, self.direct = comm, dim, direct
@@ -92,7 +92,7 @@ class SaddleSolver:
         self.ksp.setOptionsPrefix(PREFIX)
         self.ksp.setType("gmres")
         self.max_iterations = max_iterations
-        self.ksp.setTolerances(rtol=rtol, atol=0.0)
+        self.ksp.setTolerances(atol=0.0)
         self.ksp.setGMRESRestart(max_iterations)
         self._shell = _Shell()
         self._operator: PETSc.Mat | None = None
@@ -301,7 +301,7 @@ def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
         "mg_levels_ksp_type": "richardson",
         "mg_levels_pc_type": "sor",
     }
-    if not three_d:  # some more iterations, but a third less work in each; with one path their number grows with the grid
+    if not three_d:  # more iterations, but a third less work in each; with one path their number grows with the grid
         defaults |= {"pc_hypre_boomeramg_agg_nl": 1, "pc_hypre_boomeramg_agg_num_paths": 2}
     cycle = PETSc.PC().create(matrix.getComm())
     cycle.setOptionsPrefix(prefix)

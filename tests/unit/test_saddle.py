@@ -27,8 +27,8 @@ ITERATIONS = 40
 def test_direct_needs_mumps(monkeypatch):
     monkeypatch.setattr(saddle, "_can_factorise", lambda: False)
     with pytest.raises(NoFactorisation, match=r'mechanics.linear_solver "direct": this PETSc has no MUMPS'):
-        SaddleSolver(MPI.COMM_WORLD, 2, 1e-2, direct=True)
-    SaddleSolver(MPI.COMM_WORLD, 2, 1e-2)
+        SaddleSolver(MPI.COMM_WORLD, 2, direct=True)
+    SaddleSolver(MPI.COMM_WORLD, 2)
 
 
 @pytest.mark.parametrize("direct", [False, True])
