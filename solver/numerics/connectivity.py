@@ -23,30 +23,15 @@ def components(grid: Grid, mask: Array) -> Array:
     mask: true for the owned cells of the set. Components count from 1 in the order of their first cells in
     `grid.global_ids`, so the numbers are the same on any number of ranks.
     """
-    # labels of the blocks, counted on from rank to rank so that no two are the same
-    local, count = ndimage.label(mask)
-    blocks = grid.comm.allgather(count)
-    total, offset = sum(blocks), sum(blocks[: grid.comm.rank])
-    if total == 0:
-        return np.zeros(grid.local_shape, dtype=np.int64)
-    labels = np.where(local > 0, local + offset, 0)
-
-    # the graph of labels that meet at a face between blocks or at a periodic side, solved alike by every rank
-    pairs = np.concatenate(grid.comm.allgather(_meeting_labels(grid, labels))) - 1
-    graph = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(total, total))
-    found, component = csgraph.connected_components(graph, directed=False)
-
-    # numbers in the order of first cells, which do not depend on the ranks as labels do
-    inside = labels > 0
+    component, found = _joined(grid, mask)
+    # their first cells do not depend on the ranks, as labels do
+    inside = component >= 0
     first = np.full(found, np.prod(grid.shape), dtype=np.int64)
-    np.minimum.at(first, component[labels[inside] - 1], grid.global_ids()[inside].astype(np.int64))
+    np.minimum.at(first, component[inside], grid.global_ids()[inside].astype(np.int64))
     grid.comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)
-    number = np.empty(found, dtype=np.int64)
+    number = np.zeros(found + 1, dtype=np.int64)  # the last one, which -1 picks, is for what is outside
     number[np.argsort(first)] = np.arange(1, found + 1)
-
-    result = np.zeros(grid.local_shape, dtype=np.int64)
-    result[inside] = number[component[labels[inside] - 1]]
-    return result
+    return np.asarray(number[component])
 
 
 def connected(grid: Grid, mask: Array, seeds: Array) -> Array:
@@ -54,12 +39,29 @@ def connected(grid: Grid, mask: Array, seeds: Array) -> Array:
 
     mask, seeds: true for the owned cells of each set. A seed outside `mask` joins nothing.
     """
-    numbers = components(grid, mask)
-    reached = np.zeros(grid.comm.allreduce(int(numbers.max()), MPI.MAX) + 1, dtype=bool)
-    reached[numbers[seeds]] = True
+    component, found = _joined(grid, mask)
+    reached = np.zeros(found + 1, dtype=bool)
+    reached[component[seeds]] = True
     grid.comm.Allreduce(MPI.IN_PLACE, reached, MPI.LOR)
-    reached[0] = False  # what is outside the mask
-    return np.asarray(reached[numbers])
+    reached[-1] = False  # what is outside the mask
+    return np.asarray(reached[component])
+
+
+def _joined(grid: Grid, mask: Array) -> tuple[Array, int]:
+    """Component of each owned cell, from 0, in an order that depends on the ranks, -1 outside; how many (collective)."""
+    # labels of the blocks, counted on from rank to rank so that no two are the same
+    local, count = ndimage.label(mask)
+    blocks = grid.comm.allgather(count)
+    total, offset = sum(blocks), sum(blocks[: grid.comm.rank])
+    if total == 0:
+        return np.full(grid.local_shape, -1), 0
+    labels = np.where(local > 0, local + offset, 0)
+
+    # the graph of labels that meet at a face between blocks or at a periodic side, solved alike by every rank
+    pairs = np.concatenate(grid.comm.allgather(_meeting_labels(grid, labels))) - 1
+    graph = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(total, total))
+    found, component = csgraph.connected_components(graph, directed=False)
+    return np.concatenate([[-1], component])[labels], found
 
 
 def _meeting_labels(grid: Grid, labels: Array) -> Array:

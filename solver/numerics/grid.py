@@ -15,7 +15,7 @@ quantities that depend on one coordinate only may be given in broadcastable shap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mpi4py import MPI
@@ -122,6 +122,17 @@ class Grid:
         self._global = self.da.createGlobalVec()
         self._local = self.da.createLocalVec()
         self._ghosted_shape = tuple(n + 2 * GHOSTS for n in self.local_shape)
+        self._mirrored = [pair for axis in range(self.dim) if not self.periodic[axis] for pair in self._mirrors(axis)]
+
+    def _mirrors(self, axis: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """Ghosts beyond the physical boundaries of an axis, and the cells they are mirror images of."""
+        before, after = [slice(None)] * axis, [slice(None)] * (self.dim - axis - 1)
+        if self.owned[axis].start == 0:
+            ghosts, cells = slice(GHOSTS), slice(2 * GHOSTS - 1, GHOSTS - 1, -1)
+            yield (*before, ghosts, *after), (*before, cells, *after)
+        if self.owned[axis].stop == self.shape[axis]:
+            ghosts, cells = slice(-GHOSTS, None), slice(-GHOSTS - 1, -2 * GHOSTS - 1, -1)
+            yield (*before, ghosts, *after), (*before, cells, *after)
 
     def _ranks_per_axis(self) -> tuple[int, ...]:
         """Blocks along each axis: the split with the least surface whose blocks are at least GHOSTS cells wide."""
@@ -213,20 +224,13 @@ class Grid:
         self.view(self._global)[...] = values
         self.da.globalToLocal(self._global, self._local)
         g = self._local.array.reshape(self._ghosted_shape).copy()
-        for axis in range(self.dim):
-            if not self.periodic[axis]:
-                self._mirror(np.moveaxis(g, axis, 0), axis)
+        for outside, inside in self._mirrored:
+            g[outside] = g[inside]
         return g
 
     def without_ghosts(self, g: Array) -> Array:
         """A view of the owned block in what `ghosted` has returned."""
         return g[(slice(GHOSTS, -GHOSTS),) * self.dim]
-
-    def _mirror(self, g: Array, axis: int) -> None:
-        if self.owned[axis].start == 0:
-            g[:GHOSTS] = g[2 * GHOSTS - 1 : GHOSTS - 1 : -1]
-        if self.owned[axis].stop == self.shape[axis]:
-            g[-GHOSTS:] = g[-GHOSTS - 1 : -2 * GHOSTS - 1 : -1]
 
     def sides(self, g: Array, axis: int) -> tuple[Array, Array]:
         """Views (lower, upper) of the cells on both sides of every face normal to `axis`."""

@@ -38,7 +38,7 @@ from solver.numerics.kept import Numbers
 from solver.numerics.linear import Outcome, default_options, multigrid, reason_name
 from solver.petsc import PETSc
 
-SETUP_COST = 5  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
+SETUP_COST = 10  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
 PREFIX = "mechanics_"
 DEFAULTS = {  # options of PETSc; the velocities' block has more, of `_multigrid`

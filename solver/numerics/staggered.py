@@ -211,7 +211,7 @@ class Staggered:
         owned = self.grid.owned[-1]
         return self.grid.along(self.grid.dim - 1, np.arange(owned.start, owned.stop) == 0)
 
-    @property
+    @cached_property
     def bottom_area(self) -> Array:
         """Areas of the bottom faces in units of length^(dim - 1); zero elsewhere."""
         area = self.grid.area[-1] / self.length ** (self.grid.dim - 1)

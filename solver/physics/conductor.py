@@ -8,9 +8,10 @@ unless that belongs to living Li. The halo is counted in cells of the finest spa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from mpi4py import MPI
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from solver.domain.electrode import Electrode
@@ -62,6 +63,8 @@ class DeadLithium(Part):
 
     grid: Grid
     width: float
+    # most steps change no cell of Li: what was found last, and for what
+    _found: tuple[Electrode, Array, Conductor] | None = field(default=None, repr=False)
 
     name = "dead_lithium"
     outputs = (FieldInfo("dead_lithium", "", "1", "1 where Li is not joined to the electrode"),)
@@ -69,7 +72,12 @@ class DeadLithium(Part):
 
     def find(self, electrode: Electrode, lithium: Array) -> Conductor:
         """Sort the cells of Li (bool, collective)."""
-        return find_conductor(self.grid, electrode, lithium, self.width)
+        if self._found is None or self._found[0] is not electrode or self._differs(self._found[1], lithium):
+            self._found = electrode, lithium, find_conductor(self.grid, electrode, lithium, self.width)
+        return self._found[2]
+
+    def _differs(self, one: Array, other: Array) -> bool:
+        return bool(self.grid.comm.allreduce(not np.array_equal(one, other), MPI.LOR))
 
     def measure(self, conductor: Conductor, lithium: Array) -> dict[str, float]:
         """Scalars of a step; lithium: Li per volume of the box (collective)."""

@@ -136,7 +136,7 @@ class ForceBalance:
         volume_size = grid.sum(moved * mac.volume) / m.rate_unit
         left = grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit
         rounding = self.rounding * np.sqrt(grid.sum((v[..., -1] * (mac.bottom_area > 0)) ** 2))
-        unbalanced = max(np.sqrt(grid.sum(force**2)) - rounding, 0.0) / size
+        unbalanced = max(np.sqrt(grid.sum(force**2)) - rounding, 0.0)
         return Iterate(
             velocity=v,
             pressure=pressure,
@@ -148,7 +148,7 @@ class ForceBalance:
             softness=-slope,
             force_size=size,
             volume_size=volume_size,
-            imbalance=float(np.max([unbalanced, left / volume_size])),
+            imbalance=float(np.max([unbalanced / size, left / volume_size])),  # NaN stays one
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )
@@ -234,9 +234,10 @@ class ForceBalance:
         # back to (dv, dP, dS), and the creep stress of the linear model, tau_predicted of the next step
         strains = mac.strains(x)
         dp = pressure(strains[:dim], q)
-        _, _, change = total(x, strains, dp, mismatch)
+        change = tangent.cells(strains[:dim], strains[dim:], dp, mismatch)
         direction = (x.reshape(still.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
-        return direction, replace(outcome, iterations=krylov), tangent.predicted(strains[:dim], change) * STRESS_UNIT
+        outcome = replace(outcome, iterations=krylov)
+        return direction, outcome, tangent.predicted(strains[:dim], change) * STRESS_UNIT
 
     def search(self, it: Iterate, direction: tuple[Array, Array, Array]) -> Iterate:
         """The first of the halved steps that lowers the scaled imbalance, or the smallest (collective)."""

@@ -54,6 +54,7 @@ from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 TIGHTEST = 1e-6  # relative tolerance of a linear solve, whatever `Forcing` asks for
+FIRST = 2e-3  # loosest of the first one of a step, after which an easy step is done
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
 SURE = 1e-8  # imbalance above which rounding is no matter
 
@@ -178,7 +179,8 @@ class Mechanics:
 
             # one Newton step along (dv, dP, dS), solved no better than it is worth
             wanted = self.forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
-            direction, linear, foreseen = problem.solve(at, predicted, max(TIGHTEST, wanted))
+            rtol = max(TIGHTEST, min(wanted, FIRST) if newton == 0 else wanted)
+            direction, linear, foreseen = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
             if not linear.converged:
                 reason = f"linear solver: {linear.reason}"
