@@ -48,7 +48,7 @@ def connected(grid: Grid, mask: Array, seeds: Array) -> Array:
 
 
 def _joined(grid: Grid, mask: Array) -> tuple[Array, int]:
-    """Component of each owned cell, from 0, in an order that depends on the ranks, -1 outside; how many (collective)."""
+    """Component of each owned cell, from 0 in an order that depends on the ranks, -1 outside; how many (collective)."""
     # labels of the blocks, counted on from rank to rank so that no two are the same
     local, count = ndimage.label(mask)
     blocks = grid.comm.allgather(count)

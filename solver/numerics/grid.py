@@ -86,6 +86,7 @@ class Grid:
 
     faces: global face coordinates per axis in m, the normal last. periodic: whether each lateral axis
     is periodic (the normal never is; a lateral axis that is not is a symmetry plane on both sides).
+    mirrored: of every axis the indices of ghosts beyond physical boundaries, and of the cells they are images of.
     """
 
     def __init__(self, faces: Sequence[Array], periodic: Sequence[bool] = (), comm: MPI.Comm | None = None):
@@ -122,10 +123,12 @@ class Grid:
         self._global = self.da.createGlobalVec()
         self._local = self.da.createLocalVec()
         self._ghosted_shape = tuple(n + 2 * GHOSTS for n in self.local_shape)
-        self._mirrored = [pair for axis in range(self.dim) if not self.periodic[axis] for pair in self._mirrors(axis)]
+        self.mirrored = [list(self._mirrors(axis)) for axis in range(self.dim)]
 
     def _mirrors(self, axis: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
         """Ghosts beyond the physical boundaries of an axis, and the cells they are mirror images of."""
+        if self.periodic[axis]:
+            return
         before, after = [slice(None)] * axis, [slice(None)] * (self.dim - axis - 1)
         if self.owned[axis].start == 0:
             ghosts, cells = slice(GHOSTS), slice(2 * GHOSTS - 1, GHOSTS - 1, -1)
@@ -224,8 +227,9 @@ class Grid:
         self.view(self._global)[...] = values
         self.da.globalToLocal(self._global, self._local)
         g = self._local.array.reshape(self._ghosted_shape).copy()
-        for outside, inside in self._mirrored:
-            g[outside] = g[inside]
+        for pairs in self.mirrored:
+            for outside, inside in pairs:
+                g[outside] = g[inside]
         return g
 
     def without_ghosts(self, g: Array) -> Array:
@@ -244,7 +248,14 @@ class Grid:
 
     def sum(self, values: Array) -> float:
         """Sum over all cells of the grid."""
-        return float(self.comm.allreduce(float(np.sum(values)), MPI.SUM))
+        return self.sums(values)[0]
+
+    def sums(self, *values: Array) -> list[float]:
+        """Sums of some arrays over all cells of the grid, in one reduction."""
+        totals = np.array([np.add.reduce(v, axis=None) for v in values], dtype=float)
+        self.comm.Allreduce(MPI.IN_PLACE, totals, MPI.SUM)
+        found: list[float] = totals.tolist()
+        return found
 
     def max(self, values: Array) -> float:
         """Largest value over all cells of the grid; -inf for an empty selection."""

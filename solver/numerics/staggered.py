@@ -258,15 +258,10 @@ class Staggered:
 
     def to_cells(self, values: Array, a: int, b: int) -> Array:
         """Mean over the four edges ab of every cell; edges of boundaries without shear count as zero (collective)."""
-        grid = self.grid
-        ghosted = grid.ghosted(values * self._exists[a, b])
-        for axis in (a, b):
-            if not grid.periodic[axis]:  # the mirror images that `ghosted` has put there are none of shear
-                view = np.moveaxis(ghosted, axis, 0)
-                if grid.owned[axis].start == 0:
-                    view[:GHOSTS] = 0.0
-                if grid.owned[axis].stop == grid.shape[axis]:
-                    view[-GHOSTS:] = 0.0
+        ghosted = self.grid.ghosted(values * self._exists[a, b])
+        for axis in (a, b):  # the mirror images that `ghosted` has put outside are none of shear
+            for outside, _ in self.grid.mirrored[axis]:
+                ghosted[outside] = 0.0
         return self._mean(ghosted, {axis: (-self._around(axis)[1], -self._around(axis)[0]) for axis in (a, b)})
 
     def _mean(self, ghosted: Array, offsets: dict[int, tuple[int, int]]) -> Array:

@@ -125,14 +125,9 @@ class ChargeBalance:
             diagonal[..., -1:] -= slope
         return residual, diagonal, transfer
 
-    def _round_off(self, phi: Array, slope: Array, transfer: Array, applied: float) -> float:
-        """The sum of absolute residuals (A) that rounding of their terms leaves (collective)."""
-        sizes = (self.bulk.diagonal + slope) * np.abs(phi) + np.abs(transfer)
-        return EPSILON * (self.grid.sum(sizes) + abs(applied))
-
-    def _applied(self, phi: Array, control: TopControl) -> float:
-        inflow = np.sum(self._top(control, phi)[0]) if self.grid.is_top else 0.0
-        return self.grid.sum(np.asarray(inflow))
+    def _inflow(self, phi: Array, control: TopControl) -> Array:
+        """Current into the top cells of this rank, A."""
+        return self._top(control, phi)[0] if self.grid.is_top else np.zeros(())
 
     def solve(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, ChargeOutcome]:
         """Solve for phi from the given start (collective). The start is not changed."""
@@ -141,12 +136,16 @@ class ChargeBalance:
         outcome = Outcome(True, "newton converged", 0, 0.0)
         for newton in range(self.max_newton + 1):
             residual, diagonal, transfer = self._residual(phi, terms, control)
-            applied = self._applied(phi, control)
+            applied, exchanged, left, sizes = self.grid.sums(
+                self._inflow(phi, control),
+                np.abs(transfer),
+                np.abs(residual),
+                (self.bulk.diagonal + diagonal) * np.abs(phi) + np.abs(transfer),
+            )
             # at rest Li in the metal and in filaments may exchange more than is applied
-            exchanged = 0.5 * self.grid.sum(np.abs(transfer))
-            unit = max(abs(applied), exchanged, self.reference_current)
-            norm = self.grid.sum(np.abs(residual)) / unit
-            if norm <= max(self.newton_tolerance, self._round_off(phi, diagonal, transfer, applied) / unit):
+            unit = max(abs(applied), 0.5 * exchanged, self.reference_current)
+            norm = left / unit
+            if norm <= max(self.newton_tolerance, EPSILON * (sizes + abs(applied)) / unit):  # or what rounding leaves
                 return phi, self._report(phi, transfer, applied, unit, control, newton, krylov, outcome)
             if newton == self.max_newton or not np.isfinite(norm):
                 break

@@ -103,7 +103,7 @@ class ForceBalance:
         self.constraint = m.mac.constraint_weights(*self.ties)
 
         # a force on the bottom that counts as none, for a cell without stress
-        self.negligible = NEGLIGIBLE / STRESS_UNIT * np.sqrt(m.grid.sum(m.mac.bottom_area**2))
+        self.negligible = NEGLIGIBLE / STRESS_UNIT * m.bottom_size
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> Iterate:
         """Imbalances at given fields (collective)."""
@@ -127,16 +127,21 @@ class ForceBalance:
         # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
         push = self.load.pressure - self.load.stiffness * rise
-        applied = grid.sum(push * mac.bottom_area)
-        reaction = grid.sum(force[..., -1]) * STRESS_UNIT
+        moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
+        applied, reaction, forces, inner_forces, platen, volumes, volume_size, mismatch = grid.sums(
+            push * mac.bottom_area,
+            force[..., -1] * STRESS_UNIT,
+            force**2,
+            inner**2,
+            (v[..., -1] * (mac.bottom_area > 0)) ** 2,
+            np.abs(volume),
+            moved * mac.volume / m.rate_unit,
+            np.abs(s - rate) * mac.volume / m.rate_unit,
+        )
 
         # the imbalance relative to the sizes of what is to cancel; what the stiff platen makes of rounding is none
-        size = max(np.sqrt(grid.sum(inner**2)), self.negligible)
-        moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
-        volume_size = grid.sum(moved * mac.volume) / m.rate_unit
-        left = grid.sum(np.abs(volume)) + grid.sum(np.abs(s - rate) * mac.volume) / m.rate_unit
-        rounding = self.rounding * np.sqrt(grid.sum((v[..., -1] * (mac.bottom_area > 0)) ** 2))
-        unbalanced = max(np.sqrt(grid.sum(force**2)) - rounding, 0.0)
+        size = max(np.sqrt(inner_forces), self.negligible)
+        unbalanced = max(np.sqrt(forces) - self.rounding * np.sqrt(platen), 0.0)
         return Iterate(
             velocity=v,
             pressure=pressure,
@@ -148,7 +153,7 @@ class ForceBalance:
             softness=-slope,
             force_size=size,
             volume_size=volume_size,
-            imbalance=float(np.max([unbalanced / size, left / volume_size])),  # NaN stays one
+            imbalance=float(np.max([unbalanced / size, (volumes + mismatch) / volume_size])),  # NaN stays one
             force_error=abs(reaction / applied) if applied else 0.0,
             load_pressure=applied / m.loaded_area,
         )
@@ -173,20 +178,18 @@ class ForceBalance:
         assert scales is not None
         # every force over its own stiffness; the rigid platen's move together, so only their sum counts
         squares = it.force**2 / scales.diagonal
-        area = m.mac.bottom_area
-        if self.load.platen:
-            squares[..., -1] *= area == 0
-        forces = m.grid.sum(squares)
-        if self.load.platen:
-            forces += m.grid.sum(it.force[..., -1] * (area > 0)) ** 2 / m.grid.sum(scales.modulus * area)
+        platen = (m.mac.bottom_area > 0) * self.load.platen
+        squares[..., -1] *= 1 - platen
 
-        # what is left of the volumes, as an energy too
-        volumes = m.grid.sum(it.volume**2 * scales.modulus / volume)
-
-        # of growth that reacts strongly to stress: the square of the stress that is missing, over the modulus
+        # what is left of the volumes, as an energy too; of growth that reacts strongly to stress the square of the
+        # stress that is missing, over the modulus
+        volumes = it.volume**2 * scales.modulus / volume
         softness = it.softness * m.viscosity_unit * scales.modulus
-        weight = scales.modulus / (1 + softness**2)
-        return forces + volumes + m.grid.sum((it.mismatch / m.rate_unit) ** 2 * weight * volume)
+        growth = (it.mismatch / m.rate_unit) ** 2 * scales.modulus / (1 + softness**2) * volume
+        forces, rest, push, area = m.grid.sums(
+            squares, volumes + growth, it.force[..., -1] * platen, scales.modulus * m.mac.bottom_area
+        )
+        return forces + rest + push**2 / area
 
     def solve(self, it: Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""

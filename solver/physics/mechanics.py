@@ -54,6 +54,7 @@ from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 TIGHTEST = 1e-6  # relative tolerance of a linear solve, whatever `Forcing` asks for
+AT_START = 0.01  # of the tolerance, where a step begins: else errors just below it would add up from step to step
 FIRST = 2e-3  # loosest of the first one of a step, after which an easy step is done
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
 SURE = 1e-8  # imbalance above which rounding is no matter
@@ -102,7 +103,8 @@ class Mechanics:
         self.viscosity_unit = STRESS_UNIT / self.rate_unit
         self.solver = SaddleSolver(grid.comm, grid.dim, direct)
         self.matrices = StiffnessMatrices(self.rheology, self.viscosity_unit)
-        self.loaded_area = grid.sum(self.mac.bottom_area)
+        self.loaded_area, squares = grid.sums(self.mac.bottom_area, self.mac.bottom_area**2)
+        self.bottom_size = np.sqrt(squares)  # of forces that a unit of stress makes there
         self.scales: Scales | None = None
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
         self.forcing = Forcing()
@@ -167,7 +169,7 @@ class Mechanics:
         predicted, last = problem.remembered, np.inf
         for newton in range(self.max_newton + 1):
             # balanced, or as near to it as rounding allows once the imbalance falls no further
-            met = at.imbalance <= self.tolerance
+            met = at.imbalance <= self.tolerance * (1 if newton else AT_START)
             if not met and STALLED * last < at.imbalance <= SURE:
                 met = at.imbalance <= problem.rounded(at)
             last = at.imbalance
