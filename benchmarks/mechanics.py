@@ -136,9 +136,8 @@ def run(point: Point) -> dict[str, Any]:
             }
         )
         state = result.state
-    result = {"rows": rows, **linear_system(setting, state)}
-    result["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return result
+    found = {"rows": rows, **linear_system(setting, state)}
+    return found | {"peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
 
 
 def linear_system(setting: Setting, state: MechanicalState) -> dict[str, float]:
@@ -202,7 +201,7 @@ def main() -> None:
     for voids in ("large", "small"):
         for n in (64, 128) if quick else (64, 128, 256, 512):
             line(Point(2, n, voids=voids))
-        for n in (16, 24) if quick else (24, 32, 48):
+        for n in (16, 24) if quick else (24, 32, 48, 64):
             line(Point(3, n, voids=voids))
     print(f"\ncontrast and time step\n{HEADER}")
     for voids in ("large", "small"):

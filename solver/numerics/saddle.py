@@ -17,7 +17,11 @@ resists the sum of velocities along different axes only, and a group of them tha
 moves almost freely. Each such group was one eigenvalue near zero (1e-3 and less; the others are above 0.2). After the
 V-cycle these loose velocities (`Staggered.loose_faces`) are solved exactly, together. They are a layer on the surface
 of the voids: 0.4 % of all velocities on 256^2, 0.5 % on 96^3. With one void and a contrast of 1e8 the velocities alone
-then take 11 or 12 iterations to 1e-6 on 64^2 to 512^2, and 8 to 10 on 24^3 to 96^3.
+then take 11 or 12 iterations to 1e-6 on 64^2 to 512^2, and 11 to 13 on 16^3 to 96^3.
+
+In 3-D the levels of the multigrid grow dense unless the first two are coarsened aggressively. All levels together
+then have 1.75 times the entries of A instead of 5.5 times; velocity and pressure take 15 iterations instead of 11.
+A is large: it is handed over, and freed as soon as BoomerAMG has its copy.
 
 GMRES with the preconditioner on the left: its norm is then one of errors of velocity and pressure in their units,
 not of forces, which differ by the contrast of viscosities. The preconditioner is kept until the
@@ -41,15 +45,7 @@ from solver.petsc import PETSc
 SETUP_COST = 10  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
 PREFIX = "mechanics_"
-DEFAULTS = {  # options of PETSc; the velocities' block has more, of `_multigrid`
-    "mat_mumps_icntl_14": PIVOTING_SPACE,
-    "fieldsplit_u_ksp_type": "preonly",
-    "fieldsplit_u_pc_type": "python",
-    "fieldsplit_u_pc_python_type": f"{__name__}.VelocityPreconditioner",
-    "fieldsplit_p_ksp_type": "preonly",
-    "fieldsplit_p_pc_type": "jacobi",
-}
-LOOSE = "loose"  # what the matrix of the velocities carries: local numbers of those that are solved exactly
+DEFAULTS = {"mat_mumps_icntl_14": PIVOTING_SPACE}  # options of PETSc; the multigrid has more, of `_multigrid`
 
 Operator = Callable[[Array, Array], tuple[Array, Array]]
 
@@ -94,11 +90,17 @@ class SaddleSolver:
         self.max_iterations = max_iterations
         self.ksp.setTolerances(atol=0.0)
         self.ksp.setGMRESRestart(max_iterations)
-        self._shell = _Shell()
+        self._shell, self._triangle = _Shell(), BlockTriangle()
         self._operator: PETSc.Mat | None = None
-        self._matrix: PETSc.Mat | None = None
-        self._nest: PETSc.Mat | None = None
-        self._diagonals: list[PETSc.Mat] = []
+        self._whole: PETSc.Mat | None = None  # what `direct` factorises
+        pc = self.ksp.getPC()
+        if direct:
+            pc.setType("lu")
+            pc.setFactorSolverType("mumps")
+        else:
+            pc.setType("python")
+            pc.setPythonContext(self._triangle)
+            self.ksp.setFromOptions()
         self._new = True  # preconditioner, not yet used
         self._per_digit = 0.0  # iterations with a new one
         self._unfinished = False
@@ -108,74 +110,44 @@ class SaddleSolver:
         _ALIVE.add(self)
 
     def set_matrices(
-        self, stiffness: PETSc.Mat, gradient: PETSc.Mat, divergence: PETSc.Mat, diagonals: tuple, loose: Array
+        self, stiffness: PETSc.Mat, coupling: PETSc.Mat, compliance: PETSc.Vec, schur: PETSc.Vec, loose: Array
     ) -> None:
-        """Give the preconditioner new values (collective).
+        """Give the preconditioner new values, and set it up (collective).
 
-        diagonals: vectors of C and of the approximate Schur complement (both positive); loose: which of this rank's
-        velocities are to be solved exactly after the multigrid.
+        coupling: G^T; compliance, schur: C and the approximate Schur complement, both positive; loose: which of this
+        rank's velocities are to be solved exactly after the multigrid. The stiffness is used up.
         """
-        stiffness.setAttr(LOOSE, np.flatnonzero(loose))
-
-        # -C and the Schur complement, both negative. PETSc frees what Python drops only at collective clean-ups, so
-        # everything is made once and refilled
-        if not self._diagonals:
-            self._diagonals = [_diagonal(d) for d in diagonals]
-        for matrix, values in zip(self._diagonals, diagonals, strict=True):
-            matrix.setDiagonal(values)
-            matrix.scale(-1.0)
-        compliance, schur = self._diagonals
-
-        # [A G; G^T -C], which shares its blocks with the caller and sees their new values
-        if self._nest is None:
-            blocks = [[stiffness, gradient], [divergence, compliance]]
-            self._nest = PETSc.Mat().createNest(blocks, comm=self.comm)
-        self._nest.assemble()
-        nest = self._nest
-
         # the exact derivative, which is applied and never assembled
         if self._operator is None:
-            n, m = stiffness.getLocalSize()[0], compliance.getLocalSize()[0]
+            n, m = stiffness.getLocalSize()[0], compliance.getLocalSize()
             self._shell.sizes = (n, m)
             size = ((n + m, PETSc.DETERMINE),) * 2
             self._operator = PETSc.Mat().createPython(size, self._shell, comm=self.comm)
             self._operator.setUp()
             self._solution, self._rhs = self._operator.createVecs()
 
-        # the preconditioner of the new values: factors of the whole matrix, or one block after the other
-        pc = self.ksp.getPC()
+        # factors of the whole matrix, or one block after the other
         if self.direct:
-            self._matrix = nest.convert("aij", self._matrix or PETSc.Mat())
-            pc.reset()  # MUMPS orders by values: anew, or the order would be that of the first matrix
+            self._join(stiffness, coupling, compliance)
         else:
-            self._matrix = nest
-        self.ksp.setOperators(self._operator, self._matrix)
+            self._triangle.set_matrices(stiffness, coupling, schur, np.flatnonzero(loose))
+        self.ksp.setOperators(self._operator, self._whole or self._operator)
         with default_options(PREFIX, DEFAULTS):
-            if self.direct:
-                pc.setType("lu")
-                pc.setFactorSolverType("mumps")
-            elif self.setups == 0:
-                self._split(pc, nest, schur)
-            else:
-                pc.setFieldSplitSchurPreType(PETSc.PC.SchurPreType.USER, schur)
-            pc.setReusePreconditioner(False)
             self.ksp.setUp()
-            self.ksp.setUpOnBlocks()
 
         # its cost is measured by the next solve
         self.setups += 1
         self.stale = False
         self._new, self._wasted = True, 0.0
 
-    def _split(self, pc: PETSc.PC, nest: PETSc.Mat, schur: PETSc.Mat) -> None:
-        rows = nest.getNestISs()[0]
-        pc.setType("fieldsplit")
-        pc.setFieldSplitIS(("u", rows[0]), ("p", rows[1]))
-        # the type first: PETSc forgets the user's Schur matrix when the split is not of that type yet
-        pc.setFieldSplitType(PETSc.PC.CompositeType.SCHUR)
-        pc.setFieldSplitSchurFactType(PETSc.PC.SchurFactType.UPPER)
-        pc.setFieldSplitSchurPreType(PETSc.PC.SchurPreType.USER, schur)
-        self.ksp.setFromOptions()
+    def _join(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, compliance: PETSc.Vec) -> None:
+        """Make [A G; G^T -C] (collective)."""
+        gradient, corner = coupling.transpose(PETSc.Mat()), _diagonal(compliance)
+        corner.scale(-1.0)
+        nest = PETSc.Mat().createNest([[stiffness, gradient], [coupling, corner]], comm=self.comm)
+        self._whole = nest.convert("aij", self._whole or PETSc.Mat())
+        for part in (nest, gradient, corner, stiffness):
+            part.destroy()
 
     def solve(self, apply: Operator, force: Array, volume: Array, rtol: float) -> tuple[Array, Array, Outcome]:
         """(dv, dq) with J (dv, dq) = (force, volume) (collective).
@@ -208,9 +180,15 @@ class SaddleSolver:
         outcome = Outcome(reason > 0, reason_name(reason), iterations, self.ksp.getResidualNorm())
         return x[:n].copy(), x[n:].copy(), outcome
 
+    def make_room(self) -> None:
+        """Free preconditioner and Krylov vectors before the next matrices are made (collective)."""
+        self.ksp.reset()  # MUMPS orders by values: it begins anew, or the order would be that of the first matrix
+        self._triangle.destroy()
+
     def destroy(self) -> None:
         """Let go of what PETSc calls back into Python for."""
         self.ksp.destroy()
+        self._triangle.destroy()
         if self._operator is not None:
             self._operator.destroy()
 
@@ -235,23 +213,54 @@ def _destroy_all() -> None:
         solver.destroy()
 
 
+class BlockTriangle:
+    """The preconditioner: pressures by the Schur complement, then velocities by the multigrid."""
+
+    def __init__(self) -> None:
+        self._velocities = VelocityPreconditioner()
+        self._force: PETSc.Vec | None = None
+
+    def set_matrices(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, schur: PETSc.Vec, loose: Array) -> None:
+        """Take over new values (collective)."""
+        self._coupling, self._schur = coupling, schur
+        if self._force is None:
+            self._force, self._pressure = coupling.createVecs()
+            self._change = self._force.duplicate()
+        self._velocities.set_matrix(stiffness, loose)
+
+    def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
+        """y = [A G; 0 -S]^-1 x with S the Schur complement; PETSc calls it (collective)."""
+        force, pressure, change = self._force, self._pressure, self._change
+        assert force is not None
+        n = force.getLocalSize()
+        pressure.array[...] = -x.array_r[n:] / self._schur.array_r
+        self._coupling.multTranspose(pressure, force)
+        force.array[...] = x.array_r[:n] - force.array_r
+        self._velocities.solve(force, change)
+        y.array[:n], y.array[n:] = change.array_r, pressure.array_r
+
+    def destroy(self, _pc: PETSc.PC | None = None) -> None:
+        """Free what was made; PETSc calls it too (collective)."""
+        self._velocities.destroy()
+
+
 class VelocityPreconditioner:
-    """Multigrid on the stiffness, then the loose velocities exactly; PETSc makes and calls it."""
+    """Multigrid on the stiffness, then the loose velocities exactly."""
 
     def __init__(self) -> None:
         self._made: list[Any] = []  # PETSc's objects of the last set-up
 
-    def setUp(self, pc: PETSc.PC) -> None:
-        """Set up for new values of the matrix (collective)."""
-        self.destroy(pc)
-        matrix = pc.getOperators()[1]
-        self._multigrid = _multigrid(pc, matrix)  # a new one: GAMG keeps its old aggregates
-        self._made = [self._multigrid]
-        self._loose = matrix.getAttr(LOOSE)
-        self._any = matrix.getComm().tompi4py().allreduce(self._loose.size) > 0
-        if not self._any:
-            return
+    def set_matrix(self, matrix: PETSc.Mat, loose: Array) -> None:
+        """Set up for new values; loose: local numbers of those that are solved exactly (collective)."""
+        self.destroy()
+        self._loose = loose
+        self._any = matrix.getComm().tompi4py().allreduce(loose.size) > 0
+        if self._any:
+            self._set_up_loose(matrix)
+        self._multigrid = _multigrid(matrix)  # a new one: GAMG keeps its old aggregates
+        self._made.append(self._multigrid)
 
+    def _set_up_loose(self, matrix: PETSc.Mat) -> None:
         # rows of the loose velocities: against all velocities for the residual, against themselves for the exact solve
         start, stop = matrix.getOwnershipRange()
         rows = PETSc.IS().createGeneral((self._loose + start).astype(PETSc.IntType), comm=matrix.getComm())
@@ -266,13 +275,13 @@ class VelocityPreconditioner:
         self._rest, self._change = self._rows.createVecLeft(), self._rows.createVecLeft()
         self._made += [self._exact, self._rows, block, rows, every, self._rest, self._change]
 
-    def destroy(self, _pc: PETSc.PC) -> None:
-        """Free what was made; PETSc calls it too (collective)."""
+    def destroy(self) -> None:
+        """Free what was made (collective)."""
         for old in self._made:
             old.destroy()
         self._made = []
 
-    def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
+    def solve(self, x: PETSc.Vec, y: PETSc.Vec) -> None:
         """y ~ A^-1 x (collective)."""
         self._multigrid.apply(x, y)
         if self._any:  # of what the V-cycle leaves in the loose rows
@@ -282,13 +291,16 @@ class VelocityPreconditioner:
             y.array[self._loose] += self._change.array_r
 
 
-def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
-    """BoomerAMG, or GAMG where PETSc was built without hypre; options of the velocities' block."""
-    prefix, three_d = pc.getOptionsPrefix() + "amg_", matrix.getBlockSize() == 3
+def _multigrid(matrix: PETSc.Mat) -> PETSc.PC:
+    """BoomerAMG, or GAMG where PETSc was built without hypre (collective)."""
+    prefix, kind, dim = PREFIX + "amg_", multigrid(), matrix.getBlockSize()
     defaults: dict[str, Any] = {
-        "pc_type": multigrid(),
+        "pc_type": kind,
         "pc_hypre_type": "boomeramg",
-        "pc_hypre_boomeramg_strong_threshold": 0.5 if three_d else 0.25,
+        "pc_hypre_boomeramg_strong_threshold": 0.25,
+        # some more iterations, but a third of the work and memory in each; with one path they grow with the grid
+        "pc_hypre_boomeramg_agg_nl": dim - 1,
+        "pc_hypre_boomeramg_agg_num_paths": 2,
         # one sweep down and its mirror image up: as many iterations as with symmetric sweeps, or with C and F points
         # one after the other, which takes a quarter longer
         "pc_hypre_boomeramg_relax_type_down": "SOR/Jacobi",
@@ -301,13 +313,17 @@ def _multigrid(pc: PETSc.PC, matrix: PETSc.Mat) -> PETSc.PC:
         "mg_levels_ksp_type": "richardson",
         "mg_levels_pc_type": "sor",
     }
-    if not three_d:  # more iterations, but a third less work in each; with one path their number grows with the grid
-        defaults |= {"pc_hypre_boomeramg_agg_nl": 1, "pc_hypre_boomeramg_agg_num_paths": 2}
     cycle = PETSc.PC().create(matrix.getComm())
     cycle.setOptionsPrefix(prefix)
+    own = matrix
+    if kind == "hypre":
+        own = matrix.convert("hypre", PETSc.Mat())
+        own.setBlockSize(dim)
     with default_options(prefix, defaults):
         cycle.setFromOptions()
-        cycle.setOperators(matrix)
+        cycle.setOperators(own)
+        for used in (own, matrix):  # only the multigrid holds on to them from now on
+            used.destroy()
         cycle.setUp()
     return cycle
 

@@ -56,15 +56,15 @@ class Staggered:
         # strain rates and their trace as rows over all velocities
         normal = [self._normal_entries(a) for a in range(grid.dim)]
         shear = [self._shear_entries(a, b) for a, b in self.pairs]
-        self.strain_rows = self._rows(normal + shear)
-        self.divergence_rows = sum(self._rows([entries]) for entries in normal)
-        self.strain = self.matrix(self.strain_rows)
+        self.strain = self.matrix(self._rows(normal + shear))
+        self.divergence = self.matrix(sum(self._rows([entries]) for entries in normal))
         self._velocities, self._strains = self.strain.createVecs()
 
     @cached_property
     def sizes(self) -> PETSc.Mat:
         """strain with absolute values: how large the terms of strain rates and forces are (collective)."""
-        return self.matrix(abs(self.strain_rows))
+        offsets, columns, values = self.strain.getValuesCSR()
+        return self.matrix(sparse.csr_matrix((abs(values), columns, offsets), shape=self._shape(len(offsets) - 1)))
 
     # -- products --------------------------------------------------------------------------------------
 
@@ -229,7 +229,6 @@ class Staggered:
 
     def _rows(self, blocks: list[list[tuple[Array, Array]]]) -> sparse.csr_matrix:
         """Local rows with global columns; blocks of rows below each other."""
-        total = self.grid.dim * int(np.prod(self.grid.shape))
         shape, parts = self.grid.local_shape, []
         for block, entries in enumerate(blocks):
             rows = (block * self.cells + np.arange(self.cells)).reshape(shape)
@@ -238,7 +237,10 @@ class Staggered:
                 kept = (columns != NOWHERE) & (values != 0)
                 parts.append((rows[kept], columns[kept], values[kept]))
         rows, columns, values = (np.concatenate(p) for p in zip(*parts, strict=True))
-        return sparse.csr_matrix((values, (rows, columns)), shape=(len(blocks) * self.cells, total))
+        return sparse.csr_matrix((values, (rows, columns)), shape=self._shape(len(blocks) * self.cells))
+
+    def _shape(self, rows: int) -> tuple[int, int]:
+        return rows, self.grid.dim * int(np.prod(self.grid.shape))
 
     def matrix(self, rows: sparse.csr_matrix) -> PETSc.Mat:
         """A parallel matrix from local rows; its columns are the velocities (collective)."""

@@ -17,10 +17,10 @@ Shear in n.tau.n (contact inclined to the grid) is left out here; the operator h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from solver.numerics.array import Array
 from solver.numerics.saddle import SaddleSolver
@@ -29,6 +29,11 @@ from solver.physics.rheology import Rheology
 
 PENALTY = 3.0  # part of the bulk viscosity given to the multigrid, in shear viscosities
 LOOSE_SHARE = 0.2  # of the viscosity of edges: softer cells do not hold a velocity (at 0.02, 40 % more iterations)
+
+
+CHUNK = 1 << 11  # rows that are added at once
+
+Rows = tuple[Array, Array, Array]  # offsets, columns and values of this rank's rows of a sparse matrix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,38 +66,18 @@ class Scales:
 
 
 class StiffnessMatrices:
-    """Keeps the matrices; all numbers in scaled units (viscosities over `unit`, volumes of `Staggered`)."""
+    """Makes the matrices; all numbers in scaled units (viscosities over `unit`, volumes of `Staggered`)."""
 
     def __init__(self, rheology: Rheology, unit: float):
         self.mac, self.rheology, self.unit = rheology.mac, rheology, unit
         mac, grid = self.mac, self.mac.grid
-        self._squares = rheology.squares.reshape(grid.dim, -1)
-        along = self._along_rows()
-        both = mac.divergence_rows + along  # for the mixed product of div and e_nn
-        constraints = mac.constraint_rows
-        blocks = [mac.strain_rows, mac.divergence_rows, along, both, constraints]
-        self.rows = mac.matrix(sparse.vstack(blocks, format="csr"))
-        self._constraints = mac.matrix(constraints)
-        self._reaction, self._held = self._constraints.createVecs()
-        self._weighted = self.rows.copy()
+        self._deviators = rheology.squares.reshape(grid.dim, -1) - 1 / 3
+        self._constraints = mac.matrix(mac.constraint_rows)
         # PETSc frees what Python drops only at collective clean-ups, so vectors are made once
-        self._weights = self.rows.createVecLeft()
-        self._diagonal = self.rows.createVecRight()
-        self._stiffness: PETSc.Mat | None = None
-        self._gradient: PETSc.Mat | None = None
-        d = mac.divergence_rows
-        self._of_cell = np.repeat(np.arange(mac.cells), np.diff(d.indptr))
-        self._of_axis = d.indices % grid.dim
-        self._coupling = mac.matrix(d.copy())
+        self._reaction, self._held = self._constraints.createVecs()
+        self._diagonal = mac.strain.createVecRight()
+        self._coupling = mac.divergence.duplicate()
         self._compliance, self._schur = grid.vector(), grid.vector()
-
-    def _along_rows(self) -> sparse.csr_matrix:
-        """Rows of e_nn."""
-        mac = self.mac
-        along = mac.divergence_rows * (-1 / 3)
-        for a, square in enumerate(self._squares):
-            along = along + sparse.diags(square) @ mac.strain_rows[a * mac.cells : (a + 1) * mac.cells]
-        return along
 
     def split(self, of: Softness) -> Split:
         """The parts of the bulk viscosity."""
@@ -107,46 +92,54 @@ class StiffnessMatrices:
         """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""
         mac, grid, unit, split = self.mac, self.mac.grid, self.unit, self.split(of)
         eta_cells, eta_edges = self.rheology.total_viscosity(of.eta_solid)
-        eta, v, zeta = eta_cells / unit, mac.volume, split.zeta
-        penalty, compliance = split.penalty / unit, split.compliance * unit
+        eta, penalty, compliance = eta_cells / unit, split.penalty / unit, split.compliance * unit
 
-        # stiffness: weights of the squares of d and gamma; of div, e_nn and div + e_nn, which gives their product
-        weights = [2 * eta * v] * grid.dim
-        weights += [e / unit * w for e, w in zip(eta_edges, mac.edge_volume, strict=True)]
-        mixed = -penalty * zeta
-        weights += [(penalty - 2 / 3 * eta - mixed) * v, ((penalty * zeta - 2 * eta) * zeta - mixed) * v, mixed * v]
-        weights += [constraint]
-
-        # rows^T weights rows
-        self._weights.array[...] = np.concatenate([w.ravel() for w in weights])
-        self.rows.copy(self._weighted, structure=PETSc.Mat.Structure.SAME)
-        self._weighted.diagonalScale(L=self._weights)
-        self._stiffness = self.rows.transposeMatMult(self._weighted, result=self._stiffness)
-        if self._stiffness.getBlockSize() != grid.dim:  # multigrid coarsens each component by itself
-            self._stiffness.setBlockSize(grid.dim)
-        self._couple(zeta)
+        solver.make_room()
+        stiffness = self._empty()
+        self._add_cells(stiffness, eta, penalty, split.zeta)
+        edges = [e / unit * w for e, w in zip(eta_edges, mac.edge_volume, strict=True)]
+        offsets, columns, values = mac.strain.getValuesCSR()
+        _add_squares(stiffness, (offsets[grid.dim * mac.cells :], columns, values), np.ravel(edges))
+        _add_squares(stiffness, self._constraints.getValuesCSR(), constraint)
+        stiffness.assemble()
 
         # of the pressure: what K1 leaves of the compliance, and of the Schur complement its diagonal (`saddle`)
         rest = 1 / compliance - penalty
         modulus = 4 / 3 * eta + penalty
-        grid.view(self._compliance)[...] = v / rest
-        grid.view(self._schur)[...] = v * (1 / modulus + 1 / rest)
+        grid.view(self._compliance)[...] = mac.volume / rest
+        grid.view(self._schur)[...] = mac.volume * (1 / modulus + 1 / rest)
 
         loose = mac.loose_faces(eta_cells, eta_edges, LOOSE_SHARE).ravel()
-        diagonals = (self._compliance, self._schur)
-        solver.set_matrices(self._stiffness, self._gradient, self._coupling, diagonals, loose)
-        self._stiffness.getDiagonal(self._diagonal)
+        stiffness.getDiagonal(self._diagonal)
+        solver.set_matrices(stiffness, self._coupling, self._compliance, self._schur, loose)
         return Scales(self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy(), modulus)
 
-    def _couple(self, zeta: Array) -> None:
-        """-volume (div - zeta e_nn) and its transpose."""
-        # each entry of div belongs to one axis a, whose part of e_nn is n_a^2 - 1/3 of it
-        cell, d = self._of_cell, self.mac.divergence_rows
-        factor = 1 + zeta.ravel()[cell] * (1 / 3 - self._squares[self._of_axis, cell])
-        values = -self.mac.volume.ravel()[cell] * factor * d.data
-        self._coupling.setValuesCSR(d.indptr.astype(PETSc.IntType), d.indices.astype(PETSc.IntType), values)
+    def _empty(self) -> PETSc.Mat:
+        """A matrix with room for the velocities that one is coupled to."""
+        grid, n = self.mac.grid, self.mac.cells * self.mac.grid.dim
+        width = 1 + 2 * grid.dim + 4 * (grid.dim - 1)  # itself and its neighbours, and of each other axis four
+        size = ((n, PETSc.DETERMINE),) * 2
+        return PETSc.Mat().createAIJ(size=size, bsize=grid.dim, nnz=(width, width), comm=grid.comm)
+
+    def _add_cells(self, stiffness: PETSc.Mat, eta: Array, penalty: Array, zeta: Array) -> None:
+        """Add the part of the normal strain rates to the stiffness, and make the coupling -volume (div - zeta e_nn).
+
+        With m_a = n_a^2 - 1/3, so that e_nn is the sum of m_a d_aa, and g_a = 1 - zeta m_a the matrix of d_aa, d_bb is
+
+            volume [2 eta (1 if a = b) - 2/3 eta - 2 eta zeta m_a m_b + K1 g_a g_b]
+        """
+        mac, first = self.mac, self._coupling.getOwnershipRange()[0]
+        volume, eta, penalty, zeta = (x.reshape(-1, 1) for x in (mac.volume, eta, penalty, zeta))
+        for cell, columns, d in _elements(mac.divergence.getValuesCSR()):
+            axis = columns % mac.grid.dim
+            m = self._deviators[axis, cell[:, None]]
+            g = 1 - zeta[cell] * m
+            shear, bulk, growth = (x[cell, :, None] for x in (2 * volume * eta, volume * penalty, zeta))
+            same = axis[:, :, None] == axis[:, None, :]
+            element = shear * (same - 1 / 3 - growth * _squares(m)) + bulk * _squares(g)
+            stiffness.setValuesRCV(columns, columns, element * _squares(d), addv=True)
+            self._coupling.setValuesRCV((first + cell[:, None]).astype(columns.dtype), columns, -volume[cell] * g * d)
         self._coupling.assemble()
-        self._gradient = self._coupling.transpose(self._gradient or PETSc.Mat())
 
     def constraint_forces(self, velocity: Array, constraint: Array) -> Array:
         """rows^T weights rows v of the constraint rows, scaled (collective)."""
@@ -155,3 +148,25 @@ class StiffnessMatrices:
         self._held.array[...] *= constraint
         self._constraints.multTranspose(self._held, self._reaction)
         return self._reaction.array_r.reshape(*self.mac.grid.local_shape, self.mac.grid.dim).copy()
+
+
+def _elements(rows: Rows) -> Iterator[tuple[Array, Array, Array]]:
+    """Rows of equal length, some thousands at a time: their numbers, and (row, entry) columns and values."""
+    offsets, columns, values = rows
+    lengths = np.diff(offsets)
+    for length in np.unique(lengths[lengths > 0]):
+        every = np.flatnonzero(lengths == length)
+        for some in np.array_split(every, 1 + every.size // CHUNK):
+            place = offsets[some, None] + np.arange(length)
+            yield some, columns[place], values[place]
+
+
+def _add_squares(matrix: PETSc.Mat, rows: Rows, weights: Array) -> None:
+    """Add rows^T weights rows."""
+    for some, columns, values in _elements(rows):
+        matrix.setValuesRCV(columns, columns, weights[some, None, None] * _squares(values), addv=True)
+
+
+def _squares(rows: Array) -> Array:
+    """Products of all entries of a row with each other."""
+    return rows[:, :, None] * rows[:, None, :]

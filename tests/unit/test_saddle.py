@@ -12,6 +12,7 @@ from petsc4py import PETSc
 import solver
 from solver.case.io import case_from_dict
 from solver.numerics import saddle
+from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.saddle import NoFactorisation, SaddleSolver, VelocityPreconditioner
 from solver.physics import stiffness
@@ -72,16 +73,23 @@ def contraction(dim: int, cells: int, block: int, share: float) -> float:
     grid = Grid([np.linspace(0.0, 1e-6, cells + 1)] * dim, [True] * (dim - 1))
     mechanics = Mechanics(grid, properties(grid, void_viscosity=CONTRAST * 3e9))
     solid = np.random.default_rng(0).random((cells // block,) * dim) > share
-    converged(mechanics, mechanics.start(1e6), Load(pressure=2e6), np.kron(solid, np.ones((block,) * dim)))
-    preconditioner = mechanics.solver.ksp.getPC().getFieldSplitSubKSP()[0].getPC()
-    matrix = preconditioner.getOperators()[1]
+    kept, set_matrix = [], VelocityPreconditioner.set_matrix
+
+    def keep(self: VelocityPreconditioner, matrix: PETSc.Mat, loose: Array) -> None:
+        kept.append(matrix.copy())  # it is used up
+        set_matrix(self, matrix, loose)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VelocityPreconditioner, "set_matrix", keep)
+        converged(mechanics, mechanics.start(1e6), Load(pressure=2e6), np.kron(solid, np.ones((block,) * dim)))
+    preconditioner, matrix = mechanics.solver._triangle._velocities, kept[-1]
     error, force = matrix.createVecs()
     change, energies = error.duplicate(), []
     error.array[...] = np.random.default_rng(1).normal(size=error.getLocalSize())
     for _ in range(ITERATIONS):
         matrix.mult(error, force)
         energies.append(error.dot(force))
-        preconditioner.apply(force, change)
+        preconditioner.solve(force, change)
         error.axpy(-1.0, change)
     return float(np.sqrt(energies[-1] / energies[-2]))
 
