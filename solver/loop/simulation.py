@@ -198,6 +198,7 @@ class Simulation:
         segment_state = SegmentState.from_json(p.segment_state)
         if p.segment_time == 0.0:
             p.control, p.last_end = segment.fingerprint(limits=False), None
+            self._forget()
         event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
         event = min(event, self._time_to_capacity(segment))
         output_time = self._next_output()
@@ -208,7 +209,7 @@ class Simulation:
         outcome, dt, landed = self._try_until_accepted(segment, segment_state, target)
 
         at_output = landed and p.time + dt >= output_time - rounding
-        self._take_over(outcome, output_time if at_output else p.time + dt, dt, landed)
+        self._take_over(outcome, output_time if at_output else p.time + dt, dt)
         if at_output:
             self._snapshot()
         return self._after_step(segment, segment_state)
@@ -261,14 +262,14 @@ class Simulation:
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
-    def _take_over(self, outcome: StepResult, time: float, dt: float, landed: bool) -> None:
+    def _take_over(self, outcome: StepResult, time: float, dt: float) -> None:
         p, measured, start_time = self.progress, outcome.measured, self.progress.time
         # a step that begins with a jump of what is applied says nothing of the next one
         jumped = p.dt_previous == 0.0
         self.previous = None if jumped else {name: self.state[name].copy() for name in self.model.history}
         for name, values in outcome.fields.items():
             self.state[name] = values
-        self.stepper.accept(dt, outcome.error, landed)
+        self.stepper.accept(dt, outcome.error)
         self.state.time = p.time = time
         p.step += 1
         p.dt_previous, p.dt_next = dt, self.stepper.dt
@@ -312,7 +313,6 @@ class Simulation:
         if ending := has_ended(p, segment, self.initial_lithium):
             p.end_segment(segment, ending)
             self.recorder.message(str(p.ended[-1]))
-            self._forget()
 
     def _forget(self) -> None:
         """What is applied jumps: extrapolation across it would be wrong."""
