@@ -97,7 +97,7 @@ class Recorder(Protocol):
 
 @dataclass
 class Simulation:
-    """A run. state holds the fields, previous those of one step before (None: nothing to extrapolate from)."""
+    """A run. state holds the fields, previous where the line that predicts them was one step before (None: no line)."""
 
     grid: Grid
     model: Model
@@ -241,7 +241,6 @@ class Simulation:
             # the middle of the step gives a profile of straight lines its exact charge
             control = segment.control(p.segment_time + 0.5 * dt, segment_state)
             pressure = self.stack_pressure if control.stack_pressure is None else control.stack_pressure
-            near = dt <= LARGEST_EXTRAPOLATION * p.dt_previous
             outcome = self.model.step(
                 self.state,
                 Step(
@@ -251,7 +250,7 @@ class Simulation:
                     current_density=control.current_density,
                     voltage=control.voltage,
                     dt_previous=p.dt_previous,
-                    previous=self.previous if near else None,
+                    previous=self._history(dt),
                 ),
             )
             if not outcome.failed and not self.stepper.rejects(outcome.error):
@@ -262,11 +261,30 @@ class Simulation:
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
+    def _history(self, dt: float) -> dict[str, Array] | None:
+        """What predicts a step of dt, None after one that was too small to."""
+        return self.previous if dt <= LARGEST_EXTRAPOLATION * self.progress.dt_previous else None
+
+    def _line(self, new: Mapping[str, Array], dt: float) -> dict[str, Array] | None:
+        """The line through the fields at the end of a step that predicts the next ones, as its values at the start.
+
+        Its slope is the mean of that of the step and of the line before: along the slope of the step alone a field that
+        alternates from step to step is foreseen with three times its amplitude, and would be kept alternating.
+        """
+        if self.progress.dt_previous == 0.0:
+            return None  # a step that begins with a jump of what is applied says nothing of the next one
+        before, line = self._history(dt), {}
+        for name in self.model.history:
+            old = self.state[name].copy()
+            change = new[name] - old
+            if before is not None:
+                change = 0.5 * (change + dt / self.progress.dt_previous * (old - before[name]))
+            line[name] = new[name] - change
+        return line
+
     def _take_over(self, outcome: StepResult, time: float, dt: float) -> None:
         p, measured, start_time = self.progress, outcome.measured, self.progress.time
-        # a step that begins with a jump of what is applied says nothing of the next one
-        jumped = p.dt_previous == 0.0
-        self.previous = None if jumped else {name: self.state[name].copy() for name in self.model.history}
+        self.previous = self._line(outcome.fields, dt)
         for name, values in outcome.fields.items():
             self.state[name] = values
         self.stepper.accept(dt, outcome.error)

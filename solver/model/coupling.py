@@ -3,22 +3,22 @@
 Each sub-problem is implicit in its own fields. The transfer current that the charge equation has found is the
 one that the occupancy equation supplies, so every electron is paid for by an atom. The mechanics finds the lattice
 velocity and how fast planes vanish under the normal stress; the velocities on the faces carry occupancy and lithium.
-What comes later is seen extrapolated to the new time: xi by charge, mechanics and occupancy, c by charge. With
-the old xi the equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current come out up
-to 10 % higher; with the old xi and c the voltage would lag by a step where voids move. The transfer current sees the
-normal stress of the last step, and so do filaments, which advance inside the iteration for the potential: every atom
-in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react. Parts that follow
-see what the coupled ones have found. What staggering leaves open is measured, not assumed:
+What comes later is seen extrapolated to the new time (`Step.predict`): xi by charge, mechanics and occupancy, c by
+charge. With the old xi the equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current
+come out up to 10 % higher; with the old xi and c the voltage would lag by a step where voids move. The transfer
+current sees the normal stress of the last step, and so do filaments, which advance inside the iteration for the
+potential: every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react.
+Parts that follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
 
-    error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
-                     |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
+    error = max of   |xi_new - predicted| dt/(2 dt + 3 dt_old) / its tolerance     (metal side)
+                     |c_new  - predicted| dt/(2 dt + 3 dt_old) / its tolerance     (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
                      the same as of xi, of the contact fraction / TOLERANCES["contact"]
 
-The first ones are the local truncation error of backward Euler (the prediction is the linear extrapolation of the
-last two time levels); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
+All but that of S are the local truncation error of backward Euler, by the distance from the line of extrapolation
+(`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Step:
     """A step to try.
 
     number counts from 0; dt and, of the step before, dt_previous, s; current_density A/m^2 or voltage V, the other is
-    None; stack_pressure Pa; previous: the fields one time level back, None where they say nothing of what follows.
+    None; stack_pressure Pa; previous: the fields dt_previous ago on the line that predicts them, None if there is none.
     """
 
     number: int
@@ -26,15 +26,18 @@ class Step:
     previous: Mapping[str, Array] | None = None
 
     def predict(self, name: str, now: Array) -> Array:
-        """The field at the end of the step, on a straight line through its last two levels."""
+        """The field at the end of the step, on the line."""
         if self.previous is None:
             return now
         return now + self.dt / self.dt_previous * (now - self.previous[name])
 
     @property
     def error_share(self) -> float:
-        """Part of the distance from the prediction that is the local error of backward Euler."""
-        return 0.5 if self.previous is None else self.dt / (2 * self.dt + self.dt_previous)
+        """Part of the distance from the prediction that is the local error of backward Euler.
+
+        The slope of the line is a mean over the past with weights 1/2, 1/4 ...; of even steps it is that 1.5 steps ago.
+        """
+        return 0.5 if self.previous is None else self.dt / (2 * self.dt + 3 * self.dt_previous)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from tests.verification.order import assert_order
 from tests.verification.setups import curves, finish, prepare
 from tests.verification.test_vacancies import CURRENT, PRESSURE, layer_case
 
-STEPS, FINE = (4.0, 2.0, 1.0), (1.0, 0.5, 0.25)  # s; the layer fills in 74 s
+STEPS, FINE = (4.0, 2.0, 1.0), (0.5, 0.25, 0.125)  # s; the layer fills in 74 s
 DURATION = 40.0  # s
 
 
