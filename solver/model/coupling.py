@@ -10,15 +10,15 @@ current sees the normal stress of the last step, and so do filaments, which adva
 potential: every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react.
 Parts that follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
 
-    error = max of   |xi_new - predicted| dt/(2 dt + 3 dt_old) / its tolerance     (metal side)
-                     |c_new  - predicted| dt/(2 dt + 3 dt_old) / its tolerance     (metal side)
+    error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
+                     |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
                      the same as of xi, of the contact fraction / TOLERANCES["contact"]
 
-All but that of S are the local truncation error of backward Euler, by the distance from the line of extrapolation
-(`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
+All but that of S are the local truncation error of backward Euler, at most, by the distance from the line of
+extrapolation (`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
 """
 
 from __future__ import annotations
