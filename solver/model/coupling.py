@@ -18,7 +18,8 @@ Parts that follow see what the coupled ones have found. What staggering leaves o
                      the same as of xi, of the contact fraction / TOLERANCES["contact"]
 
 All but that of S are the local truncation error of backward Euler, at most, by the distance from the line of
-extrapolation (`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
+extrapolation (`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which
+knows no physics.
 """
 
 from __future__ import annotations
