@@ -240,7 +240,9 @@ class Simulation:
             dt, landed = self.stepper.propose(target, limit)
             # the middle of the step gives a profile of straight lines its exact charge
             control = segment.control(p.segment_time + 0.5 * dt, segment_state)
-            pressure = self.stack_pressure if control.stack_pressure is None else control.stack_pressure
+            # forces balance at the end of the step
+            pressure = segment.control(p.segment_time + dt, segment_state).stack_pressure
+            pressure = self.stack_pressure if pressure is None else pressure
             outcome = self.model.step(
                 self.state,
                 Step(
