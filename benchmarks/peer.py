@@ -121,7 +121,7 @@ class Peer:
         self.c = fipy.CellVariable(mesh=mesh, value=occupancy, hasOld=True)
         self.xi = fipy.CellVariable(mesh=mesh, value=lithium, hasOld=True)
         self._equations()
-        self.history: tuple[Array, Array] | None = None  # xi and phi one step back
+        self.history: tuple[Array, Array, Array] | None = None  # xi, c and phi one step back
         self.dt_previous = 0.0
         self.newton = self.krylov = 0
 
@@ -213,20 +213,21 @@ class Peer:
     def _step(self, dt: float, current_density: float, motion: Motion) -> None:
         self.newton = self.krylov = 0
         xi, c, phi = self.xi.value.copy(), self.c.value.copy(), self.phi.value.copy()
-        hx = h(xi)
-        xi_guess = xi
+        xi_guess, c_guess = xi, c
         if self.history is not None:
             ratio = dt / self.dt_previous
             xi_guess = xi + ratio * (xi - self.history[0])
-            self.phi.setValue(phi + ratio * (phi - self.history[1]))
+            c_guess = c + ratio * (c - self.history[1])
+            self.phi.setValue(phi + ratio * (phi - self.history[2]))
 
-        j = self._charge(hx, c, motion.excess_pressure.ravel(), current_density)
+        hx = h(np.clip(xi_guess, 0.0, 1.0))
+        j = self._charge(hx, c_guess, motion.excess_pressure.ravel(), current_density)
         bottom_speed = self._carry(motion)
         supply = self.area_density * hx * j * self.k.molar_volume / FARADAY
-        self._occupancy(h(np.clip(xi_guess, 0.0, 1.0)), supply, bottom_speed, dt)
+        self._occupancy(hx, supply, bottom_speed, dt)
         self._lithium(xi, xi_guess, dt)
         self.xi.setValue(np.clip(self.xi.value, 0.0, self.ceiling))
-        self.history, self.dt_previous = (xi, phi), dt
+        self.history, self.dt_previous = (xi, c, phi), dt
 
     def _carry(self, motion: Motion) -> Array:
         """Set m v on the faces inside; returns v on those of the bottom."""

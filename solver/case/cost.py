@@ -30,7 +30,7 @@ BYTES_PER_RANK = 1e8  # interpreter and libraries
 # 3-D from runs of 32^3 to 64^3 cells; in 1-D, as in all small cases, the next number counts
 SECONDS_PER_CELL = {1: (1e-5, 1e-4), 2: (8e-6, 75e-6), 3: (55e-6, 270e-6)}
 SECONDS_PER_STEP = 0.02  # that a step takes however few cells there are (150 cells in 1-D)
-STEP_GROWTH = 1.5  # a step is at most this much larger than the one before
+STEP_GROWTH = 2.0  # a step is at most this much larger than the one before
 COMPONENTS = {"velocity": 3, "displacement": 3, "stress": 9}  # of a field in a snapshot; 1 of the others
 
 LARGEST_INDEX = 2**31 - 1  # of PETSc with integers of 32 bits, as distributions have it

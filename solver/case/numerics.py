@@ -8,7 +8,7 @@ from solver.case.types import Iterations, Section, SmallStep, Step, TimeToleranc
 class TimeOptions(Section):
     """The time step."""
 
-    max_step: Step = key("5 s", "largest step")
+    max_step: Step = key("20 s", "largest step")
     min_step: SmallStep = key("10 us", "smallest step; the run fails when it would need a smaller one")
     first_step: Step = key("0.1 s", "first step of the run and of every segment")
     tolerance: TimeTolerance = key(1.0, "factor on the error tolerances of the step")

@@ -97,7 +97,7 @@ class Recorder(Protocol):
 
 @dataclass
 class Simulation:
-    """A run. state holds the fields, previous those of one step before (None: nothing to extrapolate from)."""
+    """A run. state holds the fields, previous where the line that predicts them was one step before (None: no line)."""
 
     grid: Grid
     model: Model
@@ -198,6 +198,7 @@ class Simulation:
         segment_state = SegmentState.from_json(p.segment_state)
         if p.segment_time == 0.0:
             p.control, p.last_end = segment.fingerprint(limits=False), None
+            self._forget()
         event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
         event = min(event, self._time_to_capacity(segment))
         output_time = self._next_output()
@@ -208,7 +209,7 @@ class Simulation:
         outcome, dt, landed = self._try_until_accepted(segment, segment_state, target)
 
         at_output = landed and p.time + dt >= output_time - rounding
-        self._take_over(outcome, output_time if at_output else p.time + dt, dt, landed)
+        self._take_over(outcome, output_time if at_output else p.time + dt, dt)
         if at_output:
             self._snapshot()
         return self._after_step(segment, segment_state)
@@ -239,8 +240,9 @@ class Simulation:
             dt, landed = self.stepper.propose(target, limit)
             # the middle of the step gives a profile of straight lines its exact charge
             control = segment.control(p.segment_time + 0.5 * dt, segment_state)
-            pressure = self.stack_pressure if control.stack_pressure is None else control.stack_pressure
-            near = dt <= LARGEST_EXTRAPOLATION * p.dt_previous
+            # forces balance at the end of the step
+            pressure = segment.control(p.segment_time + dt, segment_state).stack_pressure
+            pressure = self.stack_pressure if pressure is None else pressure
             outcome = self.model.step(
                 self.state,
                 Step(
@@ -250,7 +252,7 @@ class Simulation:
                     current_density=control.current_density,
                     voltage=control.voltage,
                     dt_previous=p.dt_previous,
-                    previous=self.previous if near else None,
+                    previous=self._history(dt),
                 ),
             )
             if not outcome.failed and not self.stepper.rejects(outcome.error):
@@ -261,14 +263,33 @@ class Simulation:
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
-    def _take_over(self, outcome: StepResult, time: float, dt: float, landed: bool) -> None:
+    def _history(self, dt: float) -> dict[str, Array] | None:
+        """What predicts a step of dt, None after one that was too small to."""
+        return self.previous if dt <= LARGEST_EXTRAPOLATION * self.progress.dt_previous else None
+
+    def _line(self, new: Mapping[str, Array], dt: float) -> dict[str, Array] | None:
+        """The line through the fields at the end of a step that predicts the next ones, as its values at the start.
+
+        Its slope is the mean of that of the step and of the line before: along the slope of the step alone a field that
+        alternates from step to step is foreseen with three times its amplitude, and would be kept alternating.
+        """
+        if self.progress.dt_previous == 0.0:
+            return None  # a step that begins with a jump of what is applied says nothing of the next one
+        before, line = self._history(dt), {}
+        for name in self.model.history:
+            old = self.state[name].copy()
+            change = new[name] - old
+            if before is not None:
+                change = 0.5 * (change + dt / self.progress.dt_previous * (old - before[name]))
+            line[name] = new[name] - change
+        return line
+
+    def _take_over(self, outcome: StepResult, time: float, dt: float) -> None:
         p, measured, start_time = self.progress, outcome.measured, self.progress.time
-        # a step that begins with a jump of what is applied says nothing of the next one
-        jumped = p.dt_previous == 0.0
-        self.previous = None if jumped else {name: self.state[name].copy() for name in self.model.history}
+        self.previous = self._line(outcome.fields, dt)
         for name, values in outcome.fields.items():
             self.state[name] = values
-        self.stepper.accept(dt, outcome.error, landed)
+        self.stepper.accept(dt, outcome.error)
         self.state.time = p.time = time
         p.step += 1
         p.dt_previous, p.dt_next = dt, self.stepper.dt
@@ -312,7 +333,6 @@ class Simulation:
         if ending := has_ended(p, segment, self.initial_lithium):
             p.end_segment(segment, ending)
             self.recorder.message(str(p.ended[-1]))
-            self._forget()
 
     def _forget(self) -> None:
         """What is applied jumps: extrapolation across it would be wrong."""

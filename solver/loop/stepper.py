@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SAFETY = 0.9
-LARGEST_GROWTH, SMALLEST_FACTOR = 1.5, 0.25
+LARGEST_GROWTH, SMALLEST_FACTOR = 2.0, 0.25
 FAILED_FACTOR = 0.5  # after a solve that did not converge there is no error to go by
 
 
@@ -38,24 +38,28 @@ class Stepper:
 
         The last two steps before a target are made equal, so that no sliver is left over.
         """
-        dt = self.dt if self.fixed else min(self.dt, self.largest, max(limit, self.smallest))
-        if remaining <= dt * (1 + 1e-9):
+        if not self.fixed:
+            self.dt = min(self.dt, self.largest, max(limit, self.smallest))
+        if remaining <= self.dt * (1 + 1e-9):
             return remaining, True
-        if remaining < 2 * dt and not self.fixed:
+        if remaining < 2 * self.dt and not self.fixed:
             return 0.5 * remaining, False
-        return dt, False
+        return self.dt, False
 
     def rejects(self, error: float) -> bool:
         """Whether a converged step with this error has to be repeated."""
         return self.fixed is None and not error <= self.tolerance  # NaN is not a small error
 
-    def accept(self, dt: float, error: float, landed: bool) -> None:
-        """Choose the next step; one that was cut to land on a target does not make the next one small."""
+    def accept(self, dt: float, error: float) -> None:
+        """Choose the next step; one that was cut to meet a target does not make it small."""
         if self.fixed:
             return
-        factor = SAFETY * (self.tolerance / max(error, 1e-12)) ** 0.5
-        proposed = dt * min(LARGEST_GROWTH, max(SMALLEST_FACTOR, factor))
-        self.dt = max(self.dt, proposed) if landed and factor >= 1 else proposed
+        best = dt * max(SMALLEST_FACTOR, self._factor(error))
+        self.dt = min(best, max(self.dt, LARGEST_GROWTH * dt))
+
+    def _factor(self, error: float) -> float:
+        """Of a step with this error to the one that meets the tolerance."""
+        return SAFETY * (self.tolerance / max(error, 1e-12)) ** 0.5
 
     def reject(self, dt: float, error: float | None) -> None:
         """Choose a smaller step to try again; error None after a failed solve. Raises StepTooSmall."""
@@ -63,7 +67,7 @@ class Stepper:
             raise StepTooSmall(f"time.fixed_step, {self.fixed:.3g} s, is not made smaller")
         factor = FAILED_FACTOR
         if error is not None:
-            factor = min(FAILED_FACTOR, max(SMALLEST_FACTOR, SAFETY * (self.tolerance / error) ** 0.5))
+            factor = min(FAILED_FACTOR, max(SMALLEST_FACTOR, self._factor(error)))
         self.dt = dt * factor
         if self.dt < self.smallest:
             raise StepTooSmall(f"a step of {self.dt:.3g} s would be needed; time.min_step is {self.smallest:.3g} s")

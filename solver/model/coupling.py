@@ -3,21 +3,23 @@
 Each sub-problem is implicit in its own fields. The transfer current that the charge equation has found is the
 one that the occupancy equation supplies, so every electron is paid for by an atom. The mechanics finds the lattice
 velocity and how fast planes vanish under the normal stress; the velocities on the faces carry occupancy and lithium.
-Mechanics and occupancy see xi extrapolated to the new time: with the old xi the equilibrium c = h would
-hold moving surfaces back by a part ~ dt, and the critical current come out up to 10 % higher. The transfer current
-sees the normal stress of the last step, and so do filaments, which advance inside the iteration for the potential:
-every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react. Parts that
-follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
+What comes later is seen extrapolated to the new time (`Step.predict`): xi by charge, mechanics and occupancy, c by
+charge. With the old xi the equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current
+come out up to 10 % higher; with the old xi and c the voltage would lag by a step where voids move. The transfer
+current sees the normal stress of the last step, and so do filaments, which advance inside the iteration for the
+potential: every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react.
+Parts that follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
 
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
-                     |contact fraction change|               / TOLERANCES["contact"]
+                     the same as of xi, of the contact fraction / TOLERANCES["contact"]
 
-The first ones are the local truncation error of backward Euler (the prediction is the linear extrapolation of the
-last two time levels); all fall with dt. A step with error > tolerance is rejected by the loop, which knows no physics.
+All but that of S are the local truncation error of backward Euler, at most, by the distance from the line of
+extrapolation (`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which
+knows no physics.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ from solver.physics.penetration import Penetration
 from solver.physics.step import SolveFailed, Step, StepResult, require
 from solver.physics.transfer import Current, Transfer
 
-TOLERANCES = {"source": 0.004, "contact": 0.02}
+TOLERANCES = {"source": 0.004, "contact": 0.002}
 NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
@@ -161,7 +163,7 @@ class Coupling:
         applied = measured.get("stack_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
         excess = self.deformation.excess_pressure(state, applied)
         conductor = self.conductor(state, contact)
-        plating = self.charge.plating(state, excess, self._reacting_share(state, conductor))
+        plating = self.charge.plating(state, excess, self._reacting_share(state, state["lithium"], conductor))
         metal = contact.metal * state["lithium"]
         fields = {name: values for part in self.parts for name, values in part.output(state, contact).items()}
         return {
@@ -184,11 +186,12 @@ class Coupling:
 
     def _step(self, state: State, step: Step) -> StepResult:
         before, contact = self.places.now(state), self.places.after(state, step.dt)
-        xi = state["lithium"].copy()
-        with self.timers("charge"):
-            current, filled, newton, krylov = self._current(state, contact, step)
-        # with the old xi its equilibrium would hold c back, and a moving surface would lag by a part ~ dt
+        # with old fields moving surfaces and the current that follows them would lag by a part ~ dt
+        xi, c = (state[name].copy() for name in ("lithium", "occupancy"))
         ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
+        expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c)}
+        with self.timers("charge"):
+            current, filled, newton, krylov = self._current(state, expected, contact, step)
         with self.timers("mechanics"):
             mechanics_result, motion = self.deformation.balance(state, contact, ahead, step.stack_pressure, step.dt)
             velocity = self.deformation.face_velocities(motion)
@@ -196,7 +199,7 @@ class Coupling:
         with self.timers("occupancy"):
             supply = current.atoms * self.charge.kinetics.volts_per_pascal
             occupancy_result = self.occupancy.equation.step(
-                old=state["occupancy"].copy(),
+                old=c,
                 old_weight=before.metal,
                 contact=contact,
                 lithium=ahead,
@@ -237,19 +240,23 @@ class Coupling:
         error = self._error(state, fields, contact, measured["contact_fraction"], step)
         return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
-    def _reacting_share(self, state: State, conductor: Conductor) -> Array:
+    def _reacting_share(self, state: State, lithium: Array, conductor: Conductor) -> Array:
         """Share of the contact that transfers charge: living Li, where no filament has taken its place."""
-        reacting_share = fe.step(state["lithium"]) * conductor.active
+        reacting_share = fe.step(lithium) * conductor.active
         return reacting_share * self.penetration.free_share(state) if self.penetration else reacting_share
 
-    def _current(self, state: State, contact: Contact, step: Step) -> tuple[Current, dict[str, Array], int, int]:
+    def _current(
+        self, state: State, ahead: Fields, contact: Contact, step: Step
+    ) -> tuple[Current, dict[str, Array], int, int]:
         """The charge equation with filaments, which conduct as the last step has left them (collective).
 
-        Returns the current, the fields of the filaments, Newton and Krylov iterations.
+        ahead: what is expected of Li and its occupancy at the end of the step. Returns the current, the fields of the
+        filaments, Newton and Krylov iterations.
         """
         conductor, pressure = self.conductor(state, contact), step.stack_pressure
         excess = self.deformation.excess_pressure(state, pressure)
-        reactions = [self.charge.plating(state, excess, self._reacting_share(state, conductor))]
+        share = self._reacting_share(state, ahead["lithium"], conductor)
+        reactions = [self.charge.plating(ahead, excess, share)]
         reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
         filling = []
         if self.penetration:
@@ -293,9 +300,17 @@ class Coupling:
         found = vacancies.plane_source_now(contact.metal, h, deficit(fields), annihilation, fields["normal_stress"])
         source = step.dt * self._largest((contact.metal > SIGNIFICANT) * (fields["growth"] - found))
         errors.append(source / TOLERANCES["source"])
-        fraction = self.lithium.contact_fraction(state["lithium"], self.places.now(state))
-        errors.append(abs(contact_fraction - fraction) / TOLERANCES["contact"])
+        errors.append(self._contact_error(state, contact_fraction, step) / TOLERANCES["contact"])
         return max(errors)
+
+    def _contact_error(self, state: State, contact_fraction: float, step: Step) -> float:
+        """Local truncation error of the contact fraction (collective)."""
+        before = self.places.now(state)
+        now = expected = self.lithium.contact_fraction(state["lithium"], before)
+        if step.previous is not None:
+            last = self.lithium.contact_fraction(step.previous["lithium"], before)
+            expected += step.dt / step.dt_previous * (now - last)
+        return step.error_share * abs(contact_fraction - expected)
 
     def _truncation(
         self, state: State, fields: Mapping[str, Array], contact: Contact, step: Step

@@ -24,7 +24,7 @@ from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.state import FieldInfo, State
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
-from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply
+from solver.physics.part import Column, Fields, InterfaceTerm, Part, Reaction, StateField, Supply
 from solver.physics.step import Step, require
 
 OUTPUTS = (
@@ -97,7 +97,7 @@ class Transfer(Part):
         elif new:
             self.equation.set_conductivity(self.conductivity)
 
-    def plating(self, state: State, excess_pressure: Array, reacting_share: Array) -> Reaction:
+    def plating(self, state: Fields, excess_pressure: Array, reacting_share: Array) -> Reaction:
         """Li that plates or is stripped, where `reacting_share` says; excess_pressure: s_n - p, Pa."""
         h, c = fe.step(state["lithium"]), state["occupancy"]
         rest = kinetics.equilibrium_potential(self.kinetics, self.stiffness, c, h, excess_pressure)

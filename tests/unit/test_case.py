@@ -333,7 +333,7 @@ def test_estimate_of_size_and_steps(minimal):
     assert size.shape[0] == 200 and size.cells == size.shape[0] * size.shape[1]
     assert cells_per_width(minimal) == pytest.approx(2)
     assert size.duration == pytest.approx(720)
-    assert 144 <= size.steps <= 200
+    assert 36 <= size.steps <= 60
     unbounded = "protocol.0={kind='galvanostatic', direction='strip', min_contact_fraction=0.5}"
     assert cost(load_case(MINIMAL, [unbounded])).steps == math.inf
 

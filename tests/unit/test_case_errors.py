@@ -128,11 +128,11 @@ BAD_OVERRIDES = [
     ),
     (["grid.max_spacing=50 nm"], ["smaller than grid.spacing; allowed: at least grid.spacing, 0.1 um"]),
     (
-        ["time.min_step=10 s"],
-        ["time.min_step: value '10 s': larger than time.max_step; allowed: at most 5 s"],
+        ["time.min_step=30 s"],
+        ["time.min_step: value '30 s': larger than time.max_step; allowed: at most 20 s"],
     ),
     (["output.interval=1 us"], ["value '1 us': shorter than the smallest time step; allowed: at least 1e-05 s"]),
-    (["time.first_step=10 s"], ["time.first_step: value '10 s': out of range", "1e-05 s to 5 s"]),
+    (["time.first_step=30 s"], ["time.first_step: value '30 s': out of range", "1e-05 s to 20 s"]),
     (["drive.temperature=60 degC"], ["value '60 degC': Li6PS5Cl.toml: conductivity: no activation_energy"]),
     (
         ["drive.series_resistance=500 ohm*cm^2"],
