@@ -23,8 +23,8 @@ from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.linear import LinearSolver
 from solver.numerics.operators import Stencil, conductance, full_faces
-from solver.numerics.state import FieldInfo, State
-from solver.physics.part import Balance, Column, Fields, Part, PartResult, StateField, Supply
+from solver.numerics.state import FieldInfo, Fields, State
+from solver.physics.part import Balance, Column, Part, PartResult, StateField, Supply
 from solver.physics.step import Step
 from solver.units import Number
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
@@ -36,13 +37,13 @@ from solver.laws import vacancies
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
-from solver.numerics.state import FieldInfo, State
+from solver.numerics.state import FieldInfo, Fields, State
 from solver.numerics.timing import Timers
 from solver.physics.conductor import Conductor, DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import Lithium
 from solver.physics.occupancy import Occupancy, deficit
-from solver.physics.part import SIGNIFICANT, Audit, Column, Fields, Part
+from solver.physics.part import SIGNIFICANT, Audit, Column, Part
 from solver.physics.penetration import Penetration
 from solver.physics.step import SolveFailed, Step, StepResult, require
 from solver.physics.transfer import Current, Transfer
@@ -237,7 +238,7 @@ class Coupling:
             fields |= part_result.fields
             measured |= part_result.measured
         measured |= self._stored(fields, contact)
-        error = self._error(state, fields, contact, measured["contact_fraction"], step)
+        error = self._error(state, fields, contact, step)
         return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
     def _reacting_share(self, state: State, lithium: Array, conductor: Conductor) -> Array:
@@ -291,36 +292,24 @@ class Coupling:
 
     # -- the error of a step -------------------------------------------------------------------------
 
-    def _error(
-        self, state: State, fields: Mapping[str, Array], contact: Contact, contact_fraction: float, step: Step
-    ) -> float:
+    def _error(self, state: State, fields: Fields, contact: Contact, step: Step) -> float:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
         found = vacancies.plane_source_now(contact.metal, h, deficit(fields), annihilation, fields["normal_stress"])
         source = step.dt * self._largest((contact.metal > SIGNIFICANT) * (fields["growth"] - found))
         errors.append(source / TOLERANCES["source"])
-        errors.append(self._contact_error(state, contact_fraction, step) / TOLERANCES["contact"])
+        touching = step.local_error(lambda f: self.lithium.contact_fraction(f["lithium"], contact), fields, state)
+        errors.append(touching / TOLERANCES["contact"])
         return max(errors)
 
-    def _contact_error(self, state: State, contact_fraction: float, step: Step) -> float:
-        """Local truncation error of the contact fraction (collective)."""
-        before = self.places.now(state)
-        now = expected = self.lithium.contact_fraction(state["lithium"], before)
-        if step.previous is not None:
-            last = self.lithium.contact_fraction(step.previous["lithium"], before)
-            expected += step.dt / step.dt_previous * (now - last)
-        return step.error_share * abs(contact_fraction - expected)
-
-    def _truncation(
-        self, state: State, fields: Mapping[str, Array], contact: Contact, step: Step
-    ) -> Iterator[float]:
-        """Local truncation errors over their tolerances (collective)."""
+    def _truncation(self, state: State, fields: Fields, contact: Contact, step: Step) -> Iterator[float]:
+        """Local truncation errors of fields over their tolerances (collective)."""
         for part in self.parts:
             for kept in part.fields:
                 if kept.tolerance is not None:
-                    off = fields[kept.name] - step.predict(kept.name, state[kept.name])
-                    yield step.error_share * self._largest(part.weight(contact) * off) / kept.tolerance
+                    off = step.local_error(itemgetter(kept.name), fields, state)
+                    yield self._largest(part.weight(contact) * off) / kept.tolerance
 
     def _largest(self, values: Array) -> float:
         return self.grid.max(np.abs(values))

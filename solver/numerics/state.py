@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from solver.numerics.array import Array
@@ -42,3 +42,6 @@ class State:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.vectors)
+
+
+Fields = Mapping[str, Array] | State

@@ -18,10 +18,10 @@ from solver.laws import stress_measures, vacancies
 from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
-from solver.numerics.state import FieldInfo, State
+from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.force_balance import Load, MechanicalState
 from solver.physics.mechanics import Mechanics, MechanicsResult
-from solver.physics.part import Column, Fields, Part, StateField
+from solver.physics.part import Column, Part, StateField
 from solver.physics.rheology import memory_weight
 
 OUTPUTS = (

@@ -32,8 +32,8 @@ from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
-from solver.numerics.state import FieldInfo, State
-from solver.physics.part import SIGNIFICANT, Column, Fields, Part, StateField
+from solver.numerics.state import FieldInfo, Fields, State
+from solver.physics.part import SIGNIFICANT, Column, Part, StateField
 from solver.physics.step import Step
 
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate

@@ -54,8 +54,9 @@ from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 TIGHTEST = 1e-6  # relative tolerance of a linear solve, whatever `Forcing` asks for
+LOOSEST = 0.3  # of the same, times the root of the tolerance of Newton's method: 0.01 where that is 1e-3
 AT_START = 0.01  # of the tolerance, where a step begins: else errors just below it would add up from step to step
-FIRST = 2e-3  # loosest of the first one of a step, after which an easy step is done
+FIRST = 0.2  # of the loosest, for the first one of a step, after which an easy step is done
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
 SURE = 1e-8  # imbalance above which rounding is no matter
 
@@ -181,7 +182,8 @@ class Mechanics:
 
             # one Newton step along (dv, dP, dS), solved no better than it is worth
             wanted = self.forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
-            rtol = max(TIGHTEST, min(wanted, FIRST) if newton == 0 else wanted)
+            loosest = LOOSEST * np.sqrt(self.tolerance) * (1 if newton else FIRST)
+            rtol = max(TIGHTEST, min(wanted, loosest))
             direction, linear, foreseen = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
             if not linear.converged:

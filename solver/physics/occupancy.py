@@ -26,8 +26,8 @@ from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
-from solver.numerics.state import FieldInfo, State
-from solver.physics.part import SIGNIFICANT, Balance, Fields, Part, StateField, Supply
+from solver.numerics.state import FieldInfo, Fields, State
+from solver.physics.part import SIGNIFICANT, Balance, Part, StateField, Supply
 
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
@@ -142,7 +142,7 @@ class Occupancy(Part):
     equation: OccupancyBalance
 
     name = "occupancy"
-    fields = (StateField("occupancy", predicted=True, tolerance=0.004), StateField("feed"))
+    fields = (StateField("occupancy", predicted=True, tolerance=0.005), StateField("feed"))
     outputs = (FieldInfo("occupancy", "c", "1", "Li site occupancy; 1 - c is the vacancy fraction"),)
     balances = (Balance("lithium", "inventory", "transferred_charge"),)
     supplies = (Supply("lithium", "bottom_inflow"),)

@@ -17,12 +17,11 @@ from solver.domain.contact import Contact
 from solver.numerics.array import Array
 from solver.numerics.kept import Keeper
 from solver.numerics.linear import Outcome
-from solver.numerics.state import FieldInfo, State
+from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.step import Step
 
 SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error of a step
 
-Fields = Mapping[str, Array] | State
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current, derivative)
 
 

@@ -17,10 +17,10 @@ from solver.laws import free_energy as fe
 from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
-from solver.numerics.state import FieldInfo, State
+from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.deformation import Deformation
 from solver.physics.filament import OPENED, FilamentEquation, FilamentTerm
-from solver.physics.part import SIGNIFICANT, Column, Fields, Part, StateField
+from solver.physics.part import SIGNIFICANT, Column, Part, StateField
 
 OUTPUTS = (
     FieldInfo("filament", "zeta", "1", "Li order parameter of the defects of the electrolyte: 1 filled"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from solver.numerics.array import Array
 from solver.numerics.linear import Outcome
+from solver.numerics.state import Fields
+
+Quantity = TypeVar("Quantity", float, Array)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,12 @@ class Step:
         if self.previous is None:
             return now
         return now + self.dt / self.dt_previous * (now - self.previous[name])
+
+    def local_error(self, of: Callable[[Fields], Quantity], new: Fields, now: Fields) -> Quantity:
+        """Local truncation error of a function of the fields, from those at the end and at the start of the step."""
+        start = of(now)
+        expected = start if self.previous is None else start + self.dt / self.dt_previous * (start - of(self.previous))
+        return self.error_share * abs(of(new) - expected)
 
     @property
     def error_share(self) -> float:

@@ -22,9 +22,9 @@ from solver.laws import kinetics
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
-from solver.numerics.state import FieldInfo, State
+from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
-from solver.physics.part import Column, Fields, InterfaceTerm, Part, Reaction, StateField, Supply
+from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply
 from solver.physics.step import Step, require
 
 OUTPUTS = (
