@@ -2,10 +2,11 @@
 
     python -m benchmarks.step_profile [names]
 
-The cases are run to where voids are open or filaments grow, and then profiled over some steps, in memory. "per cell" is
-microseconds per cell and step. The parts are those of `model.coupling`; what follows them is in the mechanics, where
-times of Python's functions contain what they call: the operator applied to a vector, the preconditioner applied,
-set up (matrices and hierarchies), the equations evaluated. "other" is what is left of the mechanics.
+The cases are run to where voids are open or filaments grow, and then profiled over some time of theirs, in memory:
+processor time in microseconds per cell and step, and in the first row per cell and second of the case. The parts are
+those of `model.coupling`; what follows them is in the mechanics, where times of Python's functions contain what they
+call: the operator applied to a vector, the preconditioner applied, set up (matrices and hierarchies), the equations
+evaluated. "other" is what is left of the mechanics.
 """
 
 from __future__ import annotations
@@ -41,19 +42,19 @@ INSIDE = {
 
 @dataclass(frozen=True)
 class Point:
-    """A case, changes of it, and the steps before and within the profile."""
+    """A case, changes of it, and from when to when it is profiled, s."""
 
     file: str
     changes: tuple[str, ...]
-    skipped: int
-    steps: int
+    start: float
+    end: float
 
 
 POINTS = {
-    "demo": Point("demo.toml", (), 100, 30),
-    "symmetric": Point("ccd/symmetric.toml", ("protocol.0.start=0.9 mA/cm^2",), 40, 20),
-    "stripping": Point("stripping/strip_1.0mA_3MPa.toml", (), 80, 15),
-    "three_d": Point("ccd/three_d.toml", (), 3, 3),
+    "demo": Point("demo.toml", (), 360.0, 510.0),
+    "symmetric": Point("ccd/symmetric.toml", ("protocol.0.start=0.9 mA/cm^2",), 300.0, 450.0),
+    "stripping": Point("stripping/strip_1.0mA_3MPa.toml", (), 390.0, 480.0),
+    "three_d": Point("ccd/three_d.toml", (), 1.0, 4.0),
 }
 
 
@@ -64,36 +65,44 @@ def measure(point: Point) -> dict[str, float]:
     simulation = make_simulation(case, grid, MemoryRecorder(grid.comm, Console(grid.comm, False)))
     simulation.begin()
     assert isinstance(simulation.model, Coupling)
-    advance(simulation, point.skipped)
+    advance(simulation, point.start)
     seconds = simulation.model.timers.seconds
     seconds.clear()
-    setups = simulation.model.deformation.mechanics.solver.setups
-    profile, before, tried = cProfile.Profile(), time.perf_counter(), simulation.progress.rejected
+    setups, progress = simulation.model.deformation.mechanics.solver.setups, simulation.progress
+    profile, before = cProfile.Profile(), time.process_time()
+    tried, begun = progress.rejected, progress.time
     profile.enable()
-    counts = advance(simulation, point.steps)
+    counts = advance(simulation, point.end)
     profile.disable()
-    total = time.perf_counter() - before
-    size = math.prod(grid.shape)
-    cells, functions = size * point.steps, pstats.Stats(profile).stats  # type: ignore[attr-defined]  # typeshed lacks it
+    total = time.process_time() - before
+    size, steps = math.prod(grid.shape), counts.pop("steps")
+    functions = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # typeshed lacks it
     inside = {name: cumulative(functions, *where) for name, where in INSIDE.items()}
     inside["other"] = seconds["mechanics"] - sum(inside.values())
-    per_cell = {"step": total} | {part: seconds[part] for part in PARTS} | inside
-    return {name: 1e6 * value / cells for name, value in per_cell.items()} | {
-        "cells": float(size),
-        "newton": counts["newton"] / point.steps,
-        "krylov": counts["krylov"] / point.steps,
-        "set-ups": (simulation.model.deformation.mechanics.solver.setups - setups) / point.steps,
-        "rejected": (simulation.progress.rejected - tried) / point.steps,
-        "contact": simulation.progress.measured["contact_fraction"],
-    }
+    per_step = {"step": total} | {part: seconds[part] for part in PARTS} | inside
+    per_cell = {name: 1e6 * value / (size * steps) for name, value in per_step.items()}
+    setups = simulation.model.deformation.mechanics.solver.setups - setups
+    return (
+        {"per second": 1e6 * total / size / (progress.time - begun)}
+        | per_cell
+        | {
+            "cells": float(size),
+            "steps": steps,
+            **{name: count / steps for name, count in counts.items()},
+            "set-ups": setups / steps,
+            "rejected": (progress.rejected - tried) / steps,
+            "contact": progress.measured["contact_fraction"],
+        }
+    )
 
 
-def advance(simulation: Simulation, steps: int) -> dict[str, float]:
-    """Accept so many steps; their iterations."""
-    counts = {"newton": 0.0, "krylov": 0.0}
-    for _ in range(steps):
+def advance(simulation: Simulation, end: float) -> dict[str, float]:
+    """Accept steps up to a time in s; how many, and their iterations."""
+    counts = {"steps": 0.0, "newton": 0.0, "krylov": 0.0}
+    while simulation.progress.time < end:
         simulation._advance()
-        for name in counts:
+        counts["steps"] += 1
+        for name in ("newton", "krylov"):
             counts[name] += simulation.progress.measured[name]
     return counts
 
@@ -111,7 +120,7 @@ def main() -> None:
     found = {name: measure(POINTS[name]) for name in names}
     print(f"{'us per cell and step':24s}" + "".join(f"{name:>12s}" for name in names))
     for row in found[names[0]]:
-        digits = 0 if row == "cells" else 3 if row == "contact" else 2
+        digits = 0 if row in ("cells", "steps") else 3 if row == "contact" else 2
         indent = "  " if row in PARTS else "    " if row in (*INSIDE, "other") else ""
         print(f"{indent + row:24s}" + "".join(f"{found[name][row]:12.{digits}f}" for name in names))
 
