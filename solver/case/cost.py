@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from solver.case.schema import Case
 
 # of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
-BYTES_PER_CELL = {1: 5000, 2: 8000, 3: 15000}
+BYTES_PER_CELL = {1: 5000, 2: 6000, 3: 9000}
 BYTES_PER_RANK = 1e8  # interpreter and libraries
 # s per cell and step on one core, without voids and with them: 2-D from benchmarks/results/scaling.txt and the demo,
-# 3-D from runs of 32^3 to 64^3 cells; in 1-D, as in all small cases, the next number counts
-SECONDS_PER_CELL = {1: (1e-5, 1e-4), 2: (8e-6, 75e-6), 3: (55e-6, 270e-6)}
-SECONDS_PER_STEP = 0.02  # that a step takes however few cells there are (150 cells in 1-D)
+# 3-D from runs of 24^3 to 64^3 cells; in 1-D, as in all small cases, the next number counts
+SECONDS_PER_CELL = {1: (1e-5, 1e-4), 2: (7e-6, 50e-6), 3: (17e-6, 60e-6)}
+SECONDS_PER_STEP = 0.01  # that a step takes however few cells there are
 STEP_GROWTH = 2.0  # a step is at most this much larger than the one before
 COMPONENTS = {"velocity": 3, "displacement": 3, "stress": 9}  # of a field in a snapshot; 1 of the others
 

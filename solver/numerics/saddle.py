@@ -16,8 +16,7 @@ the solid have a viscosity but the cells beside a velocity have none: the shear 
 resists the sum of velocities along different axes only, and a group of them that leaves all its edges without shear
 moves almost freely. Each such group was one eigenvalue near zero (1e-3 and less; the others are above 0.2). After the
 V-cycle these loose velocities (`Staggered.loose_faces`) are solved exactly, together. They are a layer on the surface
-of the voids: 0.4 % of all velocities on 256^2, 0.5 % on 96^3. With one void and a contrast of 1e8 the velocities alone
-then take 11 or 12 iterations to 1e-6 on 64^2 to 512^2, and 11 to 13 on 16^3 to 96^3.
+of the voids: 0.4 % of all velocities on 256^2, 0.5 % on 96^3. Iterations: benchmarks/results/mechanics.txt.
 
 In 3-D the levels of the multigrid grow dense unless the first two are coarsened aggressively. All levels together
 then have 1.75 times the entries of A instead of 5.5 times; velocity and pressure take 15 iterations instead of 11.

@@ -15,7 +15,7 @@ from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
 from solver.physics.rheology import VOID_BULK_RATIO, Response
 from solver.physics.stiffness import Softness
-from solver.physics.tangent import Change, Tangent
+from solver.physics.tangent import Tangent
 
 if TYPE_CHECKING:
     from solver.physics.mechanics import Mechanics
@@ -206,23 +206,23 @@ class ForceBalance:
             """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
             return q.reshape(cells) - (bulk * d).sum(axis=0)
 
-        def total(x: Array, strains: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array, Change]:
-            """Changes of force and volume as in `evaluate`, and those in the cells."""
+        def total(x: Array, strains: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
+            """Changes of force and volume as in `evaluate`."""
             d, gamma = strains[:dim], strains[dim:]
             change = tangent.cells(d, gamma, dp, mismatch)
             force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
             force += m.matrices.constraint_forces(x, self.constraint)
-            return force, -(d.sum(axis=0) - change.growth + dp / kappa) * mac.volume, change
+            return force, -(d.sum(axis=0) - change.growth + dp / kappa) * mac.volume
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
             """The operator that `SaddleSolver` is given."""
             strains = mac.strains(x)
-            force, volume, _ = total(x, strains, pressure(strains[:dim], q), 0.0)
+            force, volume = total(x, strains, pressure(strains[:dim], q), 0.0)
             return force, volume / left
 
         # what is left of S = S(s_n) acts as growth even where nothing moves: it goes to the right-hand side
         still = np.zeros_like(it.velocity)
-        force, volume, _ = total(still, mac.strains(still), np.zeros(cells), mismatch)
+        force, volume = total(still, mac.strains(still), np.zeros(cells), mismatch)
 
         # where a kept preconditioner fails, which makes it stale, a new one is tried
         krylov, kept = 0, True
