@@ -22,10 +22,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Stop with a message when PETSc, MPI or h5py is missing: their tests must not vanish.
 
-    A shell without job control lets what it starts in the background ignore Ctrl-C, and so would all that tests start.
+    What a shell without job control starts in the background ignores the keys, and under nohup SIGHUP; so would all
+    that tests start.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     try:
         check_environment()
     except EnvironmentProblem as problem:
