@@ -50,7 +50,7 @@ def measure(cells: int) -> None:
     run = Run(Setting((cells, cells), spacing=spacing, current_density=CURRENT))
     for dt in (0.2, 0.2, 2.0, 2.0, 2.0):
         run.step(dt)
-    Grid.sums = counted  # type: ignore[method-assign]
+    Grid.sums = counted  # type: ignore[method-assign]  # only a count is added, for the rest of this process
     before = logged(PETSc)
     for _ in range(STEPS):
         run.step()
