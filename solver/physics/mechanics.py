@@ -195,14 +195,15 @@ class Mechanics:
     def _result(
         self, old: MechanicalState, at: Iterate, solid_share: Array, dt: float, outcome: Outcome, newton: int
     ) -> MechanicsResult:
-        solid = at.response.solid
-        # a void forgets: what later fills it starts without stress
-        elastic = np.stack([*solid.normal, *solid.edges]) * (solid_share > 0)
+        solid, shares = at.response.solid, [self.mac.to_edges(solid_share, a, b) for a, b in self.mac.pairs]
+        # a void forgets: what later fills it starts without stress. An edge is one where all cells around it are
+        normal = solid.normal * (solid_share > 0)
+        edges = [stress * (share > 0) for stress, share in zip(solid.edges, shares, strict=True)]
         new = MechanicalState(
             velocity=at.velocity,
             pressure=at.pressure,
             growth=at.growth,
-            elastic=elastic,
+            elastic=np.stack([*normal, *edges]),
             displacement=old.displacement + dt * at.velocity,
         )
         tau, s_n = at.response.tau, at.response.normal_stress
