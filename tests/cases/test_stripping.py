@@ -6,10 +6,12 @@ show them: voids open above, none below, each threshold between half and twice j
 The two points that lie on the threshold itself (0.2 at 3 MPa, 1.0 at 7 MPa) are not asserted.
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.interpolate import PchipInterpolator
 
 import solver
 from postprocess import metrics
@@ -68,3 +70,51 @@ def test_the_threshold_lies_between_half_and_twice_the_formula(pressure, filling
         lowest[factor] = metrics.minimum_contact_fraction(curves)
     assert lowest[0.5] > 0.99
     assert lowest[2.0] < 0.9
+
+
+# -- the voltage at its own time ----------------------------------------------------------------------------
+
+OWN_TIME = 0.05e-3  # V
+LAST = 120.0  # s: a seventh of the contact is lost
+
+
+@cache
+def voltage(interval: str, tolerance: float) -> PchipInterpolator:
+    """V(t) of 1 mA/cm2 at 3 MPa in a box of 4 um with snapshots at an interval, on which steps have to land."""
+    curves = strip(
+        "strip_1.0mA_3MPa",
+        'domain.width="4 um"',
+        f'output.interval="{interval}"',
+        f"time.tolerance={tolerance}",
+        f'protocol.0.duration="{LAST} s"',
+    )
+    return PchipInterpolator(curves["time"], curves["voltage"])
+
+
+def between(tolerance: float, late: float = 0.0) -> float:
+    """Largest difference of the voltages with snapshots every 10 s and every 2 min, these `late` (s), V."""
+    times = np.arange(1.0, LAST - late)
+    often, seldom = (voltage(interval, tolerance) for interval in ("10 s", "2 min"))
+    return float(np.max(np.abs(often(times) - seldom(times + late))))
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    [
+        0.5,  # 0.016 mV
+        pytest.param(
+            1.0,
+            marks=pytest.mark.xfail(
+                reason="0.094 mV at 93 s: errors of the occupancy, 0.005 in steps of 10 s while the layer of vacancies "
+                "fills, shift the time at which voids open"
+            ),
+        ),
+    ],
+)
+def test_the_voltage_does_not_know_when_fields_are_written(tolerance):
+    assert between(tolerance) < OWN_TIME
+
+
+def test_a_voltage_that_lags_is_found():
+    """The failing twin: by 2 s, a part of a step."""
+    assert between(0.5, late=2.0) > 2 * OWN_TIME
