@@ -146,7 +146,7 @@ def linear_system(setting: Setting, state: MechanicalState) -> dict[str, float]:
     """
     m, xi = setting.mechanics, setting.lithium(1.01)
     problem = ForceBalance(m, state, m.rheology.solid_share(xi), setting.growth(xi), setting.load, setting.point.dt)
-    at = problem.evaluate(state.velocity, problem.held_pressure, state.growth)
+    at = problem.evaluate(state.velocity, state.pressure, state.growth)
     m.solver.stale = True
     start = perf_counter()
     problem.solve(at, problem.remembered, 0.9)

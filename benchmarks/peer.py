@@ -3,9 +3,9 @@
 Charge, occupancy and lithium with grid, order and tolerances of `solver.model.coupling`; indicator, free energy,
 kinetics and matrices are written here from the formulas:
 
-    charge     div(s psi grad phi) = |grad psi| h j(phi), current density at the top      Newton, for the change of phi
-    occupancy  d_t(m c) + div(m c v) = div(m D grad(c - h)) + |grad psi| h (Omega/F) j     c = h at the bottom, where Li
-                                                                                           of occupancy 1 enters with v
+    charge     div(s psi grad phi) = |grad psi| h t/f j(phi), current density at the top   Newton, for the change of phi
+    occupancy  d_t(m c) + div(m c v) = div(m D grad(c - h)) + |grad psi| h t/f (Omega/F) j
+                                                            c = h at the bottom, where Li of occupancy 1 enters with v
     lithium    m (d_t xi + v.grad xi) = -L dF/dxi                                          Newton, for xi
 
 Mechanics is not computed: FiPy has no staggered grid. Every step is given a `Motion`, the velocities v on the faces
@@ -46,6 +46,8 @@ Array = np.ndarray
 FARADAY, GAS_CONSTANT = 96485.33212, 8.314462618
 FLOOR = 1e-6  # of psi and of m
 DEPLETION = 20.0
+LOST, TOUCHING = 0.3, 0.7  # weight of Li in a column's contact where contact is lost, and where it is whole
+ATOM = 0.3e-9  # m, of the surface that diffuses
 LARGEST_CHANGE = 0.05  # V, in one Newton step
 LARGEST_LITHIUM_CHANGE = 0.2  # of xi
 FORCING = 1e-2
@@ -79,6 +81,7 @@ class Constants:
     critical_vacancy_fraction: float
     contact_angle: float
     diffusivity: float
+    surface_diffusivity: float
     mobility: float
     tolerance: float
     newton_tolerance: float
@@ -223,8 +226,8 @@ class Peer:
         hx = h(np.clip(xi_guess, 0.0, 1.0))
         j = self._charge(hx, c_guess, motion.excess_pressure.ravel(), current_density)
         bottom_speed = self._carry(motion)
-        supply = self.area_density * hx * j * self.k.molar_volume / FARADAY
-        self._occupancy(hx, supply, bottom_speed, dt)
+        supply = self._touching(hx) * j * self.k.molar_volume / FARADAY
+        self._occupancy(np.clip(xi_guess, 0.0, 1.0), supply, bottom_speed, dt)
         self._lithium(xi, xi_guess, dt)
         self.xi.setValue(np.clip(self.xi.value, 0.0, self.ceiling))
         self.history, self.dt_previous = (xi, c, phi), dt
@@ -243,8 +246,7 @@ class Peer:
     def _kinetics(self, phi: Array, hx: Array, c: Array, excess: Array) -> tuple[Array, Array]:
         """j and dj/dphi."""
         k = self.k
-        stiffness = k.surface_energy / (k.width * k.critical_vacancy_fraction)
-        rest = k.molar_volume / FARADAY * (stiffness * (c - hx) + excess)
+        rest = k.molar_volume / FARADAY * (excess - self._vacancy_force(hx - c)[0])
         left = np.clip(DEPLETION * c / np.maximum(hx, 1e-12), 0.0, 1.0)
         f = FARADAY / (GAS_CONSTANT * k.temperature)
         a = k.transfer_coefficient
@@ -252,10 +254,28 @@ class Peer:
         strip = self.exchange * left * np.exp(-a * f * (phi - rest))
         return plate - strip, f * ((1 - a) * plate + a * strip)
 
+    def _vacancy_force(self, theta: Array) -> tuple[Array, Array]:
+        """Force of vacancies and its derivative, Pa: the ideal solution, bent through (theta_c, gamma/lambda)."""
+        k = self.k
+        line = k.surface_energy / (k.width * k.critical_vacancy_fraction)
+        ideal = max(GAS_CONSTANT * k.temperature / k.molar_volume, line)
+        stretch = 1 + (ideal / line - 1) * theta / k.critical_vacancy_fraction
+        bent = (theta > 0) & (theta < k.critical_vacancy_fraction)
+        slope = np.where(bent, ideal / np.where(bent, stretch, 1.0) ** 2, line)
+        return np.where(bent, ideal * theta / np.where(bent, stretch, 1.0), line * theta), slope
+
+    def _touching(self, hx: Array) -> Array:
+        """Area density of the contact that passes current: none in columns of cells that the metal has left."""
+        weighted = (self.area_density * hx).reshape(self.k.cells)
+        weight = weighted.sum(axis=1) / self.area_density.reshape(self.k.cells).sum(axis=1)
+        rise = np.clip((weight - LOST) / (TOUCHING - LOST), 0.0, 1.0)
+        passing = h(rise) / np.maximum(weight, LOST)
+        return (weighted * passing[:, None]).ravel()
+
     def _charge(self, hx: Array, c: Array, excess: Array, current_density: float) -> Array:
         """Newton's method for phi; returns j of its result."""
         k = self.k
-        active = self.area_density * hx
+        active = self._touching(hx)
         inflow = np.zeros_like(hx)
         inflow[self.top_cells] = current_density / k.spacing
         applied = abs(current_density) * k.cells[0] * k.spacing
@@ -281,9 +301,10 @@ class Peer:
     def _mean_conductivity(self) -> Array:
         return self.k.conductivity * np.maximum(1 - self.metal, FLOOR)
 
-    def _occupancy(self, hx: Array, supply: Array, bottom_speed: Array, dt: float) -> None:
-        k = self.k
-        diffusivity = k.diffusivity * hx
+    def _occupancy(self, xi: Array, supply: Array, bottom_speed: Array, dt: float) -> None:
+        k, hx = self.k, h(xi)
+        surface = k.surface_diffusivity * ATOM / k.width * 6 * (xi * (1 - xi)) ** 2
+        diffusivity = k.diffusivity * hx + surface
         face = fipy.CellVariable(mesh=self.mesh, value=diffusivity).arithmeticFaceValue.value
         self.mobile.setValue(face * self.metal_face)
         equilibrium = fipy.CellVariable(mesh=self.mesh, value=hx)
@@ -301,12 +322,11 @@ class Peer:
         """L times the local part of dF/dxi, and its derivative; 1/s."""
         k = self.k
         barrier = 3 * k.surface_energy / k.width
-        stiffness = k.surface_energy / (k.width * k.critical_vacancy_fraction)
         wetting = -k.surface_energy * np.cos(k.contact_angle) * self.area_density
         slope, curvature = 6 * xi * (1 - xi), 6 - 12 * xi
-        deviation = self.c.value - h(xi)
-        value = self.metal * (barrier * 2 * xi * (1 - xi) * (1 - 2 * xi) - stiffness * deviation * slope)
-        change = barrier * (2 - 12 * xi + 12 * xi**2) - stiffness * (deviation * curvature - slope**2)
+        force, stiffness = self._vacancy_force(h(xi) - self.c.value)
+        value = self.metal * (barrier * 2 * xi * (1 - xi) * (1 - 2 * xi) + force * slope)
+        change = barrier * (2 - 12 * xi + 12 * xi**2) + force * curvature + stiffness * slope**2
         return k.mobility * (value + wetting * slope), k.mobility * (self.metal * change + wetting * curvature)
 
     def _lithium(self, old: Array, guess: Array, dt: float) -> None:

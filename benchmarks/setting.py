@@ -169,6 +169,7 @@ class Run:
             critical_vacancy_fraction=li.critical_vacancy_fraction,
             contact_angle=face.contact_angle,
             diffusivity=li.diffusivity,
+            surface_diffusivity=li.surface_diffusivity,
             mobility=self.coupling.lithium.equation.mobility,
             tolerance=s.tolerance,
             newton_tolerance=s.newton_tolerance,

@@ -208,6 +208,7 @@ def _row(step: int, time: float) -> dict[str, float]:
         "capacity": -10.0 * time,
         "voltage": -0.010 - 0.02 * part**3,
         "contact_fraction": 1.0 - 0.25 * part**2,
+        "touching_fraction": 1.0 - 0.25 * part**2,
         "void_volume": 1.2e-7 * part**2,
         "local_current_max_ratio": 1.0 + 2.5 * part,
         "platen_pressure": 3e6,

@@ -12,6 +12,12 @@ With R_e = sqrt(2/3) |e + tau_old/(2 G dt)| that is a scalar equation for sigma_
     sigma_eq/(3 G dt) + A (sigma_eq/s_0)^n = R_e,      tau = 2 eta (e + tau_old/(2 G dt)),   eta = sigma_eq/(3 R_e)
 
 convex and increasing: Newton's method from above converges for any n >= 1.
+
+**Metal with voids.** A cell of which the share f is void gives way under the pressure P as a hollow sphere of that
+porosity does (exact for the sphere: Wilkinson and Ashby, Acta Metall. 23 (1975) 1277), and no faster than a viscosity
+zeta lets it:
+
+    rate = P/(zeta + P/rate_c),    rate_c = (3/2) A f [ 3 P / (2 n s_0 (1 - f^(1/n))) ]^n
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from solver.numerics.array import Array
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
 LOCAL_ITERATIONS = 50
 SLOWEST = 1e-30  # 1/s, stands for a rate of zero
+EMPTIEST = 1 - 1e-9  # share of void at which creep offers no resistance any more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +70,20 @@ class CreepLaw:
                 break
         stress, slope = np.where(unsolved, np.nan, stress), np.where(unsolved, np.nan, slope)
         return stress / (3 * rate), 1 / slope
+
+    def compaction(
+        self, pressure: Array, void_share: Array, void_viscosity: float, creeping_share: Array | float = 1.0
+    ) -> tuple[Array, Array]:
+        """Rate in 1/s at which metal with voids loses volume under a pressure (Pa), and its derivative in 1/(s Pa).
+
+        void_share f, void_viscosity zeta (Pa s) of the empty cell; creeping_share as above.
+        """
+        n, void = self.exponent, np.minimum(void_share, EMPTIEST)
+        wall = 2 / 3 * n * self.strength * -np.expm1(np.log(np.maximum(void, SLOWEST)) / n)
+        stress = np.abs(pressure) / wall
+        fluidity = 1.5 * self.prefactor * creeping_share * void * stress ** (n - 1) / wall  # rate_c/P
+        softer = 1 / (1 + void_viscosity * fluidity)
+        return pressure * fluidity * softer, fluidity * softer * (1 + (n - 1) * softer)
 
 
 def creep_prefactor(*, prefactor: float, activation_energy: float, temperature: float) -> float:

@@ -2,12 +2,12 @@
 
     j    = i0 { exp(alpha_c F eta/RT) - exp(-alpha_a F eta/RT) q },    q = clip(20 c/h, 0, 1),   j > 0 plates
     eta  = phi - j R_c - (RT/F) ln(1 + j/j_P) - E - (Omega/F)(s_n - p)
-    E    = (Omega/F) A (c - h(xi))
+    E    = -(Omega/F) f'(h(xi) - c)
     j_P  = F P_Li/Omega
 
     phi      potential of the electrolyte against the metal, V        i0      exchange current density, A/m^2
     s_n      normal compression at the contact, Pa                    R_c     area resistance, ohm m^2
-    E        equilibrium potential of the metal with its vacancies, V (Nernst with mu = A (c - h))
+    E        equilibrium potential of the metal with its vacancies, V (Nernst with mu = -f': `free_energy`)
     alpha    transfer coefficients, alpha_a + alpha_c = 1             q       no Li left, no stripping
     P_Li     permeance of a film for Li atoms, m/s                    j_P     largest stripping current through it
 
@@ -73,10 +73,10 @@ class KineticsParameters:
 
 
 def equilibrium_potential(
-    p: KineticsParameters, stiffness: float, occupancy: Array, h: Array, excess_compression: Array | float
+    p: KineticsParameters, vacancy_force: Array, excess_compression: Array | float
 ) -> Array:
-    """E + (Omega/F)(s_n - p), V. stiffness A in Pa, excess_compression s_n - p in Pa."""
-    return p.volts_per_pascal * (stiffness * (occupancy - h) + excess_compression)
+    """E + (Omega/F)(s_n - p), V. vacancy_force f' and excess_compression s_n - p in Pa."""
+    return p.volts_per_pascal * (excess_compression - vacancy_force)
 
 
 def anodic_availability(occupancy: Array, h: Array) -> Array:

@@ -10,7 +10,7 @@ from mpi4py import MPI
 from solver import defects
 from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
-from solver.constants import FARADAY
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain import contact as geometry
 from solver.domain.contact import Contact
 from solver.domain.places import Fixed
@@ -264,7 +264,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
             area_resistance=face.area_resistance,
             film_permeance=face.permeance,
         ),
-        stiffness=energy.stiffness,
+        energy=energy,
         exchange=exchange,
         capacitance=face.double_layer_capacitance,
         series_resistance=drive.series_resistance,
@@ -309,6 +309,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         width=face.width,
         contact_angle=face.contact_angle,
         critical_vacancy_fraction=li.critical_vacancy_fraction,
+        dilute_stiffness=GAS_CONSTANT * case.drive.temperature / li.molar_volume,
     )
     diffusion = DiffusionParameters(
         diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width

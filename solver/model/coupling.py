@@ -15,7 +15,7 @@ Parts that follow see what the coupled ones have found. What staggering leaves o
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
-                     the same as of xi, of the contact fraction / TOLERANCES["contact"]
+                     the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
 
 All but that of S are the local truncation error of backward Euler, at most, by the distance from the line of
 extrapolation (`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which
@@ -39,6 +39,7 @@ from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.numerics.timing import Timers
+from solver.physics import touching
 from solver.physics.conductor import Conductor, DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import Lithium
@@ -242,8 +243,9 @@ class Coupling:
         return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
     def _reacting_share(self, state: State, lithium: Array, conductor: Conductor) -> Array:
-        """Share of the contact that transfers charge: living Li, where no filament has taken its place."""
-        reacting_share = fe.step(lithium) * conductor.active
+        """Share of the contact that transfers charge: living Li that touches, where no filament has taken its place."""
+        touching_weight = touching.weight(self.grid, self.places.now(state), lithium)
+        reacting_share = fe.step(lithium) * touching.factor(touching_weight) * conductor.active
         return reacting_share * self.penetration.free_share(state) if self.penetration else reacting_share
 
     def _current(
@@ -299,8 +301,12 @@ class Coupling:
         found = vacancies.plane_source_now(contact.metal, h, deficit(fields), annihilation, fields["normal_stress"])
         source = step.dt * self._largest((contact.metal > SIGNIFICANT) * (fields["growth"] - found))
         errors.append(source / TOLERANCES["source"])
-        touching = step.local_error(lambda f: self.lithium.contact_fraction(f["lithium"], contact), fields, state)
-        errors.append(touching / TOLERANCES["contact"])
+
+        def touches(at: Fields) -> float:
+            share = touching.share(touching.weight(self.grid, contact, at["lithium"]))
+            return touching.mean(self.grid, share)
+
+        errors.append(step.local_error(touches, fields, state) / TOLERANCES["contact"])
         return max(errors)
 
     def _truncation(self, state: State, fields: Fields, contact: Contact, step: Step) -> Iterator[float]:

@@ -16,6 +16,7 @@ quantities that depend on one coordinate only may be given in broadcastable shap
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from mpi4py import MPI
@@ -269,9 +270,15 @@ class Grid:
         """Volume integral of cell values."""
         return self.sum(density * self.volume)
 
-    def column_sums(self, values: Array) -> Array:
-        """Sums along the normal: one value for each column of cells of the whole grid, same on all ranks."""
-        columns = np.zeros(self.shape[:-1])
-        columns[self.owned[:-1]] += values.sum(axis=-1)
-        self.comm.Allreduce(MPI.IN_PLACE, columns, MPI.SUM)
-        return columns
+    def columns(self, values: Array) -> Array:
+        """Sums along the normal, (*owned lateral cells, 1); the same on all ranks that have cells of a column."""
+        sums = values.sum(axis=-1, keepdims=True)
+        if not (self.is_bottom and self.is_top):
+            self._pile.Allreduce(MPI.IN_PLACE, sums, MPI.SUM)
+        return sums
+
+    @cached_property
+    def _pile(self) -> MPI.Comm:
+        """The ranks that share columns of cells (collective)."""
+        place = np.ravel_multi_index(self.start[:-1], self.shape[:-1]) if self.dim > 1 else 0
+        return self.comm.Split(int(place), self.comm.rank)

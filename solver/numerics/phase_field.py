@@ -25,6 +25,7 @@ from solver.numerics.operators import Stencil, apply_stencil
 
 RESPONSE_TOLERANCE = 1e-2  # a derivative for Newton's method
 SURE = 1e-8  # error of s above which rounding is no matter
+HALVINGS = 3  # of a Newton step at most
 LARGEST_CHANGE = 0.2  # of s in one Newton step: beyond the wells the energy is steep and Newton would overshoot
 
 Local = Callable[[Array], tuple[Array, Array]]  # s -> (L(s), dL/ds), per volume, 1/s
@@ -71,16 +72,20 @@ class PhaseFieldSolver:
 
         linear: A integrated over the cells; guess: start of the iteration; least: number of linear solves at least.
         """
-        s = guess.copy()
         volume = self.grid.volume
         inertia, per_weight = weight * volume / dt, 1 / weight
         scale = self.grid.sum(volume) / dt
-        krylov, norm = 0, np.inf
-        for newton in range(self.max_newton + 1):
+
+        def left(s: Array) -> tuple[Array, Array, Array, float]:
+            """L, its derivative and the rows' residuals; the mean error of s that these stand for (collective)."""
             rate, slope = local(s)
             residual = inertia * (s - old) + (rate - source) * volume + apply_stencil(linear, s)
             residual *= per_weight
-            norm = self.grid.sum(np.abs(residual)) / scale
+            return rate, slope, residual, self.grid.sum(np.abs(residual)) / scale
+
+        s, krylov = guess.copy(), 0
+        rate, slope, residual, norm = left(s)
+        for newton in range(self.max_newton + 1):
             met = norm <= self.newton_tolerance
             if not met and norm <= SURE:
                 sizes = (inertia + linear.diagonal) * np.abs(s) + inertia * np.abs(old)
@@ -95,7 +100,15 @@ class PhaseFieldSolver:
             krylov += outcome.iterations
             if not outcome.converged:
                 return PhaseFieldResult(s, Outcome(False, outcome.reason, krylov, norm), newton)
-            s = s + np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE)
+
+            # a part of it where the whole leaves more than there was: wells and the force of vacancies have bends
+            change, before = np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE), norm
+            for _ in range(HALVINGS + 1):
+                rate, slope, residual, norm = left(s + change)
+                if norm <= max(before, SURE):
+                    break
+                change = 0.5 * change
+            s = s + change
         return PhaseFieldResult(s, Outcome(False, "newton did not converge", krylov, norm), newton)
 
     def response(

@@ -42,13 +42,15 @@ COLUMNS = (
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
 
+SCALARS = ("pressure", "solid_pressure", "growth", "normal_stress")
+
 
 def field_names(dim: int) -> tuple[str, ...]:
     """Names of the fields that the mechanics keeps in the state, on a grid of `dim` axes."""
     axes = AXES[dim]
     pairs = [a + b for i, a in enumerate(axes) for b in axes[i + 1 :]]
     vectors = [f"{name}_{a}" for name in ("velocity", "displacement") for a in axes]
-    return (*vectors, *(f"elastic_{c}" for c in [a + a for a in axes] + pairs), "pressure", "growth", "normal_stress")
+    return (*vectors, *(f"elastic_{c}" for c in [a + a for a in axes] + pairs), *SCALARS)
 
 
 @dataclass
@@ -95,7 +97,8 @@ class Deformation(Part):
         fields = {name: state.velocity[..., i] for i, name in enumerate(self._velocity)}
         fields |= {name: state.displacement[..., i] for i, name in enumerate(self._displacement)}
         fields |= dict(zip(self._elastic, state.elastic, strict=True))
-        return fields | {"pressure": state.pressure, "growth": state.growth, "normal_stress": normal_stress}
+        fields |= {"pressure": state.pressure, "solid_pressure": state.solid_pressure, "growth": state.growth}
+        return fields | {"normal_stress": normal_stress}
 
     def _state(self, fields: State | Mapping[str, Array]) -> MechanicalState:
         return MechanicalState(
@@ -103,6 +106,7 @@ class Deformation(Part):
             pressure=fields["pressure"].copy(),
             growth=fields["growth"].copy(),
             elastic=np.stack([fields[n] for n in self._elastic]),
+            solid_pressure=fields["solid_pressure"].copy(),
             displacement=np.stack([fields[n] for n in self._displacement], axis=-1),
         )
 

@@ -24,7 +24,6 @@ def total(grid: Grid, contact: Contact, p: EnergyParameters, lithium: Array, occ
         volume = np.broadcast_to(grid.area[axis] * distance, slope.shape)
         density = 0.5 * p.gradient * contact.metal_faces[axis] * slope**2 * volume
         energy += grid.sum(density[tuple(own)])
-    deviation = occupancy - step(lithium)
-    bulk = contact.metal * (p.barrier * well(lithium) + 0.5 * p.stiffness * deviation**2)
+    bulk = contact.metal * (p.barrier * well(lithium) + p.vacancy_energy(step(lithium) - occupancy))
     surface = contact.area_density * p.wetting * step(lithium)
     return energy + grid.integral(bulk + surface)

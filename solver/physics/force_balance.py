@@ -13,7 +13,7 @@ import numpy as np
 
 from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
-from solver.physics.rheology import VOID_BULK_RATIO, Response
+from solver.physics.rheology import Compaction, Response
 from solver.physics.stiffness import Softness
 from solver.physics.tangent import Tangent
 
@@ -35,13 +35,15 @@ Growth = Callable[[Array], tuple[Array, Array]]  # s_n in Pa -> S in 1/s, dS/ds_
 @dataclass(frozen=True, kw_only=True)
 class MechanicalState:
     """What the mechanics remembers: velocity (*cells, dim) on the lower faces m/s, pressure Pa, growth S 1/s,
-    elastic stress tau_el Pa (components, *cells): normal ones, then shear; displacement (*cells, dim) m.
+    elastic stress tau_el Pa (components, *cells): normal ones, then shear; solid_pressure P_s Pa; displacement
+    (*cells, dim) m.
     """
 
     velocity: Array
     pressure: Array
     growth: Array
     elastic: Array
+    solid_pressure: Array
     displacement: Array
 
 
@@ -69,6 +71,7 @@ class Iterate:
     volume: Array
     mismatch: Array
     softness: Array  # -dS/ds_n, 1/(s Pa)
+    compaction: Compaction
     force_size: float
     volume_size: float
     imbalance: float
@@ -84,11 +87,8 @@ class ForceBalance:
     ):
         self.m, self.old, self.solid_share = mechanics, old, solid_share
         self.growth, self.load, self.dt = growth, load, dt
-        m, p, r = mechanics, mechanics.properties, mechanics.rheology
-        # what the old state holds: kappa and w P_old of the volume, tau_s,old of the shear
-        void = VOID_BULK_RATIO * p.void_viscosity
-        self.kappa = solid_share * r.bulk_modulus * dt + (1 - solid_share) * void
-        self.held_pressure = solid_share * old.pressure
+        m, r = mechanics, mechanics.rheology
+        # what the old state holds of shear stress, tau_s,old
         remembered = r.elastic_tensor(old.elastic)
         self.remembered = solid_share * np.sqrt(remembered.product(remembered))
         self.held = r.memory_rates(remembered, dt)
@@ -120,9 +120,10 @@ class ForceBalance:
         force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint)
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
 
-        # div v - S + (P - w P_old)/kappa
+        # div v - S, and what the cells lose of their volume
         divergence = d[:dim].sum(axis=0)
-        volume = -(divergence - s + (pressure - self.held_pressure) / self.kappa) * mac.volume / m.rate_unit
+        compaction = m.rheology.compaction(pressure, self.old.solid_pressure, self.solid_share, self.dt)
+        volume = -(divergence - s + compaction.rate) * mac.volume / m.rate_unit
 
         # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
@@ -151,6 +152,7 @@ class ForceBalance:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
+            compaction=compaction,
             force_size=size,
             volume_size=volume_size,
             imbalance=float(np.max([unbalanced / size, (volumes + mismatch) / volume_size])),  # NaN stays one
@@ -168,7 +170,8 @@ class ForceBalance:
 
         # and of the rates at which a cell changes its volume
         rates = m.strain_rates(np.abs(it.velocity), mac.sizes)[:dim].sum(axis=0) + 2 * np.abs(it.growth)
-        rates += (p + np.abs(self.held_pressure)) / self.kappa + it.softness * np.abs(it.response.normal_stress)
+        rates += (p + np.abs(self.old.solid_pressure)) / it.compaction.kappa
+        rates += it.softness * np.abs(it.response.normal_stress)
         volumes = m.grid.sum(rates * mac.volume) / m.rate_unit
         return EPSILON * max(np.sqrt(m.grid.sum(forces**2)) / it.force_size, volumes / it.volume_size)
 
@@ -181,9 +184,10 @@ class ForceBalance:
         platen = (m.mac.bottom_area > 0) * self.load.platen
         squares[..., -1] *= 1 - platen
 
-        # what is left of the volumes, as an energy too; of growth that reacts strongly to stress the square of the
-        # stress that is missing, over the modulus
-        volumes = it.volume**2 * scales.modulus / volume
+        # what is left of the volumes, as an energy too; of volumes and growth that react strongly to stress the square
+        # of the stress that is missing, over the modulus
+        soft = scales.modulus * m.viscosity_unit / it.compaction.kappa
+        volumes = it.volume**2 * scales.modulus / volume / (1 + soft**2)
         softness = it.softness * m.viscosity_unit * scales.modulus
         growth = (it.mismatch / m.rate_unit) ** 2 * scales.modulus / (1 + softness**2) * volume
         forces, rest, push, area = m.grid.sums(
@@ -194,11 +198,11 @@ class ForceBalance:
     def solve(self, it: Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
         m, mac, dim, cells = self.m, self.m.mac, self.m.grid.dim, self.m.grid.local_shape
-        softness = Softness(eta_solid=it.response.eta_solid, growth=it.softness, kappa=self.kappa)
+        softness = Softness(eta_solid=it.response.eta_solid, growth=it.softness, kappa=it.compaction.kappa)
         split = m.matrices.split(softness)
         units = {"rate_unit": m.rate_unit, "viscosity_unit": m.viscosity_unit}
         tangent = Tangent(m.rheology, it.response, it.softness, predicted, **units)
-        kappa, mismatch = self.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
+        kappa, mismatch = it.compaction.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
         bulk = split.penalty / m.viscosity_unit * (1 + split.zeta * (1 / 3 - m.rheology.squares))
         left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
 

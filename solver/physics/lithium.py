@@ -1,7 +1,7 @@
 """Li order parameter of the metal side: Allen-Cahn kinetics with wetting, vacancies and drift.
 
     m (d_t xi + v.grad xi) = -L dF/dxi
-    dF/dxi = m W g'(xi) - div(m kg grad xi) + |grad psi| dg h'(xi) - m A (c - h(xi)) h'(xi)
+    dF/dxi = m W g'(xi) - div(m kg grad xi) + |grad psi| dg h'(xi) + m f'(h(xi) - c) h'(xi)
 
 Symbols: `free_energy`; L mobility, 1/(Pa s); v lattice velocity on the faces, m/s. A flat front under a drive
 dG (J/m^3) moves at exactly 6 lambda L dG. No flux of xi through the box; the wetting energy is a source on
@@ -11,7 +11,7 @@ stays uniform.
 Backward Euler, solved by Newton's method with the exact Jacobian. xi = 1 is an exact stationary point, so full Li
 would never open a void: xi is kept below 1 - a(x) with a static field a (impurities), and the step obeys
 
-    dt <= 1/2 / g_max,    g_max = max over dense metal of 2 L W ((h - c)/theta_c - 1)
+    dt <= 1/2 / g_max,    g_max = max over dense metal of 2 L W (f'(h - c) lambda/gamma - 1)
 
 because a larger implicit step damps the growing mode (`growth_rate`).
 """
@@ -33,6 +33,7 @@ from solver.numerics.kept import Keeper
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
 from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
 from solver.numerics.state import FieldInfo, Fields, State
+from solver.physics import touching
 from solver.physics.part import SIGNIFICANT, Column, Part, StateField
 from solver.physics.step import Step
 
@@ -63,23 +64,23 @@ class LithiumEquation:
         """The local part of dF/dxi without the gradient term, J/m^3 (per volume of the box)."""
         e = self.energy
         slope = fe.step_slope(lithium)
-        driving = e.stiffness * (occupancy - fe.step(lithium)) * slope
-        bulk = contact.metal * (e.barrier * fe.well_slope(lithium) - driving)
+        vacancies = e.vacancy_force(fe.step(lithium) - occupancy) * slope
+        bulk = contact.metal * (e.barrier * fe.well_slope(lithium) + vacancies)
         return bulk + contact.area_density * e.wetting * slope
 
     def _variation_slope(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
         e = self.energy
         curvature, slope = fe.step_curvature(lithium), fe.step_slope(lithium)
-        driving = e.stiffness * ((occupancy - fe.step(lithium)) * curvature - slope**2)
-        bulk = contact.metal * (e.barrier * fe.well_curvature(lithium) - driving)
+        deficit = fe.step(lithium) - occupancy
+        vacancies = e.vacancy_force(deficit) * curvature + e.vacancy_force_slope(deficit) * slope**2
+        bulk = contact.metal * (e.barrier * fe.well_curvature(lithium) + vacancies)
         return bulk + contact.area_density * e.wetting * curvature
 
     def growth_rate(self, contact: Contact, lithium: Array, occupancy: Array) -> float:
         """g_max in 1/s: fastest growth of a perturbation of dense Li; negative when all is stable (collective)."""
         dense = (contact.metal > 0.5) & (lithium > DENSE)
-        deficit = np.where(dense, fe.step(lithium) - occupancy, -np.inf)
-        worst = self.grid.max(deficit)
-        relative = worst / self.energy.critical_vacancy_fraction
+        force = np.where(dense, self.energy.vacancy_force(fe.step(lithium) - occupancy), -np.inf)
+        relative = self.grid.max(force) / self.energy.critical_force
         return 2 * self.mobility * self.energy.barrier * (relative - 1)
 
     def step(
@@ -150,7 +151,8 @@ class Lithium(Part):
         FieldInfo("void", "m (1 - a - xi)", "1", "void fraction, 0 in full Li"),
     )
     columns = (
-        Column("contact_fraction", "1", "share of the contact where there is Li"),
+        Column("contact_fraction", "1", "weight of Li in the diffuse contact, 1 where it is full"),
+        Column("touching_fraction", "1", "share of the area of the contact where Li touches the electrolyte"),
         Column("void_volume", "m", "int m (1 - a - xi) dV per cross-section, 0 in full Li"),
     )
 
@@ -195,6 +197,7 @@ class Lithium(Part):
         grid, xi = self.equation.grid, fields["lithium"]
         return {
             "contact_fraction": self.contact_fraction(xi, contact),
+            "touching_fraction": touching.mean(grid, touching.weight(grid, contact, xi) > 0.5),
             "void_volume": grid.integral(contact.metal * (1 - self.impurities - xi)) / grid.lateral_area,
         }
 

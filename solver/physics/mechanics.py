@@ -3,11 +3,11 @@
     div sigma = 0,   sigma = tau - P I                               P pressure, compression positive, Pa
     d = sym grad v                                                   v lattice velocity, m/s
     tau of e = dev(d - S n n): see `rheology`                        n normal of the contact
-    div v = S - (P - w P_old)/kappa,    kappa = w K dt + (1 - w) 5/3 eta_void
+    div v = S - (P - w P_s,old)/kappa - rate(P, 1 - w): see `rheology`
 
 S (1/s) is the rate at which lattice planes are made (S > 0) or vanish (S < 0); the planes are parallel to the
-contact, so growth acts along n only. Solids compress elastically and remember it, a void resists only the rate of its
-shrinking; w is the share of solid in a cell, K its bulk modulus.
+contact, so growth acts along n only. Solids compress elastically and remember it; where only the share w of a cell is
+solid it gives way by creep too, and a void resists nothing but the rate of its shrinking.
 
 Normal stress drives the growth. S is a function of s_n = -n.sigma.n = P - n.tau.n, the work conjugate of growth
 along n: with it the equations are symmetric and dissipate energy. (With the pressure P they would not be, and
@@ -125,7 +125,12 @@ class Mechanics:
         still = np.zeros((*grid.local_shape, grid.dim))
         hydrostatic = pressure + in_plane * 2 / 3
         return MechanicalState(
-            velocity=still, pressure=hydrostatic, growth=np.zeros(grid.local_shape), elastic=elastic, displacement=still
+            velocity=still,
+            pressure=hydrostatic,
+            growth=np.zeros(grid.local_shape),
+            elastic=elastic,
+            solid_pressure=hydrostatic,
+            displacement=still,
         )
 
     def strain_rates(self, velocity: Array, matrix: PETSc.Mat | None = None) -> Array:
@@ -163,7 +168,7 @@ class Mechanics:
         solid_share = self.rheology.solid_share(lithium)
         problem = ForceBalance(self, old, solid_share, growth, load, dt)
 
-        # from rates and pressures of the last step, not from the w P_old that is remembered: voids have a pressure too.
+        # from rates and pressures of the last step, not from what solids remember: voids have a pressure too.
         # tau_predicted is at first the stress that is remembered
         at = problem.evaluate(old.velocity, old.pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
@@ -204,6 +209,7 @@ class Mechanics:
             pressure=at.pressure,
             growth=at.growth,
             elastic=np.stack([*normal, *edges]),
+            solid_pressure=at.compaction.solid_pressure * (solid_share > 0),
             displacement=old.displacement + dt * at.velocity,
         )
         tau, s_n = at.response.tau, at.response.normal_stress

@@ -1,11 +1,16 @@
 """Li site occupancy: diffusion of vacancies, drift of the lattice, charge transfer at the contact.
 
     d_t (m c) + div(m c v) = div( m D(xi) grad(c - h(xi)) ) + |grad psi| h (Omega/F) j
-    D(xi) = D_bulk h(xi) + D_surface 16 xi^2 (1 - xi)^2 delta_s / lambda
+    D(xi) = D_bulk h(xi) + D_surface 6 xi^2 (1 - xi)^2 delta_s/lambda
 
     m c    Li per volume over that of bulk Li            v   lattice velocity on the faces, m/s
     D      diffusivity, m^2/s                            |grad psi|  contact area per volume, 1/m
     j      transfer current density, A/m^2               c - h       chemical potential over A
+
+The integral of 6 xi^2 (1 - xi)^2/lambda across a surface is 1, so that it carries D_surface delta_s times the gradient
+of c - h along it, at any lambda: surface diffusion as Mullins has it (J. Appl. Phys. 28 (1957) 333), since c - h is
+Omega gamma K/(R T) at a surface of the curvature K. Beside a convex surface, where c > h, it is A/a times as large
+(`free_energy`; 7.6 at 200 nm, 1.9 at 50 nm), and so is this flux.
 
 Bottom: where the electrode is a Li reservoir, c = h (= 1 in dense Li); elsewhere no flux. Linear in c; the unknown is
 the change over the step, backward Euler. What crossed the bottom is returned, so the inventory int m c closes to the
@@ -45,7 +50,7 @@ class DiffusionParameters:
         bulk = self.diffusivity * h
         if self.surface_diffusivity == 0.0:
             return bulk
-        near_surface = 16 * (lithium * (1 - lithium)) ** 2
+        near_surface = 6 * (lithium * (1 - lithium)) ** 2
         return bulk + self.surface_diffusivity * near_surface * SURFACE_THICKNESS / self.width
 
 

@@ -6,6 +6,8 @@
     G     = M G_electrolyte + (1 - M) G_Li,                 creep only by the share 1 - M
     w     = M + (1 - M) s(xi)
     s_n   = P - n.tau.n                                     normal stress on the planes of the contact
+    div v = S - (P - w P_s,old)/kappa - rate(P, 1 - w)      kappa = w K dt + (1 - w) zeta,  K as G;  rate: `creep`
+    P_s   = P_s,old + K dt (P - w P_s,old)/kappa            pressure of the solid in a cell
 
 So the electrolyte (M = 1) is elastic, Li creeps as soon as its stress is high, and a void (w = 0) has neither
 strength nor memory. M is a smooth step of psi between MEMORY_RANGE: where the metal may still grow nothing is
@@ -29,7 +31,7 @@ from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
-VOID_BULK_RATIO = 5 / 3  # of bulk to shear viscosity of a void
+VOID_BULK_RATIO = 10 / 3  # of zeta to the shear viscosity of a void; it gives way in both terms, so by half of zeta
 
 
 class Elastic(Protocol):
@@ -136,6 +138,15 @@ class Response:
     normal_stress: Array
 
 
+@dataclass(frozen=True)
+class Compaction:
+    """Rate at which cells lose volume beyond growth, 1/s; kappa dP/d(rate), Pa s; solid_pressure P_s, Pa."""
+
+    rate: Array
+    kappa: Array
+    solid_pressure: Array
+
+
 class Rheology:
     """The constitutive equations on a staggered grid."""
 
@@ -162,6 +173,16 @@ class Rheology:
         """w eta + eta_void in the cells and on the edges, Pa s (collective)."""
         void = self.properties.void_viscosity
         return eta_solid + void, [eta + void for eta in self._edges(eta_solid)]
+
+    def compaction(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> Compaction:
+        """What the cells lose of their volume beyond S; held: P_s of the old state, Pa."""
+        p, void = self.properties, VOID_BULK_RATIO * self.properties.void_viscosity
+        kappa = solid_share * self.bulk_modulus * dt + (1 - solid_share) * void
+        elastic = (pressure - solid_share * held) / kappa
+        rate, slope = p.creep.compaction(pressure, 1 - solid_share, void, 1 - p.memory)
+        return Compaction(
+            rate=elastic + rate, kappa=1 / (1 / kappa + slope), solid_pressure=held + self.bulk_modulus * dt * elastic
+        )
 
     # -- tensors -------------------------------------------------------------------------------------
 

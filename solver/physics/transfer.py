@@ -57,7 +57,7 @@ class Current:
 
 @dataclass
 class Transfer(Part):
-    """The charge equation of a case. exchange i0(x) A/m^2, stiffness A of the vacancies Pa, capacitance F/m^2,
+    """The charge equation of a case. energy: of the vacancies. exchange i0(x) A/m^2, capacitance F/m^2,
     series_resistance ohm m^2, voltage_limit V (magnitude).
     """
 
@@ -65,7 +65,7 @@ class Transfer(Part):
     equation: ChargeBalance
     layers: Layers
     kinetics: kinetics.KineticsParameters
-    stiffness: float
+    energy: fe.EnergyParameters
     exchange: Array
     capacitance: float = 0.0
     series_resistance: float = 0.0
@@ -100,7 +100,7 @@ class Transfer(Part):
     def plating(self, state: Fields, excess_pressure: Array, reacting_share: Array) -> Reaction:
         """Li that plates or is stripped, where `reacting_share` says; excess_pressure: s_n - p, Pa."""
         h, c = fe.step(state["lithium"]), state["occupancy"]
-        rest = kinetics.equilibrium_potential(self.kinetics, self.stiffness, c, h, excess_pressure)
+        rest = kinetics.equilibrium_potential(self.kinetics, self.energy.vacancy_force(h - c), excess_pressure)
         available = kinetics.anodic_availability(c, h)
 
         def law(phi: Array) -> tuple[Array, Array]:
@@ -178,9 +178,9 @@ class Transfer(Part):
 
     def _hot_spot(self, transfer: Array) -> float:
         """Largest over mean of the current that passes the contact in one column of cells (collective)."""
-        columns = self.grid.column_sums(transfer * self.grid.spacing[-1])
+        columns = self.grid.columns(transfer * self.grid.spacing[-1])
         mean = self.grid.integral(transfer) / self.grid.lateral_area
-        return float(np.max(np.abs(columns)) / abs(mean)) if mean else 0.0
+        return self.grid.max(np.abs(columns)) / abs(mean) if mean else 0.0
 
     def local_fields(self, state: State, plating: Reaction, near: Array) -> dict[str, Array]:
         """Fields for snapshots; near: 1 where there is enough of the contact for a current density."""

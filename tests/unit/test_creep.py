@@ -77,3 +77,23 @@ def test_load_is_carried_from_below_to_above_one_half():
     np.testing.assert_allclose(share + share[::-1], 1, atol=1e-12)
     np.testing.assert_allclose(solid_fraction(np.array([0.3, 0.5, 0.7])), [0, 0.5, 1], atol=1e-12)
     assert solid_fraction(np.array([-0.1, 1.1])).tolist() == [0, 1]
+
+
+def test_metal_with_voids_gives_way_between_not_at_all_and_like_a_void():
+    """Share 0: no rate; 1: P/zeta; n = 1: 3/4 f P/((1 - f) eta), the hollow sphere of viscosity eta = s_0/(3 A)."""
+    linear = CreepLaw(prefactor=1e-3, exponent=1.0, strength=1e6)
+    void = np.array([0.0, 0.1, 0.5, 1.0])
+    rate, slope = linear.compaction(np.full(4, 3e6), void, 1e4)
+    sphere = 0.75 * void[1:3] * 3e6 / ((1 - void[1:3]) * 1e6 / 3e-3)
+    np.testing.assert_allclose(rate, [0.0, *sphere, 300.0], rtol=1e-4)
+    np.testing.assert_allclose(slope, rate / 3e6, rtol=1e-9)
+
+
+def test_the_rate_of_metal_with_voids_knows_its_slope_and_grows_with_voids_and_pressure():
+    pressure, void = np.meshgrid([-3e6, -1e3, 1e5, 3e6, 2e7], np.linspace(0, 1, 11))
+    rate, slope = LAW.compaction(pressure, void, 1e6)
+    step = 1.0
+    difference = (LAW.compaction(pressure + step, void, 1e6)[0] - LAW.compaction(pressure - step, void, 1e6)[0]) / 2
+    np.testing.assert_allclose(slope, difference / step, rtol=5e-3, atol=1e-9 * slope.max())
+    assert np.all(np.diff(rate, axis=1) >= 0) and np.all(np.diff(np.abs(rate), axis=0) >= 0)
+    assert np.all(rate * pressure >= 0)

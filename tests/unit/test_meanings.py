@@ -44,6 +44,7 @@ def test_columns_of_the_console():
         "current_density": 40.0,
         "voltage": 5e-3,
         "contact_fraction": 0.6,
+        "touching_fraction": 0.5,
         "void_volume": 7e-6,
         "local_current_max_ratio": 8.0,
         "newton": 9,

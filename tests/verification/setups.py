@@ -26,6 +26,7 @@ from solver.physics.occupancy import DiffusionParameters, OccupancyBalance
 
 GAMMA = 0.5  # J/m^2
 VOLUME_PER_CHARGE = 13.0e-6 / 96485.33212  # Omega/F, m^3/C
+IDEAL = 8.314462618 * 298.15 / 13.0e-6  # R T/Omega, Pa
 NO_STIFFNESS = 1e12  # as critical vacancy fraction: A = gamma/(lambda theta_c) is negligible
 
 
@@ -46,10 +47,16 @@ def at_rest(grid: Grid) -> list[Array]:
     return [np.zeros((1,) * grid.dim)] * grid.dim
 
 
-def energy(width: float, theta_c: float = NO_STIFFNESS, degrees: float | Array = 90.0) -> fe.EnergyParameters:
-    """Free energy of Li with gamma = 0.5 J/m^2."""
+def energy(
+    width: float, theta_c: float = NO_STIFFNESS, degrees: float | Array = 90.0, dilute_stiffness: float = 0.0
+) -> fe.EnergyParameters:
+    """Free energy of Li with gamma = 0.5 J/m^2; without a dilute_stiffness f' is the line through theta_c."""
     return fe.EnergyParameters(
-        surface_energy=GAMMA, width=width, contact_angle=np.radians(degrees), critical_vacancy_fraction=theta_c
+        surface_energy=GAMMA,
+        width=width,
+        contact_angle=np.radians(degrees),
+        critical_vacancy_fraction=theta_c,
+        dilute_stiffness=dilute_stiffness,
     )
 
 

@@ -117,7 +117,7 @@ def test_the_energy_of_a_cell_at_rest_falls_in_every_step(pressure: float, voids
 
 @pytest.mark.parametrize(
     ("pressure", "weights"),
-    [(3.0, (1, 1, 0)), (3.0, (1, 1, -1)), (0.0, (0, 1, 1))],
+    [(10.0, (1, 1, 0)), (3.0, (1, 1, -1)), (0.0, (0, 1, 1))],
     ids=["no load", "load the wrong way", "no free energy"],
 )
 def test_without_one_of_its_parts_the_sum_rises(pressure: float, weights: tuple[int, int, int]) -> None:
@@ -126,10 +126,9 @@ def test_without_one_of_its_parts_the_sum_rises(pressure: float, weights: tuple[
     assert np.any(np.diff(energy) > 1e-4)
 
 
-@pytest.mark.parametrize("voids", [(0, 1), ()])
-def test_large_steps_are_found_out(voids: Sequence[int]) -> None:
-    """In fixed steps of 20 s the planes that vanish overshoot: what staggering costs."""
-    assert np.any(np.diff(relaxed(3.0, voids, fixed_step=20.0).sum(axis=1)) > 1e-3)
+def test_large_steps_are_found_out() -> None:
+    """In fixed steps of 10 s it rises: what staggering costs."""
+    assert np.any(np.diff(relaxed(3.0, (0, 1), fixed_step=10.0).sum(axis=1)) > 1e-3)
 
 
 def test_the_elastic_energy_is_the_work_of_a_load_that_rises() -> None:

@@ -14,7 +14,7 @@ from solver.physics.energy import total
 from solver.physics.lithium import LithiumEquation
 from solver.physics.step import Step
 from tests.verification.order import assert_order
-from tests.verification.setups import GAMMA, at_rest, bulk_metal, energy, make_case, prepare
+from tests.verification.setups import GAMMA, IDEAL, at_rest, bulk_metal, energy, make_case, prepare
 
 WIDTH = 1e-7  # lambda, m
 LENGTH = 20 * WIDTH
@@ -36,14 +36,29 @@ def test_derivatives_of_well_and_step(function, derivative) -> None:
 
 
 def test_constants_follow_from_surface_energy_width_threshold_and_angle() -> None:
-    """int 2 W g dx = gamma over the profile, kg = 2 lambda^2 W, A = gamma/(lambda theta_c), dg = -gamma cos(angle)."""
-    e = energy(WIDTH, theta_c=0.1, degrees=125.0)
+    """int 2 W g dx = gamma over the profile, kg = 2 lambda^2 W, f'(theta_c) = gamma/lambda, dg = -gamma cos(angle)."""
+    e = energy(WIDTH, theta_c=0.1, degrees=125.0, dilute_stiffness=IDEAL)
     x = np.linspace(-30 * WIDTH, 30 * WIDTH, 6001)
     profile = 0.5 * (1 - np.tanh(x / (2 * WIDTH)))
     assert (2 * e.barrier * fe.well(profile)).sum() * (x[1] - x[0]) == pytest.approx(GAMMA, rel=1e-10)
     assert e.gradient == pytest.approx(2 * WIDTH**2 * e.barrier, rel=1e-14)
-    assert e.stiffness == pytest.approx(GAMMA / (WIDTH * 0.1), rel=1e-14)
+    assert e.vacancy_force(np.array(0.1)) == pytest.approx(GAMMA / WIDTH, rel=1e-14)
+    assert e.ideal_stiffness == IDEAL
     assert e.wetting == pytest.approx(0.5735764 * GAMMA, rel=1e-7)
+
+
+@pytest.mark.parametrize("width", [200e-9, 50e-9, 10e-9])
+def test_forces_of_vacancies_are_derivatives_of_a_convex_energy(width: float) -> None:
+    """f' and f'' against differences of f and f'; f'' > 0; of the ideal solution at first, if lambda is above 26 nm."""
+    e = energy(width, theta_c=0.1, dilute_stiffness=IDEAL)
+    theta, d = np.linspace(-0.0503, 0.3003, 701), 1e-5
+    force = (e.vacancy_energy(theta + d) - e.vacancy_energy(theta - d)) / (2 * d)
+    np.testing.assert_allclose(e.vacancy_force(theta), force, atol=1e-4 * e.critical_force)
+    slope = (e.vacancy_force(theta + d) - e.vacancy_force(theta - d)) / (2 * d)
+    np.testing.assert_allclose(e.vacancy_force_slope(theta), slope, rtol=2e-3)
+    assert np.all(slope > 0)
+    few = e.vacancy_force(np.array([1e-6]))[0] / 1e-6
+    assert few == pytest.approx(max(IDEAL, GAMMA / (width * 0.1)), rel=1e-3)
 
 
 def random_fields(grid: Grid) -> tuple[Array, ...]:

@@ -24,7 +24,7 @@ PI = np.pi
 WIDTH = 0.2
 COMPLEX = 1e-30
 ENERGY = fe.EnergyParameters(
-    surface_energy=0.1, width=WIDTH, contact_angle=np.radians(60.0), critical_vacancy_fraction=0.8
+    surface_energy=0.1, width=WIDTH, contact_angle=np.radians(60.0), critical_vacancy_fraction=0.8, dilute_stiffness=0.0
 )
 MOBILITY = 0.7
 END = 0.4  # s

@@ -164,7 +164,7 @@ def errors(
     old = replace(
         mechanics.start(P0),
         elastic=2 * SHEAR * (1 + wrong) * np.stack(elastic),
-        pressure=pressure + BULK * (exact.divergence(x) - exact.growth(x)),
+        solid_pressure=pressure + BULK * (exact.divergence(x) - exact.growth(x)),
     )
     n_vector = exact.normal(x)
     along = sum(n_vector[a] * n_vector[b] * tau[a, b] for a in range(dim) for b in range(dim))

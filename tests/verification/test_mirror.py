@@ -169,7 +169,7 @@ def test_the_runs_have_what_they_are_for() -> None:
     """A void without any strength grows and others open at the contact; Li goes deeper in the defects."""
     for cell in (VOIDS, VOIDS_3D):
         fields, log = run(cell, ())
-        assert fields["lithium"].min() < 0.3
+        assert fields["lithium"].min() < 0.35
         assert log["contact_fraction"][-1] < log["contact_fraction"][0] - 0.05
     fields, log = run(DEFECTS, ())
     assert log["penetration_depth"][-1] > log["penetration_depth"][0]

@@ -23,7 +23,7 @@ from benchmarks.peer import Motion
 from benchmarks.setting import Run, Setting
 from solver.numerics.array import Array
 
-STEPS = (0.2, 0.2, 2.0, 2.0, 2.0)  # s: a start, then steps as a run takes them
+STEPS = (0.2, 0.2, 0.5, 1.0, 1.0)  # s: a start, then steps as a run takes them
 AGREEMENT = 1e-9  # of xi and c; of phi in V
 VISIBLE = 1e-6  # difference after one per cent of a constant
 
@@ -94,6 +94,7 @@ def test_fields_agree_with_fipy(lateral):
         ("temperature", "potential"),
         ("molar_volume", "occupancy"),
         ("diffusivity", "occupancy"),
+        ("surface_diffusivity", "occupancy"),
         ("critical_vacancy_fraction", "lithium"),
         ("mobility", "lithium"),
         ("surface_energy", "lithium"),

@@ -293,7 +293,7 @@ def test_a_metal_island_behind_a_void_takes_hardly_any_current(direction: str) -
         assert (dead.min() > 1e-7) != bridge and (dead.max() == 0.0) == bridge
         written = model.output_fields(simulation.state, simulation.progress.measured)
         passed = written["local_current_density"] * model.places.start().area_density * simulation.grid.spacing[-1]
-        columns = np.abs(simulation.grid.column_sums(passed)).ravel()
+        columns = np.abs(simulation.grid.columns(passed)).ravel()
         share[bridge] = columns[under].mean() / columns.max()
     assert share[False] < 0.03
     assert share[True] > 0.8

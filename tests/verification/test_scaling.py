@@ -53,6 +53,7 @@ FIELDS = {  # units of the state, by the first word of a name
     "displacement": "m",
     "elastic": "Pa",
     "pressure": "Pa",
+    "solid": "Pa",
     "normal": "Pa",
     "growth": "1/s",
     "feed": "1/s",

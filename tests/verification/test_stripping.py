@@ -1,6 +1,7 @@
 """Stripping below and above the critical current j_c = (F/Omega) sqrt(D r) theta_c: what stays dense, shrinks, grows.
 
-Filling time of the vacancy layer: 1/r; its depth d = sqrt(D/r). Currents are given relative to j_c.
+Filling time of the vacancy layer: 1/r; its depth d = sqrt(D/r). Currents are given relative to j_c. No diffusion along
+surfaces.
 
 The void at the contact. A void that touches the contact over a width w leaves the contact fraction f, so that the
 metal beside it is stripped at j/f and moves up at (Omega/F) j/f. While the layer is thin (d << R) the whole void is
@@ -59,8 +60,8 @@ def stripping_case(
         interface["heterogeneity"] = {"kind": "random", "sigma": sigma, "correlation_length": "0.6 um"}
     lithium: dict[str, Any] = {
         "diffusivity": f"{DIFFUSIVITY} m^2/s",
+        "surface_diffusivity": "0 m^2/s",
         "critical_vacancy_fraction": THETA_C,
-        "creep_prefactor": "1e-30 1/s",
         "linear_annihilation_rate": f"{rate / PRESSURE} 1/(s*Pa)",
         "mobility_factor": 300,
     }
