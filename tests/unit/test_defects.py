@@ -32,7 +32,7 @@ def test_integral_of_b_across_a_flat_boundary(cells_per_half_width, offset):
     np.testing.assert_allclose(across, np.sqrt(np.pi) * half_width, rtol=1e-3)
     near = found.region == 0
     np.testing.assert_allclose(found.numerical_width[near], np.sqrt(np.pi) * half_width, rtol=1e-12)
-    np.testing.assert_allclose(found.opening[near], 13.6e-9)
+    np.testing.assert_allclose(found.opening[near], flaw.opening)
     assert np.all(found.opening > 0) and np.all(found.numerical_width[~near] == 1.0)
 
 
@@ -238,7 +238,7 @@ def test_seeds_and_layers_of_grain_boundaries():
     assert upper.indicator[:, z < 3e-6].max() == 0
     assert set(np.unique(both.region[:, z > 3e-6])) == {-1, 1}
     assert set(np.unique(both.region[:, z < 3e-6])) == {-1, 0}
-    assert set(np.unique(both.opening)) == {5e-9, 13.6e-9, 1.0}
+    assert set(np.unique(both.opening)) == {5e-9, grains().opening, 1.0}
     alike = network(grid, grains(layers=[0]), grains(layers=[1], opening="5 nm"), ends=[3, 6])
     np.testing.assert_array_equal(alike.indicator, one)
 
@@ -388,7 +388,7 @@ def test_the_largest_b_counts_with_its_properties():
     boundary, flaw, both = network(grid, defects[0]), network(grid, defects[1]), network(grid, *defects)
     np.testing.assert_array_equal(both.indicator, np.maximum(boundary.indicator, flaw.indicator))
     first = both.region == 0
-    assert np.all(both.opening[first] == 5e-9) and np.all(both.separation_energy[first] == 2.7)
+    assert np.all(both.opening[first] == 5e-9) and np.all(both.separation_energy[first] == defects[0].separation_energy)
     assert np.all(both.separation_energy[both.region == 1] == 1.0)
     np.testing.assert_array_equal(both.normal[:, first], boundary.normal[:, first])
 
