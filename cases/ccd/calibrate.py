@@ -19,6 +19,7 @@ from pathlib import Path
 import solver
 from solver.case.schema import Case
 from solver.constants import GAS_CONSTANT
+from solver.exit_codes import EXIT_DONE
 from solver.study.critical_current import bisect
 
 CASE = Path(__file__).parent / "ccd.toml"
@@ -60,9 +61,12 @@ def critical_pressure(film: str, current: float) -> float:
 
     def penetrates(pressure: float) -> bool:
         energy = pressure * TRIAL_OPENING - 2 * lining(film)
-        ended = solver.run(load(film, current, energy)).stop_kind == "short circuit"
-        print(f"{film}, {current} mA/cm2, {pressure / 1e6:.1f} MPa: {'penetrates' if ended else 'holds'}", flush=True)
-        return ended
+        result = solver.run(load(film, current, energy))
+        if result.exit_code != EXIT_DONE:  # an interrupted trial says nothing
+            raise SystemExit(result.stop_reason)
+        shorted = result.stop_kind == "short circuit"
+        print(f"{film}, {current} mA/cm2, {pressure / 1e6:.1f} MPa: {'penetrates' if shorted else 'holds'}", flush=True)
+        return shorted
 
     below, above = bisect(penetrates, BRACKET[0] * flat, BRACKET[1] * flat, FINENESS * flat)
     if below is None or above is None:
