@@ -18,81 +18,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import process_time
-
-import meshio
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also as a plain script
 
 from solver.laws import free_energy as fe
-from solver.numerics.array import Array
-from tests.verification.penetrating import INTERFACIAL, FlawedCell, driven
+from tests.verification.junctions import CELL, JUNCTIONS, passes
+from tests.verification.penetrating import FlawedCell
 from tests.verification.setups import finish, prepare
 
-PI, OPENING = 75e6, 20e-9  # Pa, m
 RATIOS = (0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
-CELL = FlawedCell()
-SIDE, STEM, ARM = 20.0, 6.0, 8.0  # lambda: width of the box, depth of the junction, length of the arms
-PROBE = 5.0  # lambda behind the junction
-# angles to the contact normal of what goes on behind the junction; the last one is watched
-JUNCTIONS = {
-    "straight": (0,),
-    "bend by 30 degrees": (30,),
-    "bend by 60 degrees": (60,),
-    "bend by 90 degrees": (90,),
-    "Y of 2 x 60 degrees": (-60, 60),
-    "branch to the side": (0, 90),
-}
-
-
-def arm(degrees: float, length: float) -> Array:
-    """The point (x, z) of an arm at this length, um."""
-    lengths = np.array([SIDE / 2, STEM]) + length * np.array([np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
-    return lengths * CELL.width * 1e6
-
-
-def write_junction(path: Path, angles: tuple[float, ...]) -> None:
-    """A mesh of the walls, in um."""
-    points = [arm(180, STEM), arm(0, 0), *(arm(angle, ARM) for angle in angles)]
-    lines = np.array([[0, 1], *([1, 2 + n] for n in range(len(angles)))])
-    tags = [np.ones(len(lines), dtype=int)]
-    mesh = meshio.Mesh(
-        np.pad(points, ((0, 0), (0, 1))),
-        [("line", lines)],
-        cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags},
-        field_data={"walls": np.array([1, 1])},
-    )
-    meshio.write(path, mesh, file_format="gmsh22", binary=False)
-
-
-def passes(angles: tuple[float, ...], ratio: float, half_width: float) -> bool:
-    """Whether Li gets round the junction; half_width in lambda."""
-    um = CELL.width * 1e6
-    natural = CELL.natural_time(PI)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "walls.msh"
-        write_junction(path, angles)
-        group = {
-            "name": "walls",
-            "opening": f"{OPENING} m",
-            "separation_energy": f"{PI * OPENING - 2 * INTERFACIAL} J/m^2",
-        }
-        case = CELL.case(
-            [driven(ratio * PI, 30 / max(ratio - 1, 0.05) * natural)],
-            20 * natural,
-            defects=[],
-            geometry={"mesh": str(path), "groups": [group]},
-            domain={"width": f"{SIDE * um} um", "lithium_thickness": f"{5 * um} um"},
-            electrolyte=[{"thickness": f"{(STEM + ARM + 4) * um} um", "conductivity": "100 S/m"}],
-            filament={"aspect_factor": CELL.aspect_factor, "channel_half_width": f"{half_width * um} um"},
-        )
-        simulation, _ = prepare(case)
-    finish(simulation)
-    place = 1e-6 * arm(angles[-1], PROBE)
-    cell = tuple(int(np.argmin(np.abs(c - p))) for c, p in zip(simulation.grid.centres, place, strict=True))
-    return bool(simulation.state["filament"][cell] > 0.5)
 
 
 def filled_share(stack_pressure: float) -> float:
@@ -117,7 +52,8 @@ def junction(name: str, half_width: float) -> None:
     """Print one line; half_width in lambda."""
     signs = []
     for ratio in RATIOS:
-        signs.append("+" if passes(JUNCTIONS[name], ratio, half_width) else "-")
+        passed = passes(name, ratio, channel_half_width=f"{half_width * CELL.width} m")
+        signs.append("+" if passed else "-")
         if signs[-1] == "+":
             break
     print(f"{name:<20} {half_width:10.1f} | {' '.join(f'{sign:>5}' for sign in signs)}", flush=True)

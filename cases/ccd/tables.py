@@ -2,10 +2,10 @@
 
     python cases/ccd/tables.py [--output results/ccd] [--processes 2] [--only film] [--report]
 
-Every point is a search (`lifront ccd` of ccd.toml) or a ramp (`lifront run` of symmetric.toml) with other values. A
-point that has ended is not run again, so this command goes on where it was interrupted; what changes the points needs
-another --output. The table (results.txt) and the pictures are written beside the points; --report writes those of what
-is there.
+Every point is a search (`lifront ccd` of ccd.toml), a ramp (`lifront run` of symmetric.toml) or a run of openings.toml
+with other values. A point that has ended is not run again, so this command goes on where it was interrupted; what
+changes the points needs another --output. The table (results.txt) and the pictures are written beside the points;
+--report writes those of what is there.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from math import inf
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from postprocess.pictures import write_picture
+from postprocess.reader import Run
 from solver.study.campaign import Command, main, settings
 from solver.whole_files import write_text
 
@@ -35,6 +38,11 @@ LAYERS = (0, 50)  # residual compression of the second layer, MPa
 PRESSURES = (1, 3, 10, 75)  # MPa
 CRACKED = (10, 30, 75)  # MPa, with an open crack
 SLOW = 'protocol.0.stripping_current_density="0.1 mA/cm^2"'
+PUSHED = (5, 10, 15, 20, 25, 75)  # MPa, on open boundaries of different width
+SEEDS = (1, 2, 3)  # of these boundaries and their openings
+PLATED = 'protocol=[{kind="galvanostatic", direction="plate", current_density="0.075 mA/cm^2", duration="1 h"}]'
+# h to a short circuit at 0.075 mA/cm2, Li6PS5Cl: Doux et al., Adv. Energy Mater. 10 (2020) 1903253
+MEASURED_TIMES = {10: 474, 15: 272, 20: 190, 25: 48}
 CRACK = (
     'defects.1={kind="cracks", cracks=[{position=["5 um", "0 um"], length="4.8 um", opening="8 nm"}]}',
     'filament.contact_angle="125 deg"',
@@ -70,6 +78,13 @@ def ramp(family: str, pressure: float, *overrides: str) -> Point:
     return Point(family, f"{pressure}", pressure, (given, *overrides), ("run", str(HERE / "symmetric.toml"), "--force"))
 
 
+def pushed(family: str, pressure: int, seed: int, *overrides: str) -> Point:
+    """A run of openings.toml under a stack pressure, MPa."""
+    given = (f'drive.stack_pressure="{pressure} MPa"', f"defects.0.seed={seed}")
+    words = ("run", str(HERE / "openings.toml"), "--force")
+    return Point(family, f"{pressure}_{seed}", pressure, (*given, *overrides), words)
+
+
 def film(material: str, energy: str = "") -> str:
     """The film of a point."""
     more = f', lithium_interfacial_energy="{energy}"' if energy else ""
@@ -81,6 +96,7 @@ def points() -> Iterator[Point]:
     yield from (ramp("pressure", pressure) for pressure in PRESSURES)
     yield ramp("slow", 3, SLOW)
     yield from (ramp("crack", pressure, *CRACK) for pressure in CRACKED)
+    yield from pushes()
     for material, energy in FILMS:
         above = max(energy, 0.0)
         yield search("film", material, energy, 0.7 + above / 40, 1.9 + above / 22, film(material))
@@ -100,6 +116,13 @@ def points() -> Iterator[Point]:
         yield search("layers", f"{residual}", residual, 0.7, 2.3, f"electrolyte=[{first}, {second}]")
 
 
+def pushes() -> Iterator[Point]:
+    """The runs of openings.toml."""
+    for seed, pressure in product(SEEDS, PUSHED):
+        yield pushed("openings", pressure, seed)
+        yield pushed("openings_plated", pressure, seed, PLATED)
+
+
 SERIES = {  # of the families: what their heading says
     "film": "film",
     "flaw": "flaw depth, um",
@@ -108,6 +131,8 @@ SERIES = {  # of the families: what their heading says
     "pressure": "stack pressure, MPa; stripped as fast as plated",
     "slow": "stack pressure, MPa; stripped at 0.1 mA/cm2",
     "crack": "stack pressure, MPa; stripped as fast as plated, with an open crack",
+    "openings": "stack pressure, MPa; open boundaries of different width, at rest",
+    "openings_plated": "stack pressure, MPa; open boundaries of different width, plated at 0.075 mA/cm2",
 }
 PICTURES = {  # families drawn together, and what their axis says
     "film": (("film",), "Li interfacial energy of what lines the mouths, meV/A2"),
@@ -142,25 +167,62 @@ class Found:
         return f"{self.point.label:>10} {self.critical:14.3f} {' '.join(shown)}  {self.failure}"
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """What a run of openings.toml came to: time to its short circuit (s), inf for none; depth of Li at its end, m."""
+
+    point: Point
+    time: float
+    depth: float
+
+
 def results(directory: Path) -> dict[str, float | str | None]:
-    """What a search or a ramp has found; empty when it has not ended."""
+    """What a search, a ramp or another run has found; empty when it has not ended."""
     for name in ("ccd.json", "summary.json"):
         path = directory / name
         found: dict[str, float | str | None] = json.loads(path.read_text()).get("results", {}) if path.exists() else {}
         if found.get("failure_mode") not in (None, "not finished"):
             return found
-    return {}
+    done = directory / "done.json"
+    ended = json.loads(done.read_text()) if done.exists() else {}
+    return {name: ended[name] for name in ("stop_kind", "time") if name in ended}
 
 
 def collect(output: Path) -> dict[str, list[Found]]:
     """The points that have ended, by family."""
     families: dict[str, list[Found]] = {}
     for point in points():
-        if found := results(output / point.command.name):
+        found = results(output / point.command.name)
+        if "failure_mode" in found:
             values = (found.get(f"{which}_current_density") for which in ("critical", "failure"))
             plated, failed = (None if x is None else MA_CM2 * float(x) for x in values)
             families.setdefault(point.family, []).append(Found(point, plated, failed, str(found["failure_mode"])))
     return families
+
+
+def collect_pushed(output: Path) -> dict[str, list[Pushed]]:
+    """The runs of openings.toml that have ended, by family."""
+    families: dict[str, list[Pushed]] = {}
+    for point in pushes():
+        directory = output / point.command.name
+        if found := results(directory):
+            time = float(found["time"] or 0) if found["stop_kind"] == "short circuit" else inf
+            depth = Run(directory).curves["penetration_depth"][-1]
+            families.setdefault(point.family, []).append(Pushed(point, time, float(depth)))
+    return families
+
+
+def pushed_lines(families: dict[str, list[Pushed]]) -> Iterator[str]:
+    """The tables of openings.toml."""
+    for family, found in families.items():
+        yield f"{family}: {SERIES[family]}"
+        yield f"{'':>10} {'short circuit, min':>20} {'depth of Li, um':>20}  seeds {', '.join(map(str, SEEDS))}"
+        for pressure in PUSHED:
+            those = [one for one in found if one.point.x == pressure]
+            times = " ".join(f"{one.time / 60:6.1f}" if one.time < inf else f"{'-':>6}" for one in those)
+            depths = " ".join(f"{1e6 * one.depth:6.2f}" for one in those)
+            yield f"{pressure:>10} {times:>20} {depths:>20}"
+        yield ""
 
 
 def report(output: Path) -> None:
@@ -170,11 +232,37 @@ def report(output: Path) -> None:
     for family, found in families.items():
         lines += [f"{family}: {SERIES[family]}", f"{'':>10} {'CCD, mA/cm2':>14} {'plated':>9} {'failed':>9}  failure"]
         lines += [*(one.line for one in found), ""]
+    times = collect_pushed(output)
+    lines += pushed_lines(times)
     write_text(output / "results.txt", "\n".join(lines))
     print("\n".join(lines))
     for name, (shown, label) in PICTURES.items():
         if any(family in families for family in shown):
             picture(output / f"{name}.png", {family: families.get(family, []) for family in shown}, label)
+
+
+    if times:
+        picture_of_times(output / "openings.png", times)
+
+
+def picture_of_times(path: Path, families: dict[str, list[Pushed]]) -> None:
+    """Time to a short circuit over the stack pressure; an arrow where there was none."""
+    figure = Figure(figsize=(5, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for colour, (family, found) in zip(COLOURS, families.items(), strict=False):
+        shorted, held = [f for f in found if f.time < inf], [f for f in found if f.time == inf]
+        hours = [f.time / 3600 for f in shorted]
+        axes.plot([f.point.x for f in shorted], hours, "o", color=colour, label=SERIES[family].rpartition(", ")[2])
+        axes.plot([f.point.x for f in held], [1.0] * len(held), "^", mfc="none", color=colour)
+    axes.plot(*zip(*MEASURED_TIMES.items(), strict=True), "s", mfc="none", color="#444444", label="measured, a pellet")
+    axes.set_yscale("log")
+    axes.set_xscale("log")
+    axes.set_xticks(PUSHED, [f"{pressure}" for pressure in PUSHED])
+    axes.minorticks_off()
+    axes.set_xlabel("stack pressure, MPa")
+    axes.set_ylabel("short circuit after, h (triangles: none in 1 h)")
+    axes.legend(frameon=False, fontsize=8)
+    write_picture(figure, path, dpi=110)
 
 
 def picture(path: Path, families: dict[str, list[Found]], label: str) -> None:

@@ -21,6 +21,7 @@ STEEPEST_CRACK = math.radians(80)  # from the normal: a crack from the contact m
 CELLS_PER_GRAIN_ADVISED = 10.0
 WIDTHS_PER_FLAW_NEEDED = 4.0  # psi is 0.98 there: the front of a filament stands in the electrolyte
 WIDTHS_PER_RADIUS_ADVISED = 2.0  # a pore with a smaller radius has no interior: its profile reaches across
+WIDEST_OPENING = 3.0  # standard deviations above the median that a channel must hold: one opening in 740 is wider
 _ROUNDING = 1e-6  # relative, for comparisons of lengths that came through different arithmetic
 
 _Checked = Iterator[Problem]
@@ -88,6 +89,10 @@ def _openings(case: Case, where: str, defect: defects.AnyDefect) -> _Checked:
             yield Problem(f"{where}.opening", "wider than the distance between two flaws", allowed)
     else:
         yield from _opening_fits(case, f"{where}.opening", getattr(defect, "opening", 0.0))
+    if sigma := getattr(defect, "opening_sigma", 0.0):
+        widest = math.exp(WIDEST_OPENING * sigma) * getattr(defect, "opening", 0.0)
+        prefix = f"{WIDEST_OPENING:g} sigma above the median, {widest * 1e9:.4g} nm, "
+        yield from _opening_fits(case, f"{where}.opening_sigma", widest, prefix)
     if isinstance(defect, defects.Flaws) and defect.opens_elastically:
         yield from _elastic(case, where, defect)
 
@@ -151,6 +156,8 @@ def _grain_boundaries(case: Case, where: str, defect: defects.GrainBoundaries) -
             wrong = f"boundaries of layers {', '.join(map(str, layers))} do not reach the contact"
             yield Problem(f"{where}.flaw_depth", wrong, "0 um, or 0 among the layers")
     yield from _in_electrolyte(case, f"{where}.flaw_depth", defect.flaw_depth)
+    if defect.open and defect.flaw_depth > 0:
+        yield Problem(f"{where}.flaw_depth", "open boundaries are empty at the start", "0 um, or intact boundaries")
 
 
 def _flaws(case: Case, where: str, defect: defects.Flaws) -> _Checked:

@@ -29,7 +29,7 @@ from solver.case.types import (
 from solver.units import Integer, Number, Quantity, Usual, ValueRefused, nearest
 
 # of grain boundaries of Li6PS5Cl: both together on two critical current densities, cases/ccd/README.md
-CALIBRATED_OPENING, CALIBRATED_ENERGY = "13.6 nm", "2.70 J/m^2"
+CALIBRATED_OPENING, CALIBRATED_ENERGY = "14.6 nm", "2.80 J/m^2"
 ELASTIC = 0.0  # as an opening: the opening follows from the stress on the flaw
 
 
@@ -82,6 +82,7 @@ VolumeFraction = Annotated[float, Number(gt=0, le=0.5)]
 
 _OPENING = "true distance of the walls once Li has separated them"
 _SEPARATION = "energy per area to separate the walls"
+_SPREAD = "standard deviation of the logarithm of the opening, whose median is `opening`, from {} to {}"
 
 
 def ball_volume(dim: int, radius: float) -> float:
@@ -98,15 +99,17 @@ class Bulk(Section):
 
 
 class GrainBoundaries(Section):
-    """Boundaries of the grains of a Voronoi tessellation."""
+    """Boundaries of the grains of a Voronoi tessellation: intact walls, or open ones as in a pressed powder."""
 
     kind: Literal["grain_boundaries"] = required("boundaries of the grains of a Voronoi tessellation")
     grain_size: Length = required(
         "diameter of the circle (2-D) or sphere (3-D) that has the mean area or volume of the grains"
     )
-    seed: Seed = key(1, "seed of the tessellation")
-    opening: Gap = key(CALIBRATED_OPENING, _OPENING)
-    separation_energy: SeparationEnergy = key(CALIBRATED_ENERGY, _SEPARATION)
+    seed: Seed = key(1, "seed of the tessellation and of the openings")
+    open: Switch = key(False, "open and empty at the start, as cracks are")
+    opening: Gap = key(CALIBRATED_OPENING, f"{_OPENING}; where they are open their distance from the start")
+    opening_sigma: Sigma = key(0.0, _SPREAD.format("boundary", "boundary"))
+    separation_energy: SeparationEnergy = key(CALIBRATED_ENERGY, f"{_SEPARATION}; not used where they are open")
     layers: tuple[LayerIndex, ...] | None = key(
         None, "layers of the electrolyte, counted from 0 at the contact, that have them; all without it"
     )
@@ -182,7 +185,8 @@ class RandomCracks(Section):
         "30 deg", "angles to the contact normal are uniform up to this one; azimuths are uniform"
     )
     opening: Gap = key("20 nm", "distance of the walls")
-    seed: Seed = key(1, "seed of places, lengths and angles")
+    opening_sigma: Sigma = key(0.0, _SPREAD.format("crack", "crack"))
+    seed: Seed = key(1, "seed of places, lengths, angles and openings")
 
     def count(self, dim: int, contact_area: float, thickness: float) -> int:
         """Number of cracks, one at least."""

@@ -24,9 +24,9 @@ class Filament(Section):
         "default 1.5 times interface.width"
     )
     largest_drive: LargestDrive = key(
-        "30 MPa",
+        "10 MPa",
         "numerical: the drive f of a front is bounded, f_max tanh(f/f_max) with this f_max; more makes tips faster far "
-        "above the threshold, and junctions of channels less exact",
+        "above the threshold, and junctions of channels hold up to 0.4 of it more",
     )
     short_depth: Length = resolved(
         "distance of the short circuit from the contact; default the thickness of the electrolyte"

@@ -1,7 +1,8 @@
 """From the tables `defects` of a case to shapes with properties; the random ones are drawn here.
 
 Random numbers are keyed by (seed, what, number of the defect): every rank draws the same population, and a larger
-one begins with the smaller one. A log-normal size is median exp(sigma N), with a standard normal number N.
+one begins with the smaller one. A boundary is known by the numbers of its two grains, so that it has one opening all
+along, as have its images beyond the sides. A log-normal size is median exp(sigma N), with a standard normal number N.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from solver.numerics.array import Array
 from solver.numerics.random_fields import normal, uniform
 
 UNIT = np.ones(1)
+LENGTHS, OPENINGS = 4, 5  # what a random number is for
+_MOST_GRAINS = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,26 @@ def _(defect: case.GrainBoundaries, box: Box) -> Family:
     count, margin = defect.count(box.dim, box.contact_area, box.thickness), defect.margin
     fractions = np.stack([uniform(defect.seed, axis, np.arange(count)) for axis in range(box.dim)], axis=-1)
     seeds = box.images(box.place(fractions, -margin, box.thickness + margin))
+    shape = Grains(
+        seeds=seeds.points, source=seeds.source, grain=seeds.source + count * seeds.lattice, half_width=box.half_width
+    )
+    first, second = shape.boundaries.T
     return Family(
-        Grains(seeds.points, seeds.source + count * seeds.lattice, box.half_width),
-        defect.opening * UNIT,
-        sqrt(pi) * box.half_width * UNIT,
-        separation_energy=defect.separation_energy,
+        shape,
+        _openings(defect, _MOST_GRAINS * first + second, box),
+        np.full(len(first), sqrt(pi) * box.half_width),
+        separation_energy=0.0 if defect.open else defect.separation_energy,
         filled_depth=defect.flaw_depth,
+        open=defect.open,
+        bears_load=not defect.open,
         layers=layer_ranges(defect.layers, box.layer_ends),
     )
+
+
+def _openings(defect: case.GrainBoundaries | case.RandomCracks, ids: Array, box: Box) -> Array:
+    """Log-normal openings; the few that the numerical channel would not hold are as wide as it is."""
+    drawn = log_normal(defect.opening, defect.opening_sigma, defect.seed, OPENINGS, ids)
+    return np.minimum(drawn, sqrt(pi) * box.half_width)
 
 
 def layer_ranges(layers: Sequence[int] | None, ends: Sequence[float]) -> tuple[tuple[float, float], ...]:
@@ -144,16 +159,16 @@ def _(defect: case.RandomCracks, box: Box) -> Family:
     return _discs(
         box,
         box.place(fractions, 0.0, top),
-        log_normal(defect.median_length, defect.sigma, defect.seed, 4, count),
+        log_normal(defect.median_length, defect.sigma, defect.seed, LENGTHS, ids),
         defect.largest_angle * (2 * tilt - 1),
         pi * uniform(defect.seed, 7, ids),
-        np.full(count, defect.opening),
+        _openings(defect, ids, box),
     )
 
 
-def log_normal(median: float, sigma: float, seed: int, key: int, count: int) -> Array:
+def log_normal(median: float, sigma: float, seed: int, key: int, ids: Array) -> Array:
     """Sizes median exp(sigma N), N standard normal."""
-    return median * np.exp(sigma * normal(seed, key, np.arange(count)))
+    return median * np.exp(sigma * normal(seed, key, ids))
 
 
 def _discs(box: Box, lower: Array, lengths: Array, angles: Array, azimuths: Array, openings: Array) -> Family:
@@ -191,7 +206,7 @@ def _(defect: case.Pores, box: Box) -> Family:
 def _(defect: case.RandomPores, box: Box) -> Family:
     count = defect.count(box.dim, box.contact_area, box.thickness)
     fractions = np.stack([uniform(defect.seed, axis, np.arange(count)) for axis in range(box.dim)], axis=-1)
-    radii = log_normal(defect.median_radius, defect.sigma, defect.seed, 4, count)
+    radii = log_normal(defect.median_radius, defect.sigma, defect.seed, LENGTHS, np.arange(count))
     return _balls(box, box.place(fractions, 0.0, box.thickness), radii)
 
 

@@ -123,36 +123,56 @@ class Planes:
         return trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grains:
     """Boundaries of the Voronoi cells of seeds (seeds, axes), which must reach beyond the points on all sides.
 
-    grain: number of the grain of each seed; seeds of the same grain have no boundary between them.
+    grain: number of the grain of each seed; seeds of the same grain have no boundary between them. source: number of
+    the seed that each is an image of: boundaries of the same two sources are one member.
     """
 
     seeds: Array
     grain: Array
+    source: Array
     half_width: float
 
     @cached_property
-    def _neighbours(self) -> Array:
-        """Seeds whose cells touch that of each seed, (seeds, most), filled up with -1."""
+    def _pairs(self) -> Array:
+        """Seeds that have a boundary between them, (pairs, 2), each pair in both orders, sorted by the first."""
         pairs = Voronoi(self.seeds).ridge_points
         pairs = pairs[self.grain[pairs[:, 0]] != self.grain[pairs[:, 1]]]
         pairs = np.concatenate([pairs, pairs[:, ::-1]])
-        pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+        return pairs[np.argsort(pairs[:, 0], kind="stable")]
+
+    @cached_property
+    def _members(self) -> tuple[Array, Array]:
+        """Sources on the two sides of each member, the smaller first, and the member of each of the pairs."""
+        sides = np.sort(self.source[self._pairs], axis=1)
+        members, number = np.unique(sides, axis=0, return_inverse=True)
+        return members, number.ravel()
+
+    @property
+    def boundaries(self) -> Array:
+        """Sources on the two sides of each member, (members, 2), the smaller first."""
+        return self._members[0]
+
+    @cached_property
+    def _neighbours(self) -> tuple[Array, Array]:
+        """Seeds whose cells touch that of each seed, and members between them, (seeds, most), filled up with -1."""
+        pairs = self._pairs
         counts = np.bincount(pairs[:, 0], minlength=len(self.seeds))
         column = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
-        table = np.full((len(self.seeds), counts.max(initial=0)), -1)
-        table[pairs[:, 0], column] = pairs[:, 1]
-        return table
+        seeds, members = np.full((2, len(self.seeds), counts.max(initial=0)), -1)
+        seeds[pairs[:, 0], column] = pairs[:, 1]
+        members[pairs[:, 0], column] = self._members[1]
+        return seeds, members
 
     def trace(self, cloud: Cloud) -> Trace:
-        """Indicator and normal: a cell is the intersection of half-spaces, so its nearest side is the nearest plane."""
+        """Indicator, normal, member: a cell is the meeting of half-spaces, its nearest side is the nearest plane."""
         trace = Trace.nothing(cloud)
         own = cKDTree(self.seeds).query(cloud.points)[1]
         nearest = np.full(len(own), np.inf)
-        for column in self._neighbours.T:
+        for column, members in zip(*(table.T for table in self._neighbours), strict=True):
             at = np.flatnonzero(column[own] >= 0)
             here, there = self.seeds[own[at]], self.seeds[column[own[at]]]
             across = there - here
@@ -161,6 +181,7 @@ class Grains:
             closer = distance < nearest[at]
             nearest[at[closer]] = distance[closer]
             trace.normal[:, at[closer]] = across[closer].T
+            trace.member[at[closer]] = members[own[at[closer]]]
         trace.indicator[:] = channel(nearest, self.half_width)
         trace.normal[:] = upright(trace.normal)
         return trace

@@ -37,6 +37,8 @@ from solver.numerics.operators import Stencil, conductance, net_outflow
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 
 LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
+OVERSHOOT = 0.5  # of the imbalance along a change that may be left, with the opposite sign
+SEARCHES = 10  # places along a change that are looked at, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +136,8 @@ class ChargeBalance:
         phi = phi.copy()
         krylov = 0
         outcome = Outcome(True, "newton converged", 0, 0.0)
+        residual, diagonal, transfer = self._residual(phi, terms, control)
         for newton in range(self.max_newton + 1):
-            residual, diagonal, transfer = self._residual(phi, terms, control)
             applied, exchanged, left, sizes = self.grid.sums(
                 self._inflow(phi, control),
                 np.abs(transfer),
@@ -157,10 +159,37 @@ class ChargeBalance:
             if not outcome.converged:
                 break
             largest = self.grid.max(np.abs(change))
-            phi += change * min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
+            change *= min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
+            phi, (residual, diagonal, transfer) = self._advance(phi, change, residual, terms, control)
         reason = "newton did not converge" if outcome.converged else outcome.reason
         failed = Outcome(False, reason, krylov, norm)
         return phi, ChargeOutcome(outcome=failed, newton=newton, applied=applied, voltage=float("nan"), error=norm)
+
+    def _advance(
+        self, phi: Array, change: Array, residual: Array, terms: Sequence[InterfaceTerm], control: TopControl
+    ) -> tuple[Array, tuple[Array, Array, Array]]:
+        """Go along a change of phi, not far beyond where the currents on it balance (collective): phi, what is there.
+
+        The current of a filament saturates. On either side of where it changes its sign it has hardly a slope, and
+        Newton's method would jump to and fro, so the zero of int residual change is sought by the regula falsi.
+        """
+        begin = self.grid.sum(residual * change)
+        allowed = OVERSHOOT * abs(begin)
+        share, lower, upper, below, above = 1.0, 0.0, 1.0, begin, 0.0
+        for _ in range(SEARCHES):
+            there = phi + share * change
+            found = self._residual(there, terms, control)
+            left = self.grid.sum(found[0] * change)
+            short = share < 1 and left < -allowed
+            if begin >= 0 or not (short or left > allowed):
+                break
+            # the end of the bracket that stays counts half from then on, so that it has to move as well
+            if short:
+                lower, below, above = share, left, 0.5 * above
+            else:
+                upper, above, below = share, left, below if share == 1 else 0.5 * below
+            share = (lower * above - upper * below) / (above - below)
+        return there, found
 
     def _report(
         self,

@@ -21,7 +21,7 @@ SHRUNK = (
     'protocol.0.increment="1 mA/cm^2"',
     'protocol.0.max_current_density="4 mA/cm^2"',
     'protocol.0.duration="20 s"',
-    'filament.aspect_factor=500',
+    'filament.aspect_factor=2000',
 )
 
 
@@ -113,6 +113,29 @@ def test_too_much_stack_pressure_pushes_lithium_into_an_open_crack_at_rest(stack
     result = solver.run(solver.load_case(CASES / "pressed.toml", [f'drive.stack_pressure="{stack_pressure} MPa"']))
     assert (result.stop_kind == "short circuit") == penetrates
     assert (result.curves["penetration_depth"].max() > 0) == penetrates
+
+
+@pytest.mark.parametrize(
+    ("stack_pressure", "sigma", "enters", "shorts"),
+    [(5, 0.52, False, False), (15, 0.52, True, False), (75, 0.52, True, True), (15, 0, False, False)],
+)
+def test_lithium_is_pushed_to_the_first_narrow_boundaries(stack_pressure, sigma, enters, shorts):
+    """32 nm hold 17.9 MPa: at 15 MPa Li enters where there is a spread, and not without; at 75 MPa nothing holds it."""
+    shrunk = (
+        f'drive.stack_pressure="{stack_pressure} MPa"',
+        f"defects.0.opening_sigma={sigma}",
+        "defects.0.seed=2",
+        'domain.width="6 um"',
+        'electrolyte.0.thickness="3 um"',
+        'protocol.0.duration="60 s"',
+        "filament.aspect_factor=1000",
+        'filament.short_depth="1 um"',
+    )
+    result = solver.run(solver.load_case(CASES / "openings.toml", shrunk))
+    volume = result.curves["filament_volume"]
+    assert (volume[-1] > 1.5 * volume[0]) == enters
+    assert (volume[-1] < volume[0]) == (not enters)
+    assert (result.stop_kind == "short circuit") == shorts
 
 
 def test_the_cell_in_3d_is_short_circuited_through_its_grain_boundaries():

@@ -87,7 +87,7 @@ def penetrating_case(dim: int, changes: Mapping[str, Any]) -> Table:
                     "flaw_depth": "0.8 um" if dim == 2 else "1.6 um",
                 }
             ],
-            "filament": {"aspect_factor": 100.0},
+            "filament": {"aspect_factor": 300.0},
             "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "8 s"}],
         },
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_integral_of_b_across_a_flat_boundary(cells_per_half_width, offset):
     np.testing.assert_allclose(across, np.sqrt(np.pi) * half_width, rtol=1e-3)
     near = found.region == 0
     np.testing.assert_allclose(found.numerical_width[near], np.sqrt(np.pi) * half_width, rtol=1e-12)
-    np.testing.assert_allclose(found.opening[near], 13.6e-9)
+    np.testing.assert_allclose(found.opening[near], flaw.opening)
     assert np.all(found.opening > 0) and np.all(found.numerical_width[~near] == 1.0)
 
 
@@ -154,9 +156,75 @@ def test_mean_grain_size_and_length_of_boundaries(dim, cells, width, size):
     points = np.random.default_rng(5).uniform(0, extent, size=(200_000, dim))
     walls = []
     for half_width in (50e-9, 100e-9):
-        b = Grains(shape.seeds, shape.grain, half_width).trace(Cloud(points)).indicator
+        b = replace(shape, half_width=half_width).trace(Cloud(points)).indicator
         walls.append(b.mean() / (np.sqrt(np.pi) * half_width))
     assert 2 * walls[0] - walls[1] == pytest.approx(expected, rel=0.03)
+
+
+def wide_box(width, thickness=50e-6, half_width=1e-6):
+    return Box(sides=((0.0, width),), periodic=(True,), layer_ends=(thickness,), width=LAMBDA, half_width=half_width)
+
+
+def test_openings_of_boundaries_have_the_median_and_the_spread_asked_for():
+    """4700 boundaries; without a spread all have the median."""
+    spread = make_family(grains(opening="30 nm", opening_sigma=0.5), wide_box(100e-6)).opening
+    assert len(spread) > 4000
+    assert np.median(spread) == pytest.approx(30e-9, rel=0.03)
+    assert np.log(spread).std() == pytest.approx(0.5, rel=0.03)
+    other = make_family(grains(opening="30 nm", opening_sigma=0.5, seed=2), wide_box(100e-6)).opening
+    assert abs(np.corrcoef(np.log(spread[:4000]), np.log(other[:4000]))[0, 1]) < 0.05
+    assert set(make_family(grains(opening="30 nm"), wide_box(100e-6)).opening) == {30e-9}
+
+
+def test_an_opening_belongs_to_the_two_grains_of_a_boundary():
+    """Keyed by the numbers of its grains: the same in a larger population; at a point that of the two nearest seeds."""
+    small, large = (make_family(grains(opening_sigma=0.5), wide_box(x)) for x in (10e-6, 40e-6))
+    found = [dict(zip(map(tuple, f.shape.boundaries), f.opening, strict=True)) for f in (small, large)]
+    both = found[0].keys() & found[1].keys()
+    assert len(both) > 5 and all(found[0][pair] == found[1][pair] for pair in both)
+    points = np.random.default_rng(3).uniform(size=(200, 2)) * [10e-6, 50e-6]
+    trace = small.trace(Cloud(points))
+    for point, member in zip(points, trace.member, strict=True):
+        squares = ((small.shape.seeds - point) ** 2).sum(axis=1)
+        own = np.argmin(squares)
+        spans = np.linalg.norm(small.shape.seeds - small.shape.seeds[own], axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distances = np.where(small.shape.grain == small.shape.grain[own], np.inf, (squares - squares[own]) / spans)
+        pair = sorted(small.shape.source[[own, np.argmin(distances)]])
+        assert small.opening[member] == found[0][tuple(pair)]
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_an_opening_is_the_same_on_every_grid_and_beyond_the_sides(periodic):
+    box = replace(wide_box(8e-6, 6e-6), periodic=(periodic,))
+    family = make_family(grains(opening_sigma=0.5), box)
+    points = box.place(np.random.default_rng(1).uniform(size=(2000, 2)), 0.0, 6e-6) * [0.3, 1]
+    beyond = points + np.array([8e-6, 0]) if periodic else points * [-1, 1]
+    here, there = (family.opening[family.trace(Cloud(x)).member] for x in (points, beyond))
+    assert len(set(here)) > 5
+    np.testing.assert_array_equal(here, there)
+    coarse, fine = (network(box_grid(cells=n, periodic=periodic), grains(opening_sigma=0.5)) for n in (32, 96))
+    there = coarse.region == 0
+    np.testing.assert_array_equal(coarse.opening[there], fine.opening[1::3, 1::3][there])
+    assert len(set(coarse.opening[there])) > 10
+
+
+def test_openings_that_the_channel_would_not_hold_are_as_wide_as_it_is():
+    defect = grains(opening="100 nm", opening_sigma=1.0)
+    narrow, wide = (make_family(defect, wide_box(20e-6, half_width=x)).opening for x in (100e-9, 1e-3))
+    room = np.sqrt(np.pi) * 100e-9
+    assert wide.max() > room
+    np.testing.assert_array_equal(narrow, np.minimum(wide, room))
+
+
+def test_open_boundaries_are_empty_and_bear_no_load():
+    grid = box_grid(cells=64)
+    found, intact = network(grid, grains(open=True)), network(grid, grains())
+    inside = found.region == 0
+    np.testing.assert_array_equal(found.indicator, intact.indicator)
+    assert found.open[inside].all() and not intact.open[:, grid.centres[-1] > 0].any()
+    assert not found.bears_load[inside].any() and not found.separation_energy.any()
+    assert found.filled[:, grid.centres[-1] > 1e-6].max() < 0.01
 
 
 def test_seeds_and_layers_of_grain_boundaries():
@@ -170,7 +238,7 @@ def test_seeds_and_layers_of_grain_boundaries():
     assert upper.indicator[:, z < 3e-6].max() == 0
     assert set(np.unique(both.region[:, z > 3e-6])) == {-1, 1}
     assert set(np.unique(both.region[:, z < 3e-6])) == {-1, 0}
-    assert set(np.unique(both.opening)) == {5e-9, 13.6e-9, 1.0}
+    assert set(np.unique(both.opening)) == {5e-9, grains().opening, 1.0}
     alike = network(grid, grains(layers=[0]), grains(layers=[1], opening="5 nm"), ends=[3, 6])
     np.testing.assert_array_equal(alike.indicator, one)
 
@@ -297,6 +365,10 @@ def test_random_populations_have_the_median_the_spread_and_the_number_asked_for(
     assert len(shape.radii) == 3 * 4000 and np.all(shape.centres[:4000, 1] == 0)
     assert np.median(lengths) == pytest.approx(2e-6, rel=0.03)
     angles = np.degrees(np.arcsin(-normals[:, 1]))
+    openings = make_family(cracks.model_copy(update={"opening_sigma": 0.3}), replace(box, half_width=1e-6)).opening
+    assert np.median(openings[:4000]) == pytest.approx(20e-9, rel=0.03)
+    assert np.log(openings[:4000]).std() == pytest.approx(0.3, rel=0.03)
+    assert abs(np.corrcoef(np.log(openings[:4000]), np.log(lengths))[0, 1]) < 0.05
     assert np.abs(angles).max() < 40 and np.abs(angles).mean() == pytest.approx(20, rel=0.05)
     bulk = RandomCracks(kind="random_cracks", place="bulk", mean_spacing="2 um", median_length="2 um")
     assert len(make_family(bulk, box).shape.radii) == 3 * 5000
@@ -316,7 +388,7 @@ def test_the_largest_b_counts_with_its_properties():
     boundary, flaw, both = network(grid, defects[0]), network(grid, defects[1]), network(grid, *defects)
     np.testing.assert_array_equal(both.indicator, np.maximum(boundary.indicator, flaw.indicator))
     first = both.region == 0
-    assert np.all(both.opening[first] == 5e-9) and np.all(both.separation_energy[first] == 2.7)
+    assert np.all(both.opening[first] == 5e-9) and np.all(both.separation_energy[first] == defects[0].separation_energy)
     assert np.all(both.separation_energy[both.region == 1] == 1.0)
     np.testing.assert_array_equal(both.normal[:, first], boundary.normal[:, first])
 
@@ -373,9 +445,9 @@ def gathered(dim):
     """All of a network with every kind of defect, put together on rank 0."""
     grid = box_grid(dim, width=4.0, thickness=4.0, cells=40 if dim == 2 else 16)
     kinds = [
-        grains("1.5 um", flaw_depth="0.5 um"),
+        grains("1.5 um", flaw_depth="0.5 um", opening_sigma=0.4),
         flaws(spacing="4 um"),
-        RandomCracks(kind="random_cracks", mean_spacing="1 um", median_length="1 um"),
+        RandomCracks(kind="random_cracks", mean_spacing="1 um", median_length="1 um", opening_sigma=0.3),
         RandomPores(kind="random_pores", mean_spacing="2 um", median_radius="0.4 um"),
     ]
     geometry = load_case(MESH_CASE, ["geometry.unit=0.33 um"]).geometry if dim == 2 else None
@@ -397,9 +469,12 @@ def gathered_in_all_dimensions():
 
 
 def test_the_network_does_not_depend_on_the_ranks():
-    one, three = gathered_in_all_dimensions(), rank_results(3, gathered_in_all_dimensions)
+    one = gathered_in_all_dimensions()
     assert set(np.unique(one["region 2"])) >= set(range(7)) and set(np.unique(one["region 3"])) >= set(range(4))
-    for name, values in one.items():
-        np.testing.assert_array_equal(three[name], values, err_msg=name)
+    assert len(np.unique(one["opening 2"][one["region 2"] == 0])) > 5
+    for ranks in (2, 3):
+        many = rank_results(ranks, gathered_in_all_dimensions)
+        for name, values in one.items():
+            np.testing.assert_array_equal(many[name], values, err_msg=name)
 
 

@@ -15,6 +15,7 @@ from solver.model.build import make_coupling, make_grid, make_state
 from solver.numerics import linear
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.numerics.operators import apply_stencil
+from solver.physics import charge
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
 from solver.physics.step import Step
 from tests.verification.order import assert_order
@@ -297,6 +298,24 @@ def test_newton_converges_quadratically_and_from_afar():
     result = cell.solve(-40 * I0)
     assert result.outcome.converged and result.newton <= 12
     assert cell.solve(10.0).newton <= 5
+
+
+@pytest.mark.parametrize("searches", [charge.SEARCHES, 1])
+def test_a_current_that_saturates_is_balanced_by_a_search_along_the_change(searches, monkeypatch):
+    """Beside the reaction 200 A/m^2 tanh((phi - 12 mV)/0.3 mV): from phi = 0, and not without the search."""
+    monkeypatch.setattr(charge, "SEARCHES", searches)
+    cell = Cell(max_newton=12)
+
+    def saturating(u):
+        bounded = np.tanh((u - 12e-3) / 0.3e-3)
+        return cell.contact.area * 200 * bounded, cell.contact.area * 200 * (1 - bounded**2) / 0.3e-3
+
+    control = TopControl(current_density=10.0, voltage=None)
+    phi, result = cell.balance.solve(np.zeros(cell.grid.local_shape), [cell.reaction, saturating], control)
+    assert result.outcome.converged == (searches > 1)
+    if searches > 1:
+        total = cell.grid.sum(cell.reaction(phi)[0] + saturating(phi)[0]) / cell.grid.lateral_area
+        assert total == pytest.approx(10.0, rel=1e-9)
 
 
 def test_failure_is_data():

@@ -35,7 +35,7 @@ TABLE: dict[str, Any] = {
     "time": {"fixed_step": "0.5 s"},
     "solver": {"tolerance": 1e-10},
 }
-FLAW = {"defects": [{"kind": "flaws", "spacing": "1.6 um", "depth": "0.8 um"}]}
+FLAW = {"defects": [{"kind": "flaws", "spacing": "1.6 um", "depth": "0.8 um"}], "filament": {"largest_drive": "30 MPa"}}
 
 
 def surface(grid: Grid, height: float) -> Contact:
