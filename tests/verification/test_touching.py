@@ -1,6 +1,6 @@
 """Current passes where the metal touches the electrolyte, and nowhere else.
 
-A flat surface of Li, xi = (1 - tanh((z + g)/2 lambda))/2, stands at the gap g from the contact, in one column or in half
+A flat surface of Li, xi = (1 - tanh((z + g)/2 lambda))/2, stands at the gap g from the contact, in a column or in half
 of them. The weight int |grad psi| h(xi) dz of the diffuse contact is 1/2 at g = 0, and still 0.31 at lambda.
 """
 
