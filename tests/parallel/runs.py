@@ -96,7 +96,7 @@ def penetrating_case(dim: int, changes: Mapping[str, Any]) -> Table:
 
 FIXED = {
     "time": {"fixed_step": "1 s"},
-    "solver": {"tolerance": 1e-13, "newton_tolerance": 1e-13, "max_newton": 30},
+    "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},
     "lithium": {"noise_amplitude": 1.0},
     "mechanics": {"tolerance": 1e-12},
 }
