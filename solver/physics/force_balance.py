@@ -13,7 +13,7 @@ import numpy as np
 
 from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
-from solver.physics.rheology import Compaction, Response
+from solver.physics.rheology import Response
 from solver.physics.stiffness import Softness
 from solver.physics.tangent import Tangent
 
@@ -71,7 +71,7 @@ class Iterate:
     volume: Array
     mismatch: Array
     softness: Array  # -dS/ds_n, 1/(s Pa)
-    compaction: Compaction
+    kappa: Array  # bulk viscosity of a small change of pressure, Pa s
     force_size: float
     volume_size: float
     imbalance: float
@@ -122,8 +122,8 @@ class ForceBalance:
 
         # div v - S, and what the cells lose of their volume
         divergence = d[:dim].sum(axis=0)
-        compaction = m.rheology.compaction(pressure, self.old.solid_pressure, self.solid_share, self.dt)
-        volume = -(divergence - s + compaction.rate) * mac.volume / m.rate_unit
+        compaction, kappa = m.rheology.compaction(pressure, self.old.solid_pressure, self.solid_share, self.dt)
+        volume = -(divergence - s + compaction) * mac.volume / m.rate_unit
 
         # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
@@ -152,7 +152,7 @@ class ForceBalance:
             volume=volume,
             mismatch=s - rate,
             softness=-slope,
-            compaction=compaction,
+            kappa=kappa,
             force_size=size,
             volume_size=volume_size,
             imbalance=float(np.max([unbalanced / size, (volumes + mismatch) / volume_size])),  # NaN stays one
@@ -170,7 +170,7 @@ class ForceBalance:
 
         # and of the rates at which a cell changes its volume
         rates = m.strain_rates(np.abs(it.velocity), mac.sizes)[:dim].sum(axis=0) + 2 * np.abs(it.growth)
-        rates += (p + np.abs(self.old.solid_pressure)) / it.compaction.kappa
+        rates += (p + np.abs(self.old.solid_pressure)) / it.kappa
         rates += it.softness * np.abs(it.response.normal_stress)
         volumes = m.grid.sum(rates * mac.volume) / m.rate_unit
         return EPSILON * max(np.sqrt(m.grid.sum(forces**2)) / it.force_size, volumes / it.volume_size)
@@ -186,7 +186,7 @@ class ForceBalance:
 
         # what is left of the volumes, as an energy too; of volumes and growth that react strongly to stress the square
         # of the stress that is missing, over the modulus
-        soft = scales.modulus * m.viscosity_unit / it.compaction.kappa
+        soft = scales.modulus * m.viscosity_unit / it.kappa
         volumes = it.volume**2 * scales.modulus / volume / (1 + soft**2)
         softness = it.softness * m.viscosity_unit * scales.modulus
         growth = (it.mismatch / m.rate_unit) ** 2 * scales.modulus / (1 + softness**2) * volume
@@ -198,11 +198,11 @@ class ForceBalance:
     def solve(self, it: Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
         """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
         m, mac, dim, cells = self.m, self.m.mac, self.m.grid.dim, self.m.grid.local_shape
-        softness = Softness(eta_solid=it.response.eta_solid, growth=it.softness, kappa=it.compaction.kappa)
+        softness = Softness(eta_solid=it.response.eta_solid, growth=it.softness, kappa=it.kappa)
         split = m.matrices.split(softness)
         units = {"rate_unit": m.rate_unit, "viscosity_unit": m.viscosity_unit}
         tangent = Tangent(m.rheology, it.response, it.softness, predicted, **units)
-        kappa, mismatch = it.compaction.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
+        kappa, mismatch = it.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
         bulk = split.penalty / m.viscosity_unit * (1 + split.zeta * (1 / 3 - m.rheology.squares))
         left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
 

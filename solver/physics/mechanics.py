@@ -209,7 +209,7 @@ class Mechanics:
             pressure=at.pressure,
             growth=at.growth,
             elastic=np.stack([*normal, *edges]),
-            solid_pressure=at.compaction.solid_pressure * (solid_share > 0),
+            solid_pressure=self.rheology.solid_pressure(at.pressure, old.solid_pressure, solid_share, dt),
             displacement=old.displacement + dt * at.velocity,
         )
         tau, s_n = at.response.tau, at.response.normal_stress

@@ -138,15 +138,6 @@ class Response:
     normal_stress: Array
 
 
-@dataclass(frozen=True)
-class Compaction:
-    """Rate at which cells lose volume beyond growth, 1/s; kappa dP/d(rate), Pa s; solid_pressure P_s, Pa."""
-
-    rate: Array
-    kappa: Array
-    solid_pressure: Array
-
-
 class Rheology:
     """The constitutive equations on a staggered grid."""
 
@@ -174,15 +165,23 @@ class Rheology:
         void = self.properties.void_viscosity
         return eta_solid + void, [eta + void for eta in self._edges(eta_solid)]
 
-    def compaction(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> Compaction:
-        """What the cells lose of their volume beyond S; held: P_s of the old state, Pa."""
-        p, void = self.properties, VOID_BULK_RATIO * self.properties.void_viscosity
+    def _elastic_rate(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> tuple[Array, Array]:
+        """(P - w P_s,old)/kappa, 1/s, and kappa, Pa s."""
+        void = VOID_BULK_RATIO * self.properties.void_viscosity
         kappa = solid_share * self.bulk_modulus * dt + (1 - solid_share) * void
-        elastic = (pressure - solid_share * held) / kappa
+        return (pressure - solid_share * held) / kappa, kappa
+
+    def compaction(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> tuple[Array, Array]:
+        """Rate at which the cells lose volume beyond S, 1/s, and dP/d(rate), Pa s; held: P_s of the old state, Pa."""
+        elastic, kappa = self._elastic_rate(pressure, held, solid_share, dt)
+        p, void = self.properties, VOID_BULK_RATIO * self.properties.void_viscosity
         rate, slope = p.creep.compaction(pressure, 1 - solid_share, void, 1 - p.memory)
-        return Compaction(
-            rate=elastic + rate, kappa=1 / (1 / kappa + slope), solid_pressure=held + self.bulk_modulus * dt * elastic
-        )
+        return elastic + rate, 1 / (1 / kappa + slope)
+
+    def solid_pressure(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> Array:
+        """P_s at the end of a step, Pa; a void forgets it."""
+        elastic, _ = self._elastic_rate(pressure, held, solid_share, dt)
+        return (held + self.bulk_modulus * dt * elastic) * (solid_share > 0)
 
     # -- tensors -------------------------------------------------------------------------------------
 
