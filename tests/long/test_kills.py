@@ -32,7 +32,6 @@ pytestmark = pytest.mark.long
 SEED = int(os.environ.get("LIFRONT_SEED", "1"))
 KILLS = {1: 35, 2: 15}  # while at work, by number of ranks
 OF_ONE_RUN = 5
-STEPS = 48  # about, of a run
 PROTOCOL = [
     {"kind": "galvanostatic", "direction": "strip", "duration": "20 s"},
     {"kind": "galvanostatic", "direction": "plate", "duration": "20 s"},
@@ -58,11 +57,11 @@ def to_the_end(ranks: int, case: Path, run: Path) -> None:
     assert "Traceback" not in err
 
 
-def kill(ranks: int, case: Path, run: Path, moment: random.Random) -> bool:
-    """Start it, kill all of it after some steps, or in the set-up; returns whether it was still at work."""
+def kill(ranks: int, case: Path, run: Path, whole: int, moment: random.Random) -> bool:
+    """Start it, kill all of it after some of its `whole` steps, or in the set-up; whether it was still at work."""
     with start_ranks(ranks, command(case, run)) as process:
         begun, steps = time.monotonic(), rows(run)
-        wanted = moment.randint(steps - 5, STEPS)  # in one of some cases without waiting for a step
+        wanted = moment.randint(steps - 5, max(steps, whole - 2))  # in one of some cases without waiting for a step
         while process.poll() is None and rows(run) < wanted and time.monotonic() < begun + 300.0:
             time.sleep(0.002)
         time.sleep(moment.uniform(0.0, 2.0 if wanted <= steps else 0.05))
@@ -96,12 +95,12 @@ def largest_difference(run: Path, reference: Path) -> float:
 def test_runs_that_are_killed_again_and_again_come_to_the_same_end(tmp_path, ranks):
     case = case_file(tmp_path)
     to_the_end(ranks, case, tmp_path / "whole")
-    moment = random.Random(SEED + ranks)
+    moment, whole = random.Random(SEED + ranks), rows(tmp_path / "whole")
     differences, hits, at = [], 0, []
     while hits < KILLS[ranks]:
         run = tmp_path / f"run{len(differences)}"
         for _ in range(OF_ONE_RUN):
-            if kill(ranks, case, run, moment):
+            if kill(ranks, case, run, whole, moment):
                 hits += 1
                 at.append(rows(run))
         to_the_end(ranks, case, run)
