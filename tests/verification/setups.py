@@ -67,25 +67,32 @@ def relax(
     fields: tuple[Array, Array],
     dt: float,
     steps: int,
-) -> tuple[Array, Array]:
-    """xi and c after `steps` steps of the coupled occupancy and lithium equations: no current, no drift."""
+    slope: Array | float | None = None,
+) -> tuple[Array, Array, Array | float | None]:
+    """xi and c after `steps` steps of the coupled occupancy and lithium equations: no current, no drift.
+
+    slope: mean change of xi in a step so far, by which the occupancy sees it ahead as in the coupled step, and which is
+    returned; None for the xi of the start of the step.
+    """
     grid, (xi, c) = lithium.grid, fields
     still, none = at_rest(grid), np.zeros(grid.local_shape)
     for _ in range(steps):
+        ahead = xi if slope is None else np.clip(xi + slope, 0.0, 1.0)
         moved = occupancy.step(
             old=c,
             old_weight=contact.metal,
             contact=contact,
-            lithium=xi,
-            h=fe.step(xi),
+            lithium=ahead,
+            h=fe.step(ahead),
             velocity=still,
             source=none,
             dt=dt,
         )
-        formed = lithium.step(xi, contact, moved.occupancy, still, dt)
+        formed = lithium.step(xi, contact, moved.occupancy, still, dt, guess=ahead)
         assert moved.outcome.converged and formed.outcome.converged
+        slope = None if slope is None else 0.5 * (slope + formed.values - xi)
         xi, c = formed.values, moved.occupancy
-    return xi, c
+    return xi, c, slope
 
 
 def occupancy_balance(grid: Grid, diffusivity: float, surface_diffusivity: float, width: float) -> OccupancyBalance:

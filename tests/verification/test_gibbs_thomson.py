@@ -31,7 +31,7 @@ def relaxed_cylinder(width: float, radius: float, void: bool) -> tuple[Grid, Arr
     parameters = energy(width, THETA_C, dilute_stiffness=IDEAL)
     lithium = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-10)
     occupancy = occupancy_balance(grid, 1e-10, 0.0, width)
-    xi, c = relax(lithium, occupancy, bulk_metal(grid, reservoir=False), (xi, fe.step(xi)), 1.0, 100)
+    xi, c, _ = relax(lithium, occupancy, bulk_metal(grid, reservoir=False), (xi, fe.step(xi)), 1.0, 100)
     return grid, xi, c
 
 

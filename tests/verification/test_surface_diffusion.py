@@ -15,8 +15,8 @@ from solver.laws import free_energy as fe
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
-from solver.physics.occupancy import SURFACE_THICKNESS, OccupancyBalance
-from tests.verification.setups import GAMMA, IDEAL, at_rest, bulk_metal, energy, occupancy_balance
+from solver.physics.occupancy import SURFACE_THICKNESS
+from tests.verification.setups import GAMMA, IDEAL, bulk_metal, energy, occupancy_balance, relax
 
 THETA_C = 0.1
 WIDTH = GAMMA / (IDEAL * THETA_C)  # lambda, 26 nm
@@ -31,31 +31,6 @@ def amplitude(grid: Grid, xi: Array, k: float) -> float:
     return float(2 * np.mean(height * np.cos(k * x[:, 0])))
 
 
-def steps(
-    lithium: LithiumEquation, occupancy: OccupancyBalance, fields: tuple[Array, Array, Array], dt: float, number: int
-) -> tuple[Array, Array, Array]:
-    """xi, c and the mean change of xi in a step after some steps."""
-    grid, (xi, c, slope) = lithium.grid, fields
-    contact, still, none = bulk_metal(grid, reservoir=False), at_rest(grid), np.zeros(grid.local_shape)
-    for _ in range(number):
-        ahead = np.clip(xi + slope, 0.0, 1.0)
-        moved = occupancy.step(
-            old=c,
-            old_weight=contact.metal,
-            contact=contact,
-            lithium=ahead,
-            h=fe.step(ahead),
-            velocity=still,
-            source=none,
-            dt=dt,
-        )
-        formed = lithium.step(xi, contact, moved.occupancy, still, dt, guess=ahead)
-        assert moved.outcome.converged and formed.outcome.converged
-        slope = 0.5 * (slope + formed.values - xi)
-        xi, c = formed.values, moved.occupancy
-    return xi, c, slope
-
-
 def decay(waves: float, diffusivity: float, number: int = 80) -> float:
     """Rate over Mullins' at a wavelength of so many lambda, in steps of 0.4/number of the time it takes."""
     length, dx = waves * WIDTH, 0.5 * WIDTH
@@ -67,10 +42,11 @@ def decay(waves: float, diffusivity: float, number: int = 80) -> float:
     lithium = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-10)
     occupancy = occupancy_balance(grid, 1e-22, diffusivity, WIDTH)
     mullins = DIFFUSIVITY * SURFACE_THICKNESS * GAMMA / IDEAL * k**4
-    dt, start = 0.4 / number / mullins, (xi, fe.step(xi), np.zeros(grid.local_shape))
-    settled = steps(lithium, occupancy, start, dt, number)
-    ended = steps(lithium, occupancy, settled, dt, number)
-    return float(-np.log(amplitude(grid, ended[0], k) / amplitude(grid, settled[0], k)) / (number * dt * mullins))
+    dt, metal = 0.4 / number / mullins, bulk_metal(grid, reservoir=False)
+    xi, c, slope = relax(lithium, occupancy, metal, (xi, fe.step(xi)), dt, number, slope=0.0)
+    settled = amplitude(grid, xi, k)
+    xi, _, _ = relax(lithium, occupancy, metal, (xi, c), dt, number, slope)
+    return float(-np.log(amplitude(grid, xi, k) / settled) / (number * dt * mullins))
 
 
 def test_a_wavy_surface_flattens_at_mullins_rate() -> None:
