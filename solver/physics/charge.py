@@ -1,11 +1,12 @@
 """Charge balance of the single-ion conductor with charge transfer at a diffuse contact.
 
-    div( s psi (1 - b beta zeta) grad phi ) = |grad psi| [ h(xi) (1 - b beta zeta) j(phi) + C_dl d_t phi ] + i
+    div( s psi (1 - b beta zeta) grad phi ) = |grad psi| [ h(xi) (t/f) (1 - b beta zeta) j(phi) + C_dl d_t phi ] + i
 
     s psi      conductivity weighted with the electrolyte indicator, S/m    phi  electric potential against the metal, V
     b beta zeta  share of a defect that Li fills, i its current: `filament`
     |grad psi| contact area per volume, 1/m                                   j    `kinetics.transfer_current`, A/m^2
     h(xi)      where there is Li at the contact                               C_dl double-layer capacitance, F/m^2
+    t/f        whether it touches: `touching`
 
 Integrated over the box: the current through the top equals transfer plus charging. Top: a given current density
 (galvanostatic, exact on every face) or a given voltage behind a series resistance (potentiostatic);

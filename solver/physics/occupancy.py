@@ -1,11 +1,12 @@
 """Li site occupancy: diffusion of vacancies, drift of the lattice, charge transfer at the contact.
 
-    d_t (m c) + div(m c v) = div( m D(xi) grad(c - h(xi)) ) + |grad psi| h (Omega/F) j
+    d_t (m c) + div(m c v) = div( m D(xi) grad(c - h(xi)) ) + |grad psi| h (t/f) (Omega/F) j
     D(xi) = D_bulk h(xi) + D_surface 6 xi^2 (1 - xi)^2 delta_s/lambda
 
     m c    Li per volume over that of bulk Li            v   lattice velocity on the faces, m/s
     D      diffusivity, m^2/s                            |grad psi|  contact area per volume, 1/m
-    j      transfer current density, A/m^2               c - h       chemical potential over A
+    j      transfer current density, A/m^2               h - c       vacancies beyond those of xi
+    t/f    whether Li touches: `touching`
 
 The integral of 6 xi^2 (1 - xi)^2/lambda across a surface is 1, so that it carries D_surface delta_s times the gradient
 of c - h along it, at any lambda: surface diffusion as Mullins has it (J. Appl. Phys. 28 (1957) 333), since c - h is
