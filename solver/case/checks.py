@@ -52,6 +52,7 @@ def find_problems(case: Case) -> list[Problem]:
         *_lining(case),
         *filament_problems(case),
         *_voids(case),
+        *_islands(case),
         *find_defect_problems(case),
         *_drive(case),
         *_mechanics(case),
@@ -119,7 +120,7 @@ def _contact(case: Case) -> Iterator[Problem]:
             wrong = "a 1-D case has nothing along the contact"
             yield Problem(f"interface.{name}", wrong, "this table only when domain.dimension is 2 or 3")
     if interface.roughness is not None:
-        largest = min(case.domain.lithium_thickness, case.electrolyte_thickness) / 4
+        largest = min(case.depth_below, case.electrolyte_thickness) / 4
         if interface.roughness.amplitude > largest:
             allowed = f"at most a quarter of the Li and of the electrolyte, {in_um(largest)}"
             yield Problem("interface.roughness.amplitude", "the contact leaves the box", allowed)
@@ -137,20 +138,12 @@ def _lining(case: Case) -> Iterator[Problem]:
 
 
 def _patches(case: Case) -> Iterator[Problem]:
-    extents = case.domain.lateral_extents
     for index, patch in enumerate(getattr(case.interface.heterogeneity, "patches", ())):
-        where = f"interface.heterogeneity.patches.{index}.centre"
-        if len(patch.centre) != len(extents):
-            names = ("x", "x and y")[len(extents) - 1]
-            yield Problem(
-                where, f"{len(patch.centre)} coordinates", f"{len(extents)} ({names}) in this dimension"
-            )
-        else:
-            yield from check_between_sides(case, where, patch.centre)
+        yield from _on_contact(case, f"interface.heterogeneity.patches.{index}.centre", patch.centre)
 
 
 def _voids(case: Case) -> Iterator[Problem]:
-    thickness = case.domain.lithium_thickness
+    thickness = case.depth_below
     for index, void in enumerate(case.lithium.voids):
         where = f"lithium.voids.{index}.centre"
         yield from check_place(case, where, void.centre)
@@ -165,6 +158,25 @@ def _voids(case: Case) -> Iterator[Problem]:
             yield Problem(
                 where, f"z = {in_um(z)}: the void reaches outside the Li, through its bottom", allowed
             )
+
+
+def _islands(case: Case) -> Iterator[Problem]:
+    li = case.lithium
+    for name in ("film", "islands"):
+        if getattr(li, name) and case.collector is None:
+            yield Problem(f"lithium.{name}", "the Li of a thick electrode is there already", "only beside [collector]")
+    for index, island in enumerate(li.islands):
+        yield from _on_contact(case, f"lithium.islands.{index}.centre", island.centre)
+
+
+def _on_contact(case: Case, where: str, place: tuple[float, ...]) -> Iterator[Problem]:
+    """Of a place on the contact."""
+    extents = case.domain.lateral_extents
+    if len(place) != len(extents):
+        allowed = f"{len(extents)} {('', '(x) ', '(x and y) ')[len(extents)]}in this dimension"
+        yield Problem(where, f"{len(place)} coordinates", allowed)
+    else:
+        yield from check_between_sides(case, where, place)
 
 
 def _drive(case: Case) -> Iterator[Problem]:

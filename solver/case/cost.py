@@ -140,7 +140,7 @@ def _normal(case: Case) -> tuple[int, int]:
             max_spacing=grid.max_spacing,
         )
 
-    return cells(case.domain.lithium_thickness, below), cells(case.electrolyte_thickness, above)
+    return cells(case.depth_below, below), cells(case.electrolyte_thickness, above)
 
 
 def lateral_cells(extent: float, spacing: float) -> int:
@@ -190,7 +190,7 @@ def _culprit(case: Case) -> str:
         return "interface.width" if case.interface.width < 2 * _SMALL_SPACING else "grid.spacing"
     below, above = _normal(case)
     axes = dict(zip(("domain.width", "domain.depth"), shape_of(case)[:-1], strict=False))
-    axes |= {"domain.lithium_thickness": below, _thickest(case): above}
+    axes |= {"collector.room" if case.collector else "domain.lithium_thickness": below, _thickest(case): above}
     return max(axes, key=lambda key: axes[key])
 
 

@@ -152,6 +152,13 @@ class Void(Section):
     radius: Length = required("radius (half the thickness in 1-D)")
 
 
+class Island(Section):
+    """Li that fills the gap between collector and electrolyte at the start."""
+
+    centre: tuple[Position, ...] = required("position on the contact: x in 2-D, x and y in 3-D")
+    radius: Length = required("radius (half the width in 2-D)")
+
+
 class Lithium(Section):
     """The Li metal."""
 
@@ -186,6 +193,8 @@ class Lithium(Section):
     )
     noise_seed: Seed = key(1, "seed of the noise")
     voids: tuple[Void, ...] = key((), "voids at the start")
+    film: Length | None = key(None, "thickness of a film of Li on a collector at the start; none without it")
+    islands: tuple[Island, ...] = key((), "islands of Li on a collector at the start")
 
 
 _S = TypeVar("_S", Additive, ElectrolyteLayer, Film, Lithium)

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from solver.case.checks import find_problems
+from solver.case.collector import Collector, Roughness, with_room
 from solver.case.defects import AnyDefect, Geometry
 from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
 from solver.case.materials import (
@@ -41,6 +42,7 @@ from solver.case.materials import (
 from solver.case.mechanics import Mechanics
 from solver.case.numerics import SolverOptions, TimeOptions
 from solver.case.protocol import AnySegment, resolve_segments
+from solver.case.segments import unroll
 from solver.case.types import (
     Angle,
     Capacitance,
@@ -65,7 +67,6 @@ from solver.case.types import (
     Transfer,
     Voltage,
     WideCellSize,
-    Width,
     key,
     problem_error,
     required,
@@ -148,14 +149,6 @@ class GridOptions(Section):
     )
     growth: Growth = key(1.1, "ratio of neighbouring cells further away")
     max_spacing: WideCellSize = key("1 um", "largest size of the cells along the normal")
-
-
-class Roughness(Section):
-    """A rough contact: a random height with a Gaussian correlation."""
-
-    amplitude: Width = required("root-mean-square height")
-    correlation_length: Length = required("correlation length along the contact")
-    seed: Seed = key(1, "seed of the random field")
 
 
 class RandomHeterogeneity(Section):
@@ -284,6 +277,9 @@ class Case(WithMaterials):
     )
     mechanics: Mechanics = Field(default_factory=Mechanics, description="platen, fixture and force balance")
     protocol: tuple[AnySegment, ...] = Field(min_length=1, description="segments, one after the other")
+    collector: Collector | None = Field(
+        default=None, validate_default=True, description="a collector that moves; without it a thick electrode of Li"
+    )
     time: TimeOptions = Field(default_factory=TimeOptions, description="the time step")
     solver: SolverOptions = Field(default_factory=SolverOptions, description="the solvers")
     output: Output = Field(default_factory=Output, description="what is written")
@@ -320,9 +316,19 @@ class Case(WithMaterials):
 
     @property
     def fine_depths(self) -> tuple[float, float]:
-        """Depths of the fine cells below and above the contact, m: filaments need them up to the short circuit."""
-        above = max(self.grid.fine_depth, self.filament.short_depth) if self.has_defects else self.grid.fine_depth
-        return self.grid.fine_depth, above
+        """Depths of the fine cells below and above the contact, m.
+
+        Filaments need them up to the short circuit, a collector all its way.
+        """
+        fine = self.grid.fine_depth
+        below = self.depth_below if self.collector else fine
+        return below, max(fine, self.filament.short_depth) if self.has_defects else fine
+
+    @property
+    def depth_below(self) -> float:
+        """Extent of the box below the contact, m: of the Li, or the room of a collector."""
+        room = self.collector.room if self.collector else None
+        return self.domain.lithium_thickness if room is None else room
 
     @field_validator("interface", mode="after")
     @classmethod
@@ -395,6 +401,21 @@ class Case(WithMaterials):
         if problems:
             raise problem_error(problems)
         return segments
+
+    @field_validator("collector", mode="after")
+    @classmethod
+    def _resolve_collector(cls, collector: Collector | None, info: ValidationInfo) -> Collector | None:
+        if collector is None or not {"interface", "lithium", "drive", "protocol"} <= info.data.keys():
+            return collector  # reported by themselves
+        data = info.data
+        return with_room(
+            collector,
+            unroll(data["protocol"]),
+            molar_volume=data["lithium"].molar_volume,
+            width=data["interface"].width,
+            film=data["lithium"].film,
+            pressure=data["drive"].stack_pressure,
+        )
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Case:

@@ -10,13 +10,15 @@ differences of its faces, so that over a flat contact the areas of a column of c
 cross-section, and a uniform current meets a discretely exact solution of the charge equation.
 
 A contact is the data of one time level: whoever asks where things are is given it, so that a body may move. Below the
-metal is the Li electrode, or what else `electrode` says.
+metal is the Li electrode, or what else `electrode` says; where that is a current collector that moves, `collector` says
+where it is, and m is what it leaves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +27,13 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.operators import along_axis, full_faces
 
+if TYPE_CHECKING:
+    from solver.domain.collector import Place
+
 FLOOR = 1e-6
+SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error of a step
+NEAR = 0.5  # of 4 psi (1 - psi): there it counts too, however thin the metal is
+FITTED = 2.0  # gap over lambda from which on both diffuse walls have room, and Li between them its full capillarity
 
 Height = Callable[..., tuple[Array, Sequence[Array]]]
 
@@ -34,6 +42,20 @@ def profile(distance: Array, width: float) -> Array:
     """(1 + tanh(d / 2 lambda)) / 2 at the signed distance d from a surface of the width lambda, both m."""
     rising: Array = 0.5 * (1 + np.tanh(distance / (2 * width)))
     return rising
+
+
+def stretch_of(slopes: Sequence[Array]) -> Array:
+    """sqrt(1 + |grad eta|^2) of the slopes of a surface: distances along z over those along its normal."""
+    return np.sqrt(1 + sum((s**2 for s in slopes), np.zeros(())))
+
+
+def slope_of_faces(grid: Grid, faces: Sequence[Array]) -> Array:
+    """|grad| in the cells of a function that is given on their faces, 1/m."""
+    squared = np.zeros(grid.local_shape)
+    for axis, values in enumerate(faces):
+        lower, upper = along_axis(axis, grid.dim)
+        squared += ((values[upper] - values[lower]) / grid.spacing[axis]) ** 2
+    return np.sqrt(squared)
 
 
 def flat(*coordinates: Array) -> tuple[Array, Sequence[Array]]:
@@ -47,7 +69,8 @@ class Contact:
 
     electrolyte psi, metal m (cells); electrolyte_faces, metal_faces: one array per axis, full size;
     area_density |grad psi|, 1/m; area: its integral over each cell, m^2. normal: unit normal, one array of cells per
-    axis, extended along z into the metal. electrode: what is at the bottom.
+    axis, extended along z into the metal. electrode: what is at the bottom. collector: where a current collector that
+    moves is; None where there is none.
     """
 
     electrolyte: Array
@@ -58,6 +81,36 @@ class Contact:
     area: Array
     normal: tuple[Array, ...]
     electrode: Electrode
+    collector: Place | None = None
+
+    @property
+    def inside(self) -> Array:
+        """Cells that belong to the metal side, however thin it is."""
+        between: Array = self.electrolyte < 0.5
+        return between if self.collector is None else between & (self.collector.indicator < 0.5)
+
+    @property
+    def significant(self) -> Array:
+        """Cells whose fields count in the error of a step."""
+        near = 4 * self.electrolyte * (1 - self.electrolyte) > NEAR
+        return np.asarray((self.metal > SIGNIFICANT) | near)
+
+    @property
+    def growing(self) -> Array:
+        """Weight of the metal where planes are made: that of a thick electrode, so that a thin film grows as fast."""
+        psi = self.electrolyte
+        return np.maximum(self.metal, 4 * psi * (1 - psi) ** 2)
+
+    def walls(self, width: float) -> tuple[Array, ...]:
+        """Areas per volume that Li wets, of electrolyte and collector, 1/m.
+
+        In a gap g below FITTED lambda they count by g/(FITTED lambda): profiles of the width lambda do not fit in
+        there, and the energy of two full walls would fill or empty it without Li.
+        """
+        if self.collector is None:
+            return (self.area_density,)
+        share = np.clip(self.collector.gap / (FITTED * width), 0.0, 1.0)
+        return share * self.area_density, share * self.collector.area_density
 
 
 def make_contact(grid: Grid, width: float, height: Height = flat, electrode: Electrode | None = None) -> Contact:
@@ -65,16 +118,11 @@ def make_contact(grid: Grid, width: float, height: Height = flat, electrode: Ele
 
     def psi_at(points: list[Array]) -> Array:
         eta, slopes = height(*points[:-1])
-        stretch = np.sqrt(1 + sum((s**2 for s in slopes), np.zeros(())))
-        return profile((points[-1] - eta) / stretch, width)
+        return profile((points[-1] - eta) / stretch_of(slopes), width)
 
     psi = np.broadcast_to(psi_at(grid.cell_coordinates()), grid.local_shape).copy()
     faces = [full_faces(grid, a, psi_at(grid.face_coordinates(a))).copy() for a in range(grid.dim)]
-    squared = np.zeros(grid.local_shape)
-    for axis, values in enumerate(faces):
-        lower, upper = along_axis(axis, grid.dim)
-        squared += ((values[upper] - values[lower]) / grid.spacing[axis]) ** 2
-    density = np.sqrt(squared)
+    density = slope_of_faces(grid, faces)
     return Contact(
         electrolyte=psi,
         electrolyte_faces=faces,
@@ -90,7 +138,7 @@ def make_contact(grid: Grid, width: float, height: Height = flat, electrode: Ele
 def contact_normal(grid: Grid, height: Height = flat) -> tuple[Array, ...]:
     """Unit normal of the contact, one array of cells per axis; extended along z into the metal."""
     _, slopes = height(*grid.cell_coordinates()[:-1])
-    stretch = np.sqrt(1 + sum((s**2 for s in slopes), np.zeros(())))
+    stretch = stretch_of(slopes)
     parts = [*(-s / stretch for s in slopes), 1 / stretch]
     return tuple(np.broadcast_to(part, grid.local_shape).copy() for part in parts)
 

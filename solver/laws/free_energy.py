@@ -31,6 +31,7 @@ All functions are pure and act on arrays of any shape.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,7 @@ def smooth_step(s: Array, low: float, high: float) -> Array:
 class EnergyParameters:
     """Constants of the free energy. surface_energy J/m^2, width m, angle rad, critical_vacancy_fraction 1.
 
-    dilute_stiffness: R T/Omega, Pa.
+    dilute_stiffness: R T/Omega, Pa. collector_angle: contact angle on a current collector, rad.
 
     The angle may be an array of cells: films and seeds along the contact differ in it.
     """
@@ -89,6 +90,7 @@ class EnergyParameters:
     contact_angle: float | Array
     critical_vacancy_fraction: float
     dilute_stiffness: float
+    collector_angle: float = np.pi / 2
 
     @property
     def barrier(self) -> float:
@@ -140,3 +142,8 @@ class EnergyParameters:
     def wetting(self) -> float | Array:
         """dg = energy(Li/electrolyte) - energy(void/electrolyte) = -gamma cos(angle), J/m^2."""
         return -self.surface_energy * np.cos(self.contact_angle)
+
+    def wall_energy(self, walls: Sequence[Array]) -> Array:
+        """sum of a dg, J/m^3, of the areas per volume of electrolyte and collector, 1/m."""
+        energies = self.wetting, -self.surface_energy * np.cos(self.collector_angle)
+        return np.asarray(sum(area * dg for area, dg in zip(walls, energies, strict=False)))

@@ -3,9 +3,10 @@
 Vacancies that reach dislocations and boundaries disappear, and with them lattice planes; on plating planes are made:
 
     div v = S,   S = -m r(p) (h - c) h        where c < h   (annihilation)
-                 S = +m r_plus (c - h) h      where c > h   (creation, fast)
+                 S = +w r_plus (c - h) h      where c > h   (creation, fast)
 
     r(p)   = A_cr (p/s_0)^n + r_lin p,   r, r_plus <= D / (2 lambda^2)            p = max(pressure, 0) in MPa
+    w      = max(m, 4 psi (1 - psi)^2)         m of a thick electrode, but for films of less than lambda
     A_cr   = A_0 exp(-Q/RT), Norton creep of Li; s_0 strengthening of micron-scale Li, MPa; r_lin diffusional creep
 
 The cap keeps the layer sqrt(D/r) wider than the diffuse contact, else the source would sit in the
@@ -34,6 +35,8 @@ from solver.laws.creep import creep_prefactor
 from solver.numerics.array import Array
 
 MEGAPASCAL = 1e6
+
+Weights = tuple[Array, Array]  # m where planes vanish, w where they are made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,21 +93,22 @@ class AnnihilationParameters:
 
 
 def plane_source(
-    weight: Array, h: Array, deficit: Array, feed: Array, p: AnnihilationParameters, normal_stress: Array, dt: float
+    weights: Weights, h: Array, deficit: Array, feed: Array, p: AnnihilationParameters, normal_stress: Array, dt: float
 ) -> tuple[Array, Array]:
     """S* in 1/s, source of lattice volume over a step dt (see the module's text), and dS*/ds_n in 1/(s Pa).
 
-    weight m, h(xi), deficit theta = h - c, feed q in 1/s, normal_stress s_n in Pa.
+    weights m and w, h(xi), deficit theta = h - c, feed q in 1/s, normal_stress s_n in Pa.
     """
     expected = deficit + dt * feed
-    vanishing = expected > 0
-    k = np.where(vanishing, p.rate(normal_stress), p.largest_rate) * weight * h
-    k_slope = np.where(vanishing, p.rate_slope(normal_stress), 0.0) * weight * h
+    vanishing, (vanish, grow) = expected > 0, weights
+    k = np.where(vanishing, p.rate(normal_stress) * vanish, p.largest_rate * grow) * h
+    k_slope = np.where(vanishing, p.rate_slope(normal_stress), 0.0) * vanish * h
     return -k * expected / (1 + dt * k), -k_slope * expected / (1 + dt * k) ** 2
 
 
 def plane_source_now(
-    weight: Array, h: Array, deficit: Array, p: AnnihilationParameters, normal_stress: Array
+    weights: Weights, h: Array, deficit: Array, p: AnnihilationParameters, normal_stress: Array
 ) -> Array:
     """S of the given fields, 1/s."""
-    return -np.where(deficit > 0, p.rate(normal_stress), p.largest_rate) * weight * h * deficit
+    vanish, grow = weights
+    return -np.where(deficit > 0, p.rate(normal_stress) * vanish, p.largest_rate * grow) * h * deficit

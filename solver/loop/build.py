@@ -26,7 +26,7 @@ def make_simulation(case: Case, grid: Grid, recorder: MemoryRecorder) -> Simulat
         recorder=recorder,
         stack_pressure=case.drive.stack_pressure,
         voltage_limit=case.drive.voltage_limit,
-        initial_lithium=case.domain.lithium_thickness,
+        initial_lithium=case.depth_below,
         output_interval=case.output.interval,
         checkpoint_interval=case.output.checkpoint_interval,
     )

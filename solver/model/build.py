@@ -8,13 +8,17 @@ import numpy as np
 from mpi4py import MPI
 
 from solver import defects
+from solver.case.collector import Roughness
 from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
 from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain import contact as geometry
+from solver.domain.collector import Collector
 from solver.domain.contact import Contact
-from solver.domain.places import Fixed
+from solver.domain.electrode import Electrode
+from solver.domain.places import Fixed, Moved, Places
 from solver.laws import free_energy, infiltration, kinetics, vacancies
+from solver.laws.bare_contact import BareContact
 from solver.laws.creep import CreepLaw, creep_prefactor
 from solver.model.coupling import Coupling
 from solver.numerics import random_fields
@@ -44,7 +48,7 @@ def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
     """The grid of a case (collective)."""
     lateral = [lateral_faces(extent, case.grid.spacing) for extent in case.domain.lateral_extents]
     normal = normal_faces(
-        lithium_thickness=case.domain.lithium_thickness,
+        lithium_thickness=case.depth_below,
         electrolyte_thickness=case.electrolyte_thickness,
         spacing=case.grid.spacing,
         fine_depths=case.fine_depths,
@@ -63,7 +67,11 @@ def random_field(case: Case, correlation_length: float, seed: int) -> random_fie
 
 def surface_height(case: Case) -> geometry.Height:
     """The electrolyte's surface z = height(x, y)."""
-    rough = case.interface.roughness
+    return rough_surface(case, case.interface.roughness)
+
+
+def rough_surface(case: Case, rough: Roughness | None) -> geometry.Height:
+    """A random height over the contact; flat without roughness."""
     if rough is None:
         return geometry.flat
     field = random_field(case, rough.correlation_length, rough.seed)
@@ -105,10 +113,43 @@ def _distance_squared(case: Case, points: Sequence[Array], centre: Sequence[floa
 def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     """xi at the start: full Li but for impurities and the voids of the case, with their equilibrium profile."""
     xi = 1 - impurities
+    if case.collector and case.lithium.film is None:
+        lateral, found = grid.cell_coordinates()[:-1], np.zeros(())
+        for centre, radius in islands(case):
+            distance = radius - np.sqrt(_distance_squared(case, lateral, centre))
+            found = np.maximum(found, geometry.profile(distance, case.interface.width))
+        xi = np.minimum(xi, found)
     for void in case.lithium.voids:
         distance = np.sqrt(_distance_squared(case, grid.cell_coordinates(), void.centre)) - void.radius
         xi = np.minimum(xi, geometry.profile(distance, case.interface.width))
     return xi
+
+
+def islands(case: Case) -> list[tuple[tuple[float, ...], float]]:
+    """Centres and radii of the islands of Li at the start: those of the case, and its nuclei."""
+    found = [(island.centre, island.radius) for island in case.lithium.islands]
+    nuclei = case.collector.nuclei if case.collector else None
+    if nuclei is not None:
+        extents = case.domain.lateral_extents
+        number = max(1, round(float(np.prod(extents)) / nuclei.spacing ** len(extents)))
+        ids = np.arange(number * len(extents), dtype=np.uint64)
+        places = random_fields.uniform(nuclei.seed, 0, ids).reshape(number, len(extents)) * extents
+        found += [(tuple(map(float, place)), nuclei.radius) for place in places]
+    return found
+
+
+def make_collector(case: Case, grid: Grid, contact: Contact) -> Collector:
+    """The collector of a case; its smallest distance from z = 0 at the start is `collector.gap` (collective)."""
+    own = case.collector
+    assert own is not None and own.gap is not None
+    rough, gap = rough_surface(case, own.roughness), own.gap
+    lowest = -grid.max(-(rough(*grid.cell_coordinates()[:-1])[0] + np.zeros(grid.local_shape)))
+
+    def depth(*lateral: Array) -> tuple[Array, Sequence[Array]]:
+        value, slopes = rough(*lateral)
+        return gap + value - lowest, slopes
+
+    return Collector(grid, case.interface.width, contact, depth, surface_height(case))
 
 
 def lining_energy(case: Case, grid: Grid) -> Array:
@@ -162,6 +203,7 @@ def make_deformation(case: Case, grid: Grid, contact: Contact) -> Deformation:
         start_pressure=case.drive.stack_pressure,
         stiffness=mechanics.stiffness,
         platen=mechanics.platen,
+        bare_contact=BareContact(case.interface.width) if case.collector else None,
     )
 
 
@@ -303,22 +345,27 @@ FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = []
 def make_coupling(case: Case, grid: Grid) -> Coupling:
     """The physics of a case on its grid (collective)."""
     li, face = case.lithium, case.interface
-    contact = geometry.make_contact(grid, face.width, surface_height(case))
+    electrode = Electrode(grid, reservoir=case.collector is None)
+    contact = geometry.make_contact(grid, face.width, surface_height(case), electrode)
     energy = free_energy.EnergyParameters(
         surface_energy=li.surface_energy,
         width=face.width,
         contact_angle=face.contact_angle,
         critical_vacancy_fraction=li.critical_vacancy_fraction,
         dilute_stiffness=GAS_CONSTANT * case.drive.temperature / li.molar_volume,
+        collector_angle=case.collector.contact_angle if case.collector else np.pi / 2,
     )
     diffusion = DiffusionParameters(
         diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width
     )
     mechanics = make_deformation(case, grid, contact)
+    places: Places = Fixed(contact)
+    if case.collector:
+        places = Moved(make_collector(case, grid, contact), mechanics.platen_displacement)
     followers = [make(case, grid) for make in FOLLOWERS]
     return Coupling(
         grid=grid,
-        places=Fixed(contact),
+        places=places,
         energy=energy,
         charge=make_transfer(case, grid, contact, energy),
         deformation=mechanics,

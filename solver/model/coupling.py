@@ -16,6 +16,7 @@ Parts that follow see what the coupled ones have found. What staggering leaves o
                      the same of fields of parts that follow / their tolerances
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
                      the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
+                     |V_new - V| dt/2 of the collector over lambda / TOLERANCES["collector"]
 
 All but that of S are the local truncation error of backward Euler, at most, by the distance from the line of
 extrapolation (`Step.error_share`); all fall with dt. A step with error > tolerance is rejected by the loop, which
@@ -44,13 +45,15 @@ from solver.physics.conductor import Conductor, DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import Lithium
 from solver.physics.occupancy import Occupancy, deficit
-from solver.physics.part import SIGNIFICANT, Audit, Column, Part
+from solver.physics.part import Audit, Column, Part
 from solver.physics.penetration import Penetration
 from solver.physics.step import SolveFailed, Step, StepResult, require
 from solver.physics.transfer import Current, Transfer
 
-TOLERANCES = {"source": 0.004, "contact": 0.002}
+TOLERANCES = {"source": 0.004, "contact": 0.002, "collector": 0.05}
 NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
+MOTION_PER_STEP = 0.1  # of lambda: motion of a collector that is aimed at
+LARGEST_MOTION = 0.4  # of lambda, beyond which a step is rejected
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
 CAPPED_SHARE = 0.1  # of the annihilation at the cap of r(p): from there on a user is warned
@@ -148,15 +151,20 @@ class Coupling:
 
     def conductor(self, fields: Fields, contact: Contact) -> Conductor:
         """Living and dead Li (collective)."""
-        lithium = (contact.metal > 0.5) & (fields["lithium"] > 0.5)
+        lithium = contact.inside & (fields["lithium"] > 0.5)
+        if contact.collector:
+            lithium |= contact.collector.indicator > 0.5
         if self.penetration:
             lithium |= self.penetration.filled(fields["filament"], contact)
         return self.dead.find(contact.electrode, lithium)
 
     def largest_step(self, state: State) -> float:
-        """Largest dt (s) that does not damp the growth of a void in the present state (collective)."""
-        growth = self.lithium.equation.growth_rate(self.places.now(state), state["lithium"], state["occupancy"])
-        return GROWTH_PER_STEP / growth if growth > 0 else np.inf
+        """Largest dt (s) that damps no growth of a void and moves no collector too far at once (collective)."""
+        contact = self.places.now(state)
+        growth = self.lithium.equation.growth_rate(contact, state["lithium"], state["occupancy"])
+        limit = GROWTH_PER_STEP / growth if growth > 0 else np.inf
+        speed = abs(self.deformation.drift(state)) if contact.collector else 0.0
+        return min(limit, MOTION_PER_STEP * self.energy.width / speed) if speed else limit
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
         """The fields of `outputs` for the present state (collective)."""
@@ -198,6 +206,7 @@ class Coupling:
             mechanics_result, motion = self.deformation.balance(state, contact, ahead, step.stack_pressure, step.dt)
             velocity = self.deformation.face_velocities(motion)
         require("stress", mechanics_result.outcome)
+        contact = self._moved(state, motion, step)
         with self.timers("occupancy"):
             supply = current.atoms * self.charge.kinetics.volts_per_pascal
             occupancy_result = self.occupancy.equation.step(
@@ -241,6 +250,13 @@ class Coupling:
         measured |= self._stored(fields, contact)
         error = self._error(state, fields, contact, step)
         return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
+
+    def _moved(self, state: State, motion: Fields, step: Step) -> Contact:
+        """The contact at the end of a step, when the forces are balanced (collective). Raises SolveFailed."""
+        contact = self.places.after(state, step.dt, motion)
+        if contact.collector and abs(self.deformation.drift(motion)) * step.dt > LARGEST_MOTION * self.energy.width:
+            raise SolveFailed(f"collector: moves by more than {LARGEST_MOTION} interface.width")
+        return contact
 
     def _reacting_share(self, state: State, lithium: Array, conductor: Conductor) -> Array:
         """Share of the contact that transfers charge: living Li that touches, where no filament has taken its place."""
@@ -298,9 +314,13 @@ class Coupling:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
-        found = vacancies.plane_source_now(contact.metal, h, deficit(fields), annihilation, fields["normal_stress"])
-        source = step.dt * self._largest((contact.metal > SIGNIFICANT) * (fields["growth"] - found))
+        weights = contact.metal, contact.growing
+        found = vacancies.plane_source_now(weights, h, deficit(fields), annihilation, fields["normal_stress"])
+        source = step.dt * self._largest(contact.significant * (fields["growth"] - found))
         errors.append(source / TOLERANCES["source"])
+        if contact.collector:
+            change = abs(self.deformation.drift(fields) - self.deformation.drift(state))
+            errors.append(0.5 * change * step.dt / (TOLERANCES["collector"] * self.energy.width))
 
         def touches(at: Fields) -> float:
             share = touching.share(touching.weight(self.grid, contact, at["lithium"]))

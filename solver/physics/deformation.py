@@ -15,14 +15,16 @@ import numpy as np
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import stress_measures, vacancies
+from solver.laws.bare_contact import BareContact
 from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.state import FieldInfo, Fields, State
-from solver.physics.force_balance import Load, MechanicalState
+from solver.physics import touching
+from solver.physics.force_balance import Load, MechanicalState, Touch
 from solver.physics.mechanics import Mechanics, MechanicsResult
 from solver.physics.part import Column, Part, StateField
-from solver.physics.rheology import memory_weight
+from solver.physics.rheology import collector_share, memory_weight
 
 OUTPUTS = (
     FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal", rank=1),
@@ -55,7 +57,10 @@ def field_names(dim: int) -> tuple[str, ...]:
 
 @dataclass
 class Deformation(Part):
-    """Mechanics of a case. start_pressure p0 Pa; stiffness Pa/m of the fixture; platen: whether there is one."""
+    """Mechanics of a case. start_pressure p0 Pa; stiffness Pa/m of the fixture; platen: whether there is one.
+
+    bare_contact: how a collector meets the electrolyte; None without one.
+    """
 
     grid: Grid
     mechanics: Mechanics
@@ -63,6 +68,7 @@ class Deformation(Part):
     start_pressure: float
     stiffness: float = 0.0
     platen: bool = True
+    bare_contact: BareContact | None = None
 
     name = "mechanics"
     outputs = OUTPUTS
@@ -84,7 +90,8 @@ class Deformation(Part):
     def place(self, contact: Contact) -> None:
         """Take over where the solids are (collective)."""
         if self.placed(contact):
-            self.mechanics.place(memory_weight(contact.electrolyte), contact.normal)
+            collector = collector_share(contact.collector.indicator) if contact.collector else 0.0
+            self.mechanics.place(memory_weight(contact.electrolyte), contact.normal, collector)
 
     def start(self, contact: Contact) -> dict[str, Array]:
         """Fields of the assembled cell at rest (collective)."""
@@ -113,8 +120,9 @@ class Deformation(Part):
     # -- the step ------------------------------------------------------------------------------------
 
     def excess_pressure(self, state: State, stack_pressure: float) -> Array:
-        """s_n - p of the last step, Pa (collective)."""
-        return state["normal_stress"] - self.platen_pressure(state, stack_pressure)
+        """s_n - p of the last step, Pa; 0 in the collector, whose stress means nothing (collective)."""
+        excess: Array = state["normal_stress"] - self.platen_pressure(state, stack_pressure)
+        return excess * self.mechanics.rheology.remembering
 
     def platen_pressure(self, state: State | Mapping[str, Array], stack_pressure: float) -> float:
         """p0 - stiffness Z, Pa (collective)."""
@@ -131,14 +139,36 @@ class Deformation(Part):
         """Solve for the end of the step with the order parameter given there (collective)."""
         self.place(contact)
         h, feed = fe.step(state["lithium"]), state["feed"]
-        deficit, m = h - state["occupancy"], contact.metal
+        deficit, weights = h - state["occupancy"], (contact.metal, contact.growing)
 
         def growth(normal_stress: Array) -> tuple[Array, Array]:
-            return vacancies.plane_source(m, h, deficit, feed, self.annihilation, normal_stress, dt)
+            return vacancies.plane_source(weights, h, deficit, feed, self.annihilation, normal_stress, dt)
 
-        load = Load(pressure=stack_pressure, stiffness=self.stiffness, platen=self.platen)
+        load = Load(
+            pressure=stack_pressure,
+            stiffness=self.stiffness,
+            platen=self.platen,
+            touch=self._touch(contact, lithium) if contact.collector else None,
+        )
         result = self.mechanics.step(self._state(state), lithium, growth, load, dt)
         return result, self._fields(result.state, result.normal_stress)
+
+    def _touch(self, contact: Contact, lithium: Array) -> Touch:
+        """How the collector of the contact and the electrolyte meet, with the order parameter given (collective)."""
+        assert contact.collector and self.bare_contact
+        psi, last = contact.electrolyte, self.grid.dim - 1
+        below, _ = self.grid.sides(self.grid.ghosted(psi), last)
+        return Touch(
+            gap=contact.collector.gap,
+            law=self.bare_contact.pressure,
+            bare=1 - touching.weight(self.grid, contact, lithium),
+            lift=psi - below[..., :-1],
+        )
+
+    def drift(self, fields: Fields) -> float:
+        """Velocity of the platen towards the electrolyte, m/s (collective)."""
+        area = self.mechanics.mac.bottom_area
+        return self.grid.sum(area * fields[self._velocity[-1]]) / self.mechanics.loaded_area
 
     def face_velocities(self, fields: Mapping[str, Array]) -> list[Array]:
         """Velocities on all faces, one array per axis, m/s (collective)."""
@@ -171,12 +201,11 @@ class Deformation(Part):
         vanishing = np.maximum(-fields["growth"], 0.0) * grid.volume
         capped = self.annihilation.uncapped_rate(s_n) > self.annihilation.largest_rate
         total = grid.sum(vanishing)
-        area = self.mechanics.mac.bottom_area
         return {
             "contact_pressure": grid.sum(active * s_n) / touching if touching else 0.0,
             "platen_pressure": self.platen_pressure(fields, stack_pressure),
             "platen_displacement": self.platen_displacement(fields),
-            "drift_velocity": grid.sum(area * fields[self._velocity[-1]]) / self.mechanics.loaded_area,
+            "drift_velocity": self.drift(fields),
             "capped_share": grid.sum(vanishing * capped) / total if total else 0.0,
         }
 

@@ -25,5 +25,5 @@ def total(grid: Grid, contact: Contact, p: EnergyParameters, lithium: Array, occ
         density = 0.5 * p.gradient * contact.metal_faces[axis] * slope**2 * volume
         energy += grid.sum(density[tuple(own)])
     bulk = contact.metal * (p.barrier * well(lithium) + p.vacancy_energy(step(lithium) - occupancy))
-    surface = contact.area_density * p.wetting * step(lithium)
+    surface = p.wall_energy(contact.walls(p.width)) * step(lithium)
     return energy + grid.integral(bulk + surface)

@@ -48,19 +48,37 @@ class MechanicalState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Touch:
+    """What a collector and the electrolyte push each other with where no Li is between them.
+
+    gap: g of every column (*lateral, 1) at the start of the step, m; law: g -> p_c Pa and -dp_c/dg Pa/m;
+    bare: share of a column without Li; lift: share of the push that the lower face of a cell takes up (cells).
+    """
+
+    gap: Array
+    law: Callable[[Array], tuple[Array, Array]]
+    bare: Array
+    lift: Array
+
+
+@dataclass(frozen=True, kw_only=True)
 class Load:
-    """What pushes the bottom: pressure p0 Pa, stiffness Pa/m of the fixture; platen: rigid, or a free surface."""
+    """What pushes the bottom: pressure p0 Pa, stiffness Pa/m of the fixture; platen: rigid, or a free surface.
+
+    touch: of a collector; None where there is none.
+    """
 
     pressure: float
     stiffness: float = 0.0
     platen: bool = True
+    touch: Touch | None = None
 
 
 @dataclass
 class Iterate:
     """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n).
 
-    force_size, volume_size: relative to which the imbalance is one.
+    touch_stiffness: rise of the mean p_c with Z, Pa/m. force_size, volume_size: relative to which the imbalance is one.
     """
 
     velocity: Array
@@ -72,6 +90,7 @@ class Iterate:
     mismatch: Array
     softness: Array  # -dS/ds_n, 1/(s Pa)
     kappa: Array  # bulk viscosity of a small change of pressure, Pa s
+    touch_stiffness: float
     force_size: float
     volume_size: float
     imbalance: float
@@ -94,16 +113,32 @@ class ForceBalance:
         self.held = r.memory_rates(remembered, dt)
 
         # resistance of the platen, of its spring and of planes of symmetry, measured by the stiffest solid
-        stiffest = float(np.max(r.shear_modulus)) * dt / m.viscosity_unit
-        stiffest = m.grid.max(np.asarray(stiffest))
+        stiffest = m.grid.max(np.asarray(r.stiffest * dt / m.viscosity_unit))
         spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
         rigid = min(PLATEN * max(m.grid.shape[:-1], default=1) * stiffest, PLATEN_LIMIT) if load.platen else 0.0
         self.rounding = ROUNDING * rigid / VELOCITY_UNIT
-        self.ties = (rigid, spring, stiffest)
-        self.constraint = m.mac.constraint_weights(*self.ties)
+        self._ties = (rigid, spring, stiffest)
+        self.constraint = m.mac.constraint_weights(*self._ties)
 
         # a force on the bottom that counts as none, for a cell without stress
         self.negligible = NEGLIGIBLE / STRESS_UNIT * m.bottom_size
+
+    def ties(self, touch_stiffness: float) -> tuple[float, float, float]:
+        """Weights of the constraints for a small change: a collector that touches stiffens the spring (Pa/m)."""
+        rigid, spring, fixed = self._ties
+        return rigid, spring + touch_stiffness * self.dt * self.m.mac.length / self.m.viscosity_unit, fixed
+
+    def _touching(self, v: Array) -> tuple[Array, float]:
+        """Forces, scaled, of p_c on the velocities along z, and the rise of its mean with Z, Pa/m (collective)."""
+        m, mac, touch = self.m, self.m.mac, self.load.touch
+        assert touch is not None
+        velocity = m.grid.sum(mac.bottom_area * v[..., -1]) / m.loaded_area
+        pressure, slope = touch.law(touch.gap - velocity * self.dt)
+        share = touch.bare * touch.lift * (m.grid.area[-1] / mac.length ** (m.grid.dim - 1))
+        push, stiffness = m.grid.sums(share * pressure, share * slope)
+        # of what the electrolyte is pushed with the platen, which moves as one with the collector, takes the opposite
+        force = (share * pressure - mac.bottom_area * (push / m.loaded_area)) / STRESS_UNIT
+        return force, stiffness / m.loaded_area
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> Iterate:
         """Imbalances at given fields (collective)."""
@@ -119,6 +154,10 @@ class ForceBalance:
         p0 = self.load.pressure - self.load.stiffness * self.old.displacement[..., -1]
         force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint)
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
+        touch_stiffness = 0.0
+        if self.load.touch:
+            pushed, touch_stiffness = self._touching(v)
+            force[..., -1] -= pushed
 
         # div v - S, and what the cells lose of their volume
         divergence = d[:dim].sum(axis=0)
@@ -153,6 +192,7 @@ class ForceBalance:
             mismatch=s - rate,
             softness=-slope,
             kappa=kappa,
+            touch_stiffness=touch_stiffness,
             force_size=size,
             volume_size=volume_size,
             imbalance=float(np.max([unbalanced / size, (volumes + mismatch) / volume_size])),  # NaN stays one
@@ -205,6 +245,8 @@ class ForceBalance:
         kappa, mismatch = it.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
         bulk = split.penalty / m.viscosity_unit * (1 + split.zeta * (1 / 3 - m.rheology.squares))
         left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
+        ties = self.ties(it.touch_stiffness)
+        constraint = mac.constraint_weights(*ties)
 
         def pressure(d: Array, q: Array) -> Array:
             """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
@@ -215,7 +257,7 @@ class ForceBalance:
             d, gamma = strains[:dim], strains[dim:]
             change = tangent.cells(d, gamma, dp, mismatch)
             force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
-            force += m.matrices.constraint_forces(x, self.constraint)
+            force += m.matrices.constraint_forces(x, constraint)
             return force, -(d.sum(axis=0) - change.growth + dp / kappa) * mac.volume
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
@@ -233,7 +275,7 @@ class ForceBalance:
         while kept:
             kept = not m.solver.stale
             if not kept:
-                m.assemble(softness, self.ties)
+                m.assemble(softness, ties)
             x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
             krylov += outcome.iterations
             kept = kept and not outcome.converged

@@ -34,7 +34,7 @@ from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_w
 from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
-from solver.physics.part import SIGNIFICANT, Column, Part, StateField
+from solver.physics.part import Column, Part, StateField
 from solver.physics.step import Step
 
 DENSE = 0.9  # xi above which metal counts as dense for the growth rate
@@ -66,7 +66,7 @@ class LithiumEquation:
         slope = fe.step_slope(lithium)
         vacancies = e.vacancy_force(fe.step(lithium) - occupancy) * slope
         bulk = contact.metal * (e.barrier * fe.well_slope(lithium) + vacancies)
-        return bulk + contact.area_density * e.wetting * slope
+        return bulk + e.wall_energy(contact.walls(e.width)) * slope
 
     def _variation_slope(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
         e = self.energy
@@ -74,11 +74,11 @@ class LithiumEquation:
         deficit = fe.step(lithium) - occupancy
         vacancies = e.vacancy_force(deficit) * curvature + e.vacancy_force_slope(deficit) * slope**2
         bulk = contact.metal * (e.barrier * fe.well_curvature(lithium) + vacancies)
-        return bulk + contact.area_density * e.wetting * curvature
+        return bulk + e.wall_energy(contact.walls(e.width)) * curvature
 
     def growth_rate(self, contact: Contact, lithium: Array, occupancy: Array) -> float:
         """g_max in 1/s: fastest growth of a perturbation of dense Li; negative when all is stable (collective)."""
-        dense = (contact.metal > 0.5) & (lithium > DENSE)
+        dense = contact.inside & (lithium > DENSE)
         force = np.where(dense, self.energy.vacancy_force(fe.step(lithium) - occupancy), -np.inf)
         relative = self.grid.max(force) / self.energy.critical_force
         return 2 * self.mobility * self.energy.barrier * (relative - 1)
@@ -165,7 +165,7 @@ class Lithium(Part):
         return {"lithium": self.initial}
 
     def weight(self, contact: Contact) -> Array:
-        return contact.metal > SIGNIFICANT
+        return contact.significant
 
     def advance(
         self, state: State, contact: Contact, occupancy: Array, velocity: Sequence[Array], step: Step

@@ -110,9 +110,9 @@ class Mechanics:
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
         self.forcing = Forcing()
 
-    def place(self, memory: Array, normal: tuple[Array, ...]) -> None:
-        """Take over where the solids are: M and n in the cells (collective)."""
-        self.properties = replace(self.properties, memory=memory, normal=normal)
+    def place(self, memory: Array, normal: tuple[Array, ...], collector: Array | float = 0.0) -> None:
+        """Take over where the solids are: M, n and the share of the collector in the cells (collective)."""
+        self.properties = replace(self.properties, memory=memory, normal=normal, collector=collector)
         self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
 
     def start(self, pressure: float) -> MechanicalState:
@@ -202,8 +202,9 @@ class Mechanics:
     ) -> MechanicsResult:
         solid, shares = at.response.solid, [self.mac.to_edges(solid_share, a, b) for a, b in self.mac.pairs]
         # a void forgets: what later fills it starts without stress. An edge is one where all cells around it are
-        normal = solid.normal * (solid_share > 0)
-        edges = [stress * (share > 0) for stress, share in zip(solid.edges, shares, strict=True)]
+        keep, kept = self.rheology.remembering, self.rheology.remembering_edges
+        normal = solid.normal * (solid_share > 0) * keep
+        edges = [stress * (share > 0) * k for stress, share, k in zip(solid.edges, shares, kept, strict=True)]
         new = MechanicalState(
             velocity=at.velocity,
             pressure=at.pressure,

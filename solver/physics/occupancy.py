@@ -33,7 +33,7 @@ from solver.numerics.kept import Keeper
 from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
 from solver.numerics.state import FieldInfo, Fields, State
-from solver.physics.part import SIGNIFICANT, Balance, Part, StateField, Supply
+from solver.physics.part import Balance, Part, StateField, Supply
 
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
@@ -158,7 +158,7 @@ class Occupancy(Part):
         return {"occupancy": self.equation.solver}
 
     def weight(self, contact: Contact) -> Array:
-        return contact.metal > SIGNIFICANT
+        return contact.significant
 
     def lithium(self, fields: Fields, contact: Contact) -> Array:
         return contact.metal * fields["occupancy"]

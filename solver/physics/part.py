@@ -20,8 +20,6 @@ from solver.numerics.linear import Outcome
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.step import Step
 
-SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error of a step
-
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current, derivative)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.domain.contact import Contact
+from solver.domain.contact import SIGNIFICANT, Contact
 from solver.laws import free_energy as fe
 from solver.numerics.array import AXES, Array
 from solver.numerics.grid import Grid
@@ -20,7 +20,7 @@ from solver.numerics.kept import Keeper
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.deformation import Deformation
 from solver.physics.filament import OPENED, FilamentEquation, FilamentTerm
-from solver.physics.part import SIGNIFICANT, Column, Part, StateField
+from solver.physics.part import Column, Part, StateField
 
 OUTPUTS = (
     FieldInfo("filament", "zeta", "1", "Li order parameter of the defects of the electrolyte: 1 filled"),

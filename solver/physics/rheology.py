@@ -4,7 +4,7 @@
     tau   = w tau_s + 2 eta_void e                          w share of solid in a cell
     tau_s = 2 eta e_s,    e_s = e + tau_s,old/(2 G dt)      elastic and creeping in series: eta of `creep`
     G     = M G_electrolyte + (1 - M) G_Li,                 creep only by the share 1 - M
-    w     = M + (1 - M) s(xi)
+    w     = M + (1 - M) [k + (1 - k) s(xi)]                 k share of the collector, see below
     s_n   = P - n.tau.n                                     normal stress on the planes of the contact
     div v = S - (P - w P_s,old)/kappa - rate(P, 1 - w)      kappa = w K dt + (1 - w) zeta,  K as G;  rate: `creep`
     P_s   = P_s,old + K dt (P - w P_s,old)/kappa            pressure of the solid in a cell
@@ -14,12 +14,18 @@ strength nor memory. M is a smooth step of psi between MEMORY_RANGE: where the m
 remembered for longer than creep lets it. The memory of Li stays where it is while the metal drifts by: in steady flow
 the stress is that of pure creep.
 
+**Collector.** A body that moves with the platen, k a smooth step of chi between COLLECTOR_RANGE: a viscosity RIGID
+times G dt, so that it yields by 1/RIGID of an elastic strain in a step, and no memory, which would stay in its place
+while the body moves on. Stress inside it means nothing but what it hands on. The range begins above 1/2, so that
+between it and the electrolyte there is always a layer of Li or void, and no bond.
+
 Normal components live in the cells, shear on edges; the invariant e:e and n.tau.n are taken in the cells with the
 mean shear of their edges, so growth stays a local unknown of its cell.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -31,6 +37,8 @@ from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
+COLLECTOR_RANGE = (0.6, 0.95)  # chi from which on a cell is rigid in part, and from which on all of it
+RIGID = 1e3  # stiffness of the collector over that of elastic Li
 VOID_BULK_RATIO = 10 / 3  # of zeta to the shear viscosity of a void; it gives way in both terms, so by half of zeta
 
 
@@ -59,13 +67,18 @@ def memory_weight(electrolyte: Array) -> Array:
     return smooth_step(electrolyte, *MEMORY_RANGE)
 
 
+def collector_share(collector: Array) -> Array:
+    """k(chi): 0 where Li or void is, 1 in the collector."""
+    return smooth_step(collector, *COLLECTOR_RANGE)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Properties:
     """Parameters of all solids.
 
     creep of Li; lithium_shear, lithium_bulk moduli Pa; void_viscosity Pa s; electrolyte_shear, electrolyte_bulk
     moduli Pa (cells); memory M (cells); normal: components of n (cells); residual_stress: in-plane, compression
-    positive, Pa (cells).
+    positive, Pa (cells); collector: its share k (cells).
     """
 
     creep: CreepLaw
@@ -77,6 +90,7 @@ class Properties:
     memory: Array
     normal: tuple[Array, ...]
     residual_stress: Array
+    collector: Array | float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,8 +162,16 @@ class Rheology:
         self.products = [n[a] * n[b] for a, b in mac.pairs]
         # the same on all ranks: exchanges of ghosts depend on it
         self._inclined = [mac.grid.max(np.abs(product)) > 0 for product in self.products]
-        self.shear_modulus = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
-        self.bulk_modulus = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
+        shear = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
+        bulk = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
+        self.stiffest = float(np.max(shear))
+        rigid = 1 + RIGID * p.collector
+        self.shear_modulus, self.bulk_modulus = shear * rigid, bulk * rigid
+        self.creeping = (1 - p.memory) * (1 - p.collector)
+        self.remembering: Array | float = 1 - p.collector
+        self.remembering_edges: Sequence[Array | float] = [1.0] * len(mac.pairs)
+        if isinstance(self.remembering, np.ndarray):
+            self.remembering_edges = self._edges(self.remembering)
         self.shear_edges = self._edges(self.shear_modulus)
 
     def _edges(self, values: Array) -> list[Array]:
@@ -157,8 +179,7 @@ class Rheology:
 
     def solid_share(self, lithium: Array) -> Array:
         """w in the cells."""
-        memory = self.properties.memory
-        return memory + (1 - memory) * solid_fraction(lithium)
+        return 1 - self.creeping * (1 - solid_fraction(lithium))
 
     def total_viscosity(self, eta_solid: Array) -> tuple[Array, list[Array]]:
         """w eta + eta_void in the cells and on the edges, Pa s (collective)."""
@@ -175,13 +196,13 @@ class Rheology:
         """Rate at which the cells lose volume beyond S, 1/s, and dP/d(rate), Pa s; held: P_s of the old state, Pa."""
         elastic, kappa = self._elastic_rate(pressure, held, solid_share, dt)
         p, void = self.properties, VOID_BULK_RATIO * self.properties.void_viscosity
-        rate, slope = p.creep.compaction(pressure, 1 - solid_share, void, 1 - p.memory)
+        rate, slope = p.creep.compaction(pressure, 1 - solid_share, void, self.creeping)
         return elastic + rate, 1 / (1 / kappa + slope)
 
     def solid_pressure(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> Array:
-        """P_s at the end of a step, Pa; a void forgets it."""
+        """P_s at the end of a step, Pa; a void and the collector forget it."""
         elastic, _ = self._elastic_rate(pressure, held, solid_share, dt)
-        return (held + self.bulk_modulus * dt * elastic) * (solid_share > 0)
+        return (held + self.bulk_modulus * dt * elastic) * (solid_share > 0) * self.remembering
 
     # -- tensors -------------------------------------------------------------------------------------
 
@@ -239,7 +260,7 @@ class Rheology:
         rates = e + held
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
         stiffness = self.shear_modulus * dt
-        eta, stress_slope = p.creep.viscosity(magnitude, stiffness, 1 - p.memory)
+        eta, stress_slope = p.creep.viscosity(magnitude, stiffness, self.creeping)
         # d eta/d(e:e) of eta = sigma_eq/(3 R_e) and R_e^2 = 2/3 e:e
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
 

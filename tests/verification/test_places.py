@@ -19,7 +19,7 @@ from solver.loop.simulation import Simulation
 from solver.model.build import make_coupling, make_grid, make_state
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.numerics.state import State
+from solver.numerics.state import Fields, State
 from solver.physics.part import Part, Reaction
 from solver.physics.step import Step
 from tests.verification.setups import FieldRecorder, curves, finish
@@ -91,7 +91,7 @@ class Moving:
     def now(self, state: State) -> Contact:
         return self._at(state.time + 0.5 * self.late)
 
-    def after(self, state: State, dt: float) -> Contact:
+    def after(self, state: State, dt: float, motion: Fields | None = None) -> Contact:
         return self._at(state.time + dt)
 
 

@@ -1,0 +1,133 @@
+"""The section [collector] of a case file: a current collector that moves, in a cell that starts without lithium.
+
+Without this section the Li goes on below the box (`domain.lithium_thickness`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from solver.case.segments import Segment
+from solver.case.types import (
+    Angle,
+    Extent,
+    Length,
+    Problem,
+    Section,
+    Seed,
+    Width,
+    key,
+    problem_error,
+    required,
+    resolved,
+)
+from solver.constants import FARADAY
+from solver.laws.bare_contact import BareContact
+
+if TYPE_CHECKING:
+    from solver.case.schema import Case
+
+WIDTHS_BELOW = 12.0  # widths lambda of collector that the box holds at the end of its way
+
+
+class Roughness(Section):
+    """A rough surface: a random height with a Gaussian correlation."""
+
+    amplitude: Width = required("root-mean-square height")
+    correlation_length: Length = required("correlation length along the contact")
+    seed: Seed = key(1, "seed of the random field")
+
+
+class Nuclei(Section):
+    """Islands at random places."""
+
+    spacing: Length = required("mean distance: in 3-D there is one to each square of this side")
+    radius: Length = required("radius (half the width in 2-D)")
+    seed: Seed = key(1, "seed of the places")
+
+
+class Collector(Section):
+    """A rigid current collector that the platen moves."""
+
+    contact_angle: Angle = key("90 deg", "contact angle of Li on the collector")
+    gap: Width | None = resolved(
+        "smallest distance from the electrolyte at the start; default that at which the bare collector bears the stack "
+        "pressure, and with lithium.film the thickness of the film"
+    )
+    room: Extent | None = resolved(
+        "extent of the box below the contact; default what the protocol can plate, the gap and 12 interface.width"
+    )
+    roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
+    nuclei: Nuclei | None = key(None, "Li islands at random places at the start; none without it")
+
+    def problems(self, case: Case) -> Iterable[Problem]:
+        yield from self._start(case)
+        lateral = len(case.domain.lateral_extents)
+        if not lateral:
+            for name in ("roughness", "nuclei"):
+                if getattr(self, name) is not None:
+                    wrong = "a 1-D case has nothing along the contact"
+                    yield Problem(f"collector.{name}", wrong, "this table only when domain.dimension is 2 or 3")
+        if "lithium_thickness" in case.domain.model_fields_set:
+            wrong = "below the contact is the collector, not a thick electrode of Li"
+            allowed = "no such key beside [collector]; collector.room is its room"
+            yield Problem("domain.lithium_thickness", wrong, allowed)
+        if case.lithium.voids:
+            yield Problem("lithium.voids", "voids in a cell that starts without Li", "no voids beside [collector]")
+        if not case.mechanics.platen:
+            yield Problem("mechanics.platen", "a collector without a platen to move it", "true beside [collector]")
+
+    def _start(self, case: Case) -> Iterator[Problem]:
+        li = case.lithium
+        if li.film is None and not li.islands and self.nuclei is None:
+            wrong = "there is no Li to start from"
+            yield Problem("collector", wrong, "lithium.film, lithium.islands or collector.nuclei")
+        if li.film is not None and (li.islands or self.nuclei is not None):
+            yield Problem("lithium.film", "islands in a film", "a film or islands")
+        if li.film is not None and self.gap != li.film:
+            yield Problem("collector.gap", "another distance than the thickness of the film between", "no such key")
+
+
+def with_room(
+    collector: Collector,
+    protocol: Iterable[Segment],
+    *,
+    molar_volume: float,
+    width: float,
+    film: float | None,
+    pressure: float,
+) -> Collector:
+    """The collector with what it leaves open; width lambda m, film m, stack pressure Pa."""
+    gap, room = collector.gap, collector.room
+    if gap is None:
+        gap = BareContact(width).gap_under(pressure) if film is None else film
+    if room is None:
+        room = most_plated(protocol) * molar_volume / FARADAY + gap + WIDTHS_BELOW * width
+        if not math.isfinite(room):
+            wrong = "missing; the protocol does not say how much it can plate"
+            raise problem_error([Problem("collector.room", wrong, "the way of the collector, and some more")])
+    return collector.model_copy(update={"gap": gap, "room": room})
+
+
+def most_plated(segments: Iterable[Segment]) -> float:
+    """Largest charge that segments, one after the other, can have plated, C/m^2; inf if nothing bounds it."""
+    most = now = 0.0
+    for segment in segments:
+        now = max(0.0, now + _charge(segment))
+        most = max(most, now)
+    return most
+
+
+def _charge(segment: Segment) -> float:
+    """Charge of a segment, positive plates, at most, C/m^2."""
+    if segment.times:
+        pairs = zip(segment.times, segment.times[1:], segment.currents, segment.currents[1:], strict=False)
+        return sum(0.5 * (b - a) * (i + j) for a, b, i, j in pairs)
+    current = segment.current_density
+    sign = math.copysign(1.0, current if current is not None else segment.voltage or 0.0)
+    bounds = [segment.capacity if segment.capacity is not None else math.inf]
+    if current is not None and segment.duration is not None:
+        bounds.append(abs(current) * segment.duration)
+    return sign * min(bounds)

@@ -1,0 +1,110 @@
+"""The current collector of a cell that starts without lithium: a rigid body with a diffuse surface, on the platen.
+
+    chi = s(d_c/lambda),   d_c = (Z - g0(x) - z)/sqrt(1 + |grad g0|^2),   s(u) = (1 + tanh(u/2))/2     indicator
+    g   = g0(x) + eta(x) - Z                                         gap to the electrolyte along z, m
+    m   = 1 - psi - chi                                              weight of what lies between: int m dz = g
+
+Z is the platen's displacement towards the electrolyte, g0(x) > 0 the distance of the collector's surface from the
+plane z = 0 at the start, with its roughness, eta the height of the electrolyte's surface. psi and chi with the same
+lambda are a partition of unity, so that int m dz = g exactly, from contact to any gap (the product (1 - psi)(1 - chi)
+would keep a phantom gap of lambda at contact).
+
+**In the cells** m is the mean over the height of a cell, by the integral of s, lambda ln(1 + exp(u)). **On the faces**
+it is the mean over the time of a step in which the collector moves from Z_0 to Z_1 at a constant velocity: then what
+moves with the collector is carried exactly, m_1 - m_0 being the difference of what has passed the two faces of a cell,
+
+    int chi(z_f; Z) dt/dt = [X(Z_1 - z_f) - X(Z_0 - z_f)]/(Z_1 - Z_0),   X the integral of chi over z
+
+taken by Gauss's rule of GAUSS points (1e-9 for motions below lambda/2). |grad chi| of a cell follows from its faces, as
+that of psi does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from solver.domain.contact import FLOOR, Contact, Height, flat, profile, slope_of_faces, stretch_of
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
+from solver.numerics.operators import along_axis, full_faces
+
+GAUSS = 3  # points of the mean over a step
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the collector is. indicator chi (cells); area_density |grad chi|, 1/m; gap g, (*lateral, 1), m."""
+
+    indicator: Array
+    area_density: Array
+    gap: Array
+
+
+@dataclass
+class Collector:
+    """The surface z = Z - depth(x) of a collector.
+
+    width lambda, m; electrolyte: the contact without a collector, in which psi does not move; depth: g0 and its slopes;
+    height: eta and its slopes.
+    """
+
+    grid: Grid
+    width: float
+    electrolyte: Contact
+    depth: Height
+    height: Height = flat
+    _free: Array = field(init=False, repr=False)  # 1 - psi: mean over the height of a cell
+
+    def __post_init__(self) -> None:
+        eta, slopes = self.height(*self._lateral)
+        stretch = stretch_of(slopes)
+        self._free = self._cell_mean(lambda z: (eta - z) / stretch, stretch)
+
+    @property
+    def _lateral(self) -> list[Array]:
+        return self.grid.cell_coordinates()[:-1]
+
+    def _cell_mean(self, distance: Callable[[Array], Array], stretch: Array) -> Array:
+        """Mean of s(d/lambda) over the height of every cell; d falls along z with 1/stretch."""
+        grid, last = self.grid, self.grid.dim - 1
+        z = grid.face_coordinates(last)[-1]
+        integral = full_faces(grid, last, stretch * self.width * np.logaddexp(0.0, distance(z) / self.width))
+        lower, upper = along_axis(last, grid.dim)
+        mean: Array = (integral[lower] - integral[upper]) / grid.spacing[last]
+        return mean
+
+    def gap(self, displacement: float) -> Array:
+        """g of every column, (*lateral, 1), m."""
+        between = self.depth(*self._lateral)[0] + self.height(*self._lateral)[0] - displacement
+        return np.broadcast_to(between, (*self.grid.local_shape[:-1], 1)).copy()
+
+    def _chi(self, points: Sequence[Array], displacement: float) -> Array:
+        depth, slopes = self.depth(*points[:-1])
+        return profile((displacement - depth - points[-1]) / stretch_of(slopes), self.width)
+
+    def at(self, displacement: float, before: float | None = None) -> Contact:
+        """The contact with the collector at Z (m), its faces averaged over the way from `before`."""
+        grid, fixed = self.grid, self.electrolyte
+        depth, slopes = self.depth(*self._lateral)
+        stretch = stretch_of(slopes)
+        mean = self._cell_mean(lambda z: (displacement - depth - z) / stretch, stretch)
+        faces = [full_faces(grid, a, self._chi(grid.face_coordinates(a), displacement)) for a in range(grid.dim)]
+        swept = faces if before is None else [self._swept(a, before, displacement) for a in range(grid.dim)]
+        chi = np.broadcast_to(self._chi(grid.cell_coordinates(), displacement), grid.local_shape).copy()
+        return replace(
+            fixed,
+            metal=np.maximum(self._free - mean, FLOOR),
+            metal_faces=[np.maximum(1 - p - c, FLOOR) for p, c in zip(fixed.electrolyte_faces, swept, strict=True)],
+            collector=Place(chi, slope_of_faces(grid, faces), self.gap(displacement)),
+        )
+
+    def _swept(self, axis: int, before: float, after: float) -> Array:
+        """Mean of chi on the faces while Z goes from `before` to `after`."""
+        points, weights = np.polynomial.legendre.leggauss(GAUSS)
+        coordinates = self.grid.face_coordinates(axis)
+        ways = before + 0.5 * (1 + points) * (after - before)
+        mean = sum(0.5 * w * self._chi(coordinates, z) for w, z in zip(weights, ways, strict=True))
+        return full_faces(self.grid, axis, np.asarray(mean))
