@@ -14,7 +14,7 @@ Parts that follow see what the coupled ones have found. What staggering leaves o
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances
-                     dt |S* - S(new fields)|                 / TOLERANCES["source"]
+                     `vacancies.source_error` of S           / TOLERANCES["source"]
                      the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
                      |V_new - V| dt/2 of the collector over lambda / TOLERANCES["collector"]
 
@@ -315,8 +315,10 @@ class Coupling:
         errors = list(self._truncation(state, fields, contact, step))
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
         weights = contact.metal, contact.growing
-        found = vacancies.plane_source_now(weights, h, deficit(fields), annihilation, fields["normal_stress"])
-        source = step.dt * self._largest(contact.significant * (fields["growth"] - found))
+        off = vacancies.source_error(
+            fields["growth"], weights, h, deficit(fields), annihilation, fields["normal_stress"], step.dt
+        )
+        source = self._largest(contact.significant * off)
         errors.append(source / TOLERANCES["source"])
         if contact.collector:
             change = abs(self.deformation.drift(fields) - self.deformation.drift(state))

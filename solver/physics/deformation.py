@@ -90,8 +90,12 @@ class Deformation(Part):
     def place(self, contact: Contact) -> None:
         """Take over where the solids are (collective)."""
         if self.placed(contact):
-            collector = collector_share(contact.collector.indicator) if contact.collector else 0.0
-            self.mechanics.place(memory_weight(contact.electrolyte), contact.normal, collector)
+            memory, collector = memory_weight(contact.electrolyte), contact.collector
+            if collector is None:
+                self.mechanics.place(memory, contact.normal)
+            else:
+                share = collector_share(collector.indicator)
+                self.mechanics.place(memory, contact.normal, share, collector.area_density)
 
     def start(self, contact: Contact) -> dict[str, Array]:
         """Fields of the assembled cell at rest (collective)."""
@@ -156,19 +160,18 @@ class Deformation(Part):
     def _touch(self, contact: Contact, lithium: Array) -> Touch:
         """How the collector of the contact and the electrolyte meet, with the order parameter given (collective)."""
         assert contact.collector and self.bare_contact
-        psi, last = contact.electrolyte, self.grid.dim - 1
-        below, _ = self.grid.sides(self.grid.ghosted(psi), last)
+        solid = memory_weight(contact.electrolyte)
+        below, _ = self.grid.sides(self.grid.ghosted(solid), self.grid.dim - 1)
         return Touch(
             gap=contact.collector.gap,
             law=self.bare_contact.pressure,
             bare=1 - touching.weight(self.grid, contact, lithium),
-            lift=psi - below[..., :-1],
+            lift=solid - below[..., :-1],
         )
 
     def drift(self, fields: Fields) -> float:
         """Velocity of the platen towards the electrolyte, m/s (collective)."""
-        area = self.mechanics.mac.bottom_area
-        return self.grid.sum(area * fields[self._velocity[-1]]) / self.mechanics.loaded_area
+        return self.mechanics.drift(np.stack([fields[name] for name in self._velocity], axis=-1))
 
     def face_velocities(self, fields: Mapping[str, Array]) -> list[Array]:
         """Velocities on all faces, one array per axis, m/s (collective)."""

@@ -132,8 +132,7 @@ class ForceBalance:
         """Forces, scaled, of p_c on the velocities along z, and the rise of its mean with Z, Pa/m (collective)."""
         m, mac, touch = self.m, self.m.mac, self.load.touch
         assert touch is not None
-        velocity = m.grid.sum(mac.bottom_area * v[..., -1]) / m.loaded_area
-        pressure, slope = touch.law(touch.gap - velocity * self.dt)
+        pressure, slope = touch.law(touch.gap - m.drift(v) * self.dt)
         share = touch.bare * touch.lift * (m.grid.area[-1] / mac.length ** (m.grid.dim - 1))
         push, stiffness = m.grid.sums(share * pressure, share * slope)
         # of what the electrolyte is pushed with the platen, which moves as one with the collector, takes the opposite

@@ -106,14 +106,34 @@ class Mechanics:
         self.matrices = StiffnessMatrices(self.rheology, self.viscosity_unit)
         self.loaded_area, squares = grid.sums(self.mac.bottom_area, self.mac.bottom_area**2)
         self.bottom_size = np.sqrt(squares)  # of forces that a unit of stress makes there
+        self._weights = self.mac.bottom_area / self.loaded_area  # of velocities in that of the platen
         self.scales: Scales | None = None
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
         self.forcing = Forcing()
 
-    def place(self, memory: Array, normal: tuple[Array, ...], collector: Array | float = 0.0) -> None:
-        """Take over where the solids are: M, n and the share of the collector in the cells (collective)."""
+    def place(
+        self,
+        memory: Array,
+        normal: tuple[Array, ...],
+        collector: Array | float = 0.0,
+        surface: Array | None = None,
+    ) -> None:
+        """Take over where the solids are (collective): M, n, a collector and its surface per volume in the cells."""
         self.properties = replace(self.properties, memory=memory, normal=normal, collector=collector)
+        self._weights = self.mac.bottom_area / self.loaded_area
+        if surface is not None:
+            last = self.grid.dim - 1
+            lower, upper = self.grid.sides(self.grid.ghosted(surface * self.grid.volume), last)
+            weights = (lower + upper)[..., :-1]
+            self._weights = weights / self.grid.sum(weights)
         self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
+
+    def drift(self, velocity: Array) -> float:
+        """Velocity of the platen towards the electrolyte, of a collector that of its surface, m/s (collective).
+
+        A collector yields a little under its load; where it is goes by its surface.
+        """
+        return self.grid.sum(self._weights * velocity[..., -1])
 
     def start(self, pressure: float) -> MechanicalState:
         """The assembled cell at rest under the stack pressure (Pa)."""
@@ -205,13 +225,16 @@ class Mechanics:
         keep, kept = self.rheology.remembering, self.rheology.remembering_edges
         normal = solid.normal * (solid_share > 0) * keep
         edges = [stress * (share > 0) * k for stress, share, k in zip(solid.edges, shares, kept, strict=True)]
+        displacement = old.displacement + dt * at.velocity
+        bottom = self.mac.bottom_area > 0
+        displacement[..., -1][bottom] = (old.displacement[..., -1] + dt * self.drift(at.velocity))[bottom]
         new = MechanicalState(
             velocity=at.velocity,
             pressure=at.pressure,
             growth=at.growth,
             elastic=np.stack([*normal, *edges]),
             solid_pressure=self.rheology.solid_pressure(at.pressure, old.solid_pressure, solid_share, dt),
-            displacement=old.displacement + dt * at.velocity,
+            displacement=displacement,
         )
         tau, s_n = at.response.tau, at.response.normal_stress
         return MechanicsResult(

@@ -14,10 +14,12 @@ strength nor memory. M is a smooth step of psi between MEMORY_RANGE: where the m
 remembered for longer than creep lets it. The memory of Li stays where it is while the metal drifts by: in steady flow
 the stress is that of pure creep.
 
-**Collector.** A body that moves with the platen, k a smooth step of chi between COLLECTOR_RANGE: a viscosity RIGID
-times G dt, so that it yields by 1/RIGID of an elastic strain in a step, and no memory, which would stay in its place
-while the body moves on. Stress inside it means nothing but what it hands on. The range begins above 1/2, so that
-between it and the electrolyte there is always a layer of Li or void, and no bond.
+**Collector.** A body that moves with the platen, k a smooth step of chi between COLLECTOR_RANGE. It has the viscosity
+k RIGID in addition to G dt, and the same to K dt, and no memory, which would stay in its place while the body moves on.
+It yields by picometres per second, evenly where it bears an even load; where it is goes by its surface
+(`Mechanics.drift`), so that only uneven loads bend it. (A viscosity in proportion to G dt gives no rates to start the
+next step from, and a larger one ill-conditioned steps.) Stress inside it means nothing but what it hands on. The
+range begins above 1/2, so that between it and the electrolyte there is always a layer of Li or void, and no bond.
 
 Normal components live in the cells, shear on edges; the invariant e:e and n.tau.n are taken in the cells with the
 mean shear of their edges, so growth stays a local unknown of its cell.
@@ -38,7 +40,7 @@ from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
 COLLECTOR_RANGE = (0.6, 0.95)  # chi from which on a cell is rigid in part, and from which on all of it
-RIGID = 1e3  # stiffness of the collector over that of elastic Li
+RIGID = 1e12  # Pa s, viscosity of the collector
 VOID_BULK_RATIO = 10 / 3  # of zeta to the shear viscosity of a void; it gives way in both terms, so by half of zeta
 
 
@@ -165,13 +167,14 @@ class Rheology:
         shear = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
         bulk = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
         self.stiffest = float(np.max(shear))
-        rigid = 1 + RIGID * p.collector
-        self.shear_modulus, self.bulk_modulus = shear * rigid, bulk * rigid
+        self.shear_modulus, self.bulk_modulus, self._rigid = shear, bulk, RIGID * p.collector
         self.creeping = (1 - p.memory) * (1 - p.collector)
         self.remembering: Array | float = 1 - p.collector
         self.remembering_edges: Sequence[Array | float] = [1.0] * len(mac.pairs)
+        self._rigid_edges: Sequence[Array | float] = [0.0] * len(mac.pairs)
         if isinstance(self.remembering, np.ndarray):
             self.remembering_edges = self._edges(self.remembering)
+            self._rigid_edges = [RIGID * (1 - kept) for kept in self.remembering_edges]
         self.shear_edges = self._edges(self.shear_modulus)
 
     def _edges(self, values: Array) -> list[Array]:
@@ -181,6 +184,14 @@ class Rheology:
         """w in the cells."""
         return 1 - self.creeping * (1 - solid_fraction(lithium))
 
+    def _stiffness(self, dt: float) -> Array:
+        """G dt, with the collector's viscosity, Pa s."""
+        return self.shear_modulus * dt + self._rigid
+
+    def _bulk(self, dt: float) -> Array:
+        """K dt, with the collector's viscosity, Pa s."""
+        return self.bulk_modulus * dt + self._rigid
+
     def total_viscosity(self, eta_solid: Array) -> tuple[Array, list[Array]]:
         """w eta + eta_void in the cells and on the edges, Pa s (collective)."""
         void = self.properties.void_viscosity
@@ -189,7 +200,7 @@ class Rheology:
     def _elastic_rate(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> tuple[Array, Array]:
         """(P - w P_s,old)/kappa, 1/s, and kappa, Pa s."""
         void = VOID_BULK_RATIO * self.properties.void_viscosity
-        kappa = solid_share * self.bulk_modulus * dt + (1 - solid_share) * void
+        kappa = solid_share * self._bulk(dt) + (1 - solid_share) * void
         return (pressure - solid_share * held) / kappa, kappa
 
     def compaction(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> tuple[Array, Array]:
@@ -202,7 +213,7 @@ class Rheology:
     def solid_pressure(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> Array:
         """P_s at the end of a step, Pa; a void and the collector forget it."""
         elastic, _ = self._elastic_rate(pressure, held, solid_share, dt)
-        return (held + self.bulk_modulus * dt * elastic) * (solid_share > 0) * self.remembering
+        return (held + self._bulk(dt) * elastic) * (solid_share > 0) * self.remembering
 
     # -- tensors -------------------------------------------------------------------------------------
 
@@ -248,7 +259,8 @@ class Rheology:
 
     def memory_rates(self, old: Tensor, dt: float) -> Tensor:
         """tau_s,old/(2 G dt)."""
-        return old.scaled(0.5 / (self.shear_modulus * dt), [0.5 / (g * dt) for g in self.shear_edges])
+        edges = [0.5 / (g * dt + rigid) for g, rigid in zip(self.shear_edges, self._rigid_edges, strict=True)]
+        return old.scaled(0.5 / self._stiffness(dt), edges)
 
     def respond(
         self, d: Array, growth: Array, pressure: Array, held: Tensor, solid_share: Array, dt: float
@@ -259,7 +271,7 @@ class Rheology:
         e = self.deviator(d) + self.growth(-growth)
         rates = e + held
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
-        stiffness = self.shear_modulus * dt
+        stiffness = self._stiffness(dt)
         eta, stress_slope = p.creep.viscosity(magnitude, stiffness, self.creeping)
         # d eta/d(e:e) of eta = sigma_eq/(3 R_e) and R_e^2 = 2/3 e:e
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
