@@ -6,10 +6,6 @@ from typing import TYPE_CHECKING
 
 from solver.laws import lining, vacancies
 
-# Beside a collector planes are made ten times as fast: an excess of a per cent of Li, which differs from place to place
-# with the thickness of the metal, would be a velocity that a rigid collector takes for MPa.
-FAST_CREATION = 10.0
-
 if TYPE_CHECKING:
     from solver.case.materials import ElectrolyteLayer
     from solver.case.schema import Case
@@ -50,7 +46,6 @@ def annihilation_parameters(case: Case) -> vacancies.AnnihilationParameters:
         diffusivity=li.diffusivity,
         width=case.interface.width,
         temperature=case.drive.temperature,
-        creation_factor=1.0 if case.collector is None else FAST_CREATION,
     )
 
 

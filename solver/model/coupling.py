@@ -6,7 +6,8 @@ velocity and how fast planes vanish under the normal stress; the velocities on t
 What comes later is seen extrapolated to the new time (`Step.predict`): xi by charge, mechanics and occupancy, c by
 charge. With the old xi the equilibrium c = h would hold moving surfaces back by a part ~ dt, and the critical current
 come out up to 10 % higher; with the old xi and c the voltage would lag by a step where voids move. The transfer
-current sees the normal stress of the last step, and so do filaments, which advance inside the iteration for the
+current sees the normal stress of the last step; where Li is plated it is found again with that of the mechanics, which
+has foreseen how the current answers (`transfer.Current.planes`). Filaments advance inside the iteration for the
 potential: every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react.
 Parts that follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
 
@@ -14,7 +15,7 @@ Parts that follow see what the coupled ones have found. What staggering leaves o
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances
-                     `vacancies.source_error` of S           / TOLERANCES["source"]
+                     dt |S* - S(new fields)|                 / TOLERANCES["source"]
                      the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
                      |V_new - V| dt/2 of the collector over lambda / TOLERANCES["collector"]
 
@@ -201,11 +202,19 @@ class Coupling:
         ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
         expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c)}
         with self.timers("charge"):
-            current, filled, newton, krylov = self._current(state, expected, contact, step)
+            current, filled, newton, krylov = self._current(state, expected, state, contact, step)
+        made = current.planes(self.charge.kinetics.volts_per_pascal)
         with self.timers("mechanics"):
-            mechanics_result, motion = self.deformation.balance(state, contact, ahead, step.stack_pressure, step.dt)
+            mechanics_result, motion = self.deformation.balance(
+                state, contact, ahead, made, step.stack_pressure, step.dt
+            )
             velocity = self.deformation.face_velocities(motion)
         require("stress", mechanics_result.outcome)
+        plated, _ = made(motion["normal_stress"] - state["normal_stress"])
+        if self.grid.max(plated) > 0:
+            with self.timers("charge"):
+                current, filled, again, more = self._current(state, expected, motion, contact, step)
+            newton, krylov = newton + again, krylov + more
         contact = self._moved(state, motion, step)
         with self.timers("occupancy"):
             supply = current.atoms * self.charge.kinetics.volts_per_pascal
@@ -231,7 +240,7 @@ class Coupling:
             **motion,
             **filled,
         }
-        fields["feed"] = (deficit(fields) - deficit(state)) / step.dt - motion["growth"]
+        fields["feed"] = (deficit(fields) - deficit(state)) / step.dt - (motion["growth"] - plated)
         results = mechanics_result, occupancy_result, lithium_result
         measured = {
             **self._measure(state, fields, contact, current, step),
@@ -248,7 +257,7 @@ class Coupling:
             fields |= part_result.fields
             measured |= part_result.measured
         measured |= self._stored(fields, contact)
-        error = self._error(state, fields, contact, step)
+        error = self._error(state, fields, contact, plated, step)
         return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
 
     def _moved(self, state: State, motion: Fields, step: Step) -> Contact:
@@ -265,15 +274,15 @@ class Coupling:
         return reacting_share * self.penetration.free_share(state) if self.penetration else reacting_share
 
     def _current(
-        self, state: State, ahead: Fields, contact: Contact, step: Step
+        self, state: State, ahead: Fields, stressed: Fields, contact: Contact, step: Step
     ) -> tuple[Current, dict[str, Array], int, int]:
         """The charge equation with filaments, which conduct as the last step has left them (collective).
 
-        ahead: what is expected of Li and its occupancy at the end of the step. Returns the current, the fields of the
-        filaments, Newton and Krylov iterations.
+        ahead: what is expected of Li and its occupancy at the end of the step; stressed: fields of the mechanics.
+        Returns the current, the fields of the filaments, Newton and Krylov iterations.
         """
         conductor, pressure = self.conductor(state, contact), step.stack_pressure
-        excess = self.deformation.excess_pressure(state, pressure)
+        excess = self.deformation.excess_pressure(stressed, pressure)
         share = self._reacting_share(state, ahead["lithium"], conductor)
         reactions = [self.charge.plating(ahead, excess, share)]
         reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
@@ -310,15 +319,13 @@ class Coupling:
 
     # -- the error of a step -------------------------------------------------------------------------
 
-    def _error(self, state: State, fields: Fields, contact: Contact, step: Step) -> float:
+    def _error(self, state: State, fields: Fields, contact: Contact, plated: Array, step: Step) -> float:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
         weights = contact.metal, contact.growing
-        off = vacancies.source_error(
-            fields["growth"], weights, h, deficit(fields), annihilation, fields["normal_stress"], step.dt
-        )
-        source = self._largest(contact.significant * off)
+        found = vacancies.plane_source_now(weights, h, deficit(fields), plated, annihilation, fields["normal_stress"])
+        source = step.dt * self._largest(contact.significant * (fields["growth"] - found))
         errors.append(source / TOLERANCES["source"])
         if contact.collector:
             change = abs(self.deformation.drift(fields) - self.deformation.drift(state))

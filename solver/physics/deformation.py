@@ -7,7 +7,7 @@ velocities then carry occupancy and order parameter. Of the stress, s_n - p ente
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,8 @@ COLUMNS = (
     Column("capped_share", "1", "share of the vanishing planes where r(p) is at its cap"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
+
+Made = Callable[[Array], tuple[Array, Array]]  # change of s_n since the last step -> S_j and dS_j/ds_n
 
 SCALARS = ("pressure", "solid_pressure", "growth", "normal_stress")
 
@@ -123,7 +125,7 @@ class Deformation(Part):
 
     # -- the step ------------------------------------------------------------------------------------
 
-    def excess_pressure(self, state: State, stack_pressure: float) -> Array:
+    def excess_pressure(self, state: Fields, stack_pressure: float) -> Array:
         """s_n - p of the last step, Pa; 0 in the collector, whose stress means nothing (collective)."""
         excess: Array = state["normal_stress"] - self.platen_pressure(state, stack_pressure)
         return excess * self.mechanics.rheology.remembering
@@ -138,15 +140,21 @@ class Deformation(Part):
         return self.grid.sum(area * fields[self._displacement[-1]]) / self.mechanics.loaded_area
 
     def balance(
-        self, state: State, contact: Contact, lithium: Array, stack_pressure: float, dt: float
+        self, state: State, contact: Contact, lithium: Array, made: Made, stack_pressure: float, dt: float
     ) -> tuple[MechanicsResult, dict[str, Array]]:
-        """Solve for the end of the step with the order parameter given there (collective)."""
+        """Solve for the end of the step, with xi given there; made: planes of plated Li (collective)."""
         self.place(contact)
         h, feed = fe.step(state["lithium"]), state["feed"]
         deficit, weights = h - state["occupancy"], (contact.metal, contact.growing)
 
+        before = state["normal_stress"].copy()
+
         def growth(normal_stress: Array) -> tuple[Array, Array]:
-            return vacancies.plane_source(weights, h, deficit, feed, self.annihilation, normal_stress, dt)
+            plated, of_plated = made(normal_stress - before)
+            source, slope = vacancies.plane_source(
+                weights, h, deficit, feed, plated, self.annihilation, normal_stress, dt
+            )
+            return source, slope + of_plated
 
         load = Load(
             pressure=stack_pressure,

@@ -11,7 +11,7 @@ no solution; then the voltage limit is held instead (`Transfer.balance`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,15 +44,32 @@ COLUMNS = (
 class Current:
     """What the charge equation has found: phi, how, and what crosses the contact, A/m^3.
 
-    plating: the current of Li that plates, positive, or is stripped. atoms: that of all reactions which bring Li atoms,
-    as if each brought one per electron; unpaid: charge that has brought none, C/m^2 of the cross-section in the step.
+    plating: the current of Li that plates, positive, or is stripped; slope: its derivative with phi, S/m^3. atoms: that
+    of all reactions which bring Li atoms, as if each brought one per electron; unpaid: charge that has brought none,
+    C/m^2 of the cross-section in the step.
     """
 
     potential: Array
     charge: ChargeOutcome
     plating: Array
+    slope: Array
     atoms: Array
     unpaid: float
+
+    def planes(self, volume: float) -> Callable[[Array], tuple[Array, Array]]:
+        """Change of s_n (Pa) in the step -> planes S_j (1/s) of the Li that is plated, and dS_j/ds_n; volume Omega/F.
+
+        The current was found with the stress of the last step; a pressure takes Omega/F of itself from phi. Without
+        this answer a layer that cannot flow and its current would correct each other too late, and to and fro.
+        """
+        growing = self.plating > 0
+        slope = -(volume**2) * self.slope * growing
+
+        def made(change: Array) -> tuple[Array, Array]:
+            rate = volume * self.plating * growing + slope * change
+            return np.maximum(rate, 0.0), slope * (rate > 0)
+
+        return made
 
 
 @dataclass
@@ -121,12 +138,13 @@ class Transfer(Part):
         require("potential", charge.outcome)
         first, *rest = reactions
         atoms = plating = first.per_volume(contact, phi)
+        slope = contact.area_density * first.reacting_share * first.law(phi)[1]
         unpaid = 0.0
         for reaction in rest:
             passed = reaction.per_volume(contact, phi)
             atoms = atoms + reaction.atoms * passed
             unpaid += self.grid.integral((1 - reaction.atoms) * passed) / self.grid.lateral_area * step.dt
-        return Current(phi, charge, plating, atoms, unpaid)
+        return Current(phi, charge, plating, slope, atoms, unpaid)
 
     def _double_layer(self, state: State, contact: Contact, step: Step) -> list[InterfaceTerm]:
         """The charging of the contact, if it takes any."""

@@ -57,7 +57,7 @@ def half_open(gap: float) -> tuple[float, float]:
     state["occupancy"] = fe.step(state["lithium"].copy())
     step = Step(number=0, dt=1e-3, stack_pressure=3e6, current_density=-10.0)
     ahead = {name: state[name].copy() for name in ("lithium", "occupancy")}
-    current, *_ = model._current(state, ahead, model.places.start(), step)
+    current, *_ = model._current(state, ahead, state, model.places.start(), step)
     columns = grid.columns(current.plating * grid.spacing[-1])[:, 0]
     open_half = grid.centres[0] < 2e-6
     return columns[open_half].sum() / columns.sum(), current.charge.voltage

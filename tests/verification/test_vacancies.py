@@ -152,7 +152,7 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
         history = []
         for _ in range(4000 if steps < 0.1 else 60):
             one = np.ones(1)
-            source, _ = vacancies.plane_source((one, one), one, theta, learned, linear, pressure, dt)
+            source, _ = vacancies.plane_source((one, one), one, theta, learned, 0 * one, linear, pressure, dt)
             new = theta + dt * (feed + source)
             learned = (new - theta) / dt - source
             theta[:] = new
@@ -219,7 +219,7 @@ def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
 
     def source(normal_stress):
         weights = np.full(6, 0.8), np.full(6, 0.8)
-        return vacancies.plane_source(weights, np.full(6, 0.9), theta, np.zeros(6), p, normal_stress, 2.0)
+        return vacancies.plane_source(weights, np.full(6, 0.9), theta, np.zeros(6), np.zeros(6), p, normal_stress, 2.0)
 
     step = 10.0
     difference = (source(s_n + step)[0] - source(s_n - step)[0]) / (2 * step)
