@@ -38,7 +38,7 @@ COLUMNS = (
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
     Column("platen_displacement", "m", "of the platen towards the electrolyte"),
     Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
-    Column("capped_share", "1", "share of the vanishing planes where r(p) is at its cap"),
+    Column("thickened_share", "1", "share of the vanishing planes in vacancy layers made 2 lambda deep"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
 
@@ -163,13 +163,13 @@ class Deformation(Part):
         """Scalars of a step (collective).
 
         contact_pressure: mean of s_n over the area of contact, Pa; platen_pressure: of the platen, Pa; drift_velocity:
-        of the platen, m/s; capped_share: of the annihilation, where r(p) is at its cap.
+        of the platen, m/s; thickened_share: of the annihilation, where k(s_n) > 1.
         """
         grid, active = self.grid, contact.area * fe.step(fields["lithium"])
         s_n = fields["normal_stress"]
         touching = grid.sum(active)
         vanishing = np.maximum(-fields["growth"], 0.0) * grid.volume
-        capped = self.annihilation.uncapped_rate(s_n) > self.annihilation.largest_rate
+        thickened = self.annihilation.thickening(s_n) > 1
         total = grid.sum(vanishing)
         area = self.mechanics.mac.bottom_area
         return {
@@ -177,7 +177,7 @@ class Deformation(Part):
             "platen_pressure": self.platen_pressure(fields, stack_pressure),
             "platen_displacement": self.platen_displacement(fields),
             "drift_velocity": grid.sum(area * fields[self._velocity[-1]]) / self.mechanics.loaded_area,
-            "capped_share": grid.sum(vanishing * capped) / total if total else 0.0,
+            "thickened_share": grid.sum(vanishing * thickened) / total if total else 0.0,
         }
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
