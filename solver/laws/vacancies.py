@@ -38,6 +38,7 @@ from solver.laws.creep import creep_prefactor
 from solver.numerics.array import Array
 
 MEGAPASCAL = 1e6
+SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,3 +118,18 @@ def plane_source_now(
 ) -> Array:
     """S of the given fields, 1/s."""
     return -np.where(deficit > 0, p.rate(normal_stress), p.creation_rate) * weight * h * deficit
+
+
+def void_half_width(
+    *, current: float, diffusivity: float, surface_diffusivity: float, vacancy_fraction: float, molar_volume: float
+) -> float:
+    """R, m: how far to each side of its middle a void stays open while Li sinks at V = (Omega/F) j.
+
+    Its roof loses Li to the contact beside it through the metal, R = D theta_c/V, and along the surface,
+    R = sqrt(D_surface delta_s theta_c/V), driven by at most theta_c; the smaller one of those that there are.
+    current: magnitude of j, A/m^2, above 0; diffusivities in m^2/s, vacancy_fraction theta_c, molar_volume m^3/mol.
+    """
+    per_velocity = vacancy_fraction * FARADAY / (molar_volume * current)
+    through = diffusivity * per_velocity
+    along = float(np.sqrt(surface_diffusivity * SURFACE_THICKNESS * per_velocity))
+    return min(through, along) if along else through

@@ -27,6 +27,7 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
+from solver.laws.vacancies import SURFACE_THICKNESS
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
@@ -34,8 +35,6 @@ from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.part import SIGNIFICANT, Balance, Part, StateField, Supply
-
-SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
 
 @dataclass(frozen=True, kw_only=True)
