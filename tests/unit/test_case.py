@@ -292,7 +292,7 @@ def test_doubtful_choices_give_one_warning(override, warning):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["interface.exchange_current_density=110 mA/cm^2"],  # W = 4.2 um, 21 lambda
+        ["interface.exchange_current_density=110 mA/cm^2"],  # l_W = 4.2 um, 21 lambda
         ["interface.exchange_current_density=120 mA/cm^2", "interface.width=100 nm", "grid.spacing=50 nm"],
         ["interface.exchange_current_density=120 mA/cm^2", "interface.contact_resistance=0.05 ohm*cm^2"],
     ],

@@ -90,7 +90,7 @@ def test_the_sharp_problem_has_the_constriction_of_the_conformal_map() -> None:
 
 @pytest.mark.parametrize(("width", "voltage", "largest"), [(200e-9, 0.015, 0.03), (100e-9, 0.005, 0.01)])
 def test_voltage_and_largest_current_at_the_default_kinetics(width: float, voltage: float, largest: float) -> None:
-    """W = s RT/(F i0) = 185 um: 1.3 and 0.4 %, 2.0 and 0.6 %; j is 1.34 of the mean beside a void on a quarter."""
+    """l_W = s RT/(F i0) = 185 um: 1.3 and 0.4 %, 2.0 and 0.6 %; j is 1.34 of the mean beside a void on a quarter."""
     off = differences(DEFAULT, width)
     assert abs(off[0]) < voltage
     assert abs(off[1]) < largest
@@ -112,6 +112,6 @@ def test_a_void_wider_by_a_tenth_would_be_seen() -> None:
 
 
 def test_fast_kinetics_needs_a_small_lambda() -> None:
-    """W = 46 nm: lambda cuts off what j has at the edge, 0.64 of the largest j at 100 nm, 0.48 at 200."""
+    """l_W = 46 nm: lambda cuts off what j has at the edge, 0.64 of the largest j at 100 nm, 0.48 at 200."""
     off = [differences(1e5, width)[1] for width in (200e-9, 100e-9)]
     assert off[0] < off[1] < -0.3
