@@ -4,12 +4,12 @@ Charge, occupancy and lithium with grid, order and tolerances of `solver.model.c
 kinetics and matrices are written here from the formulas:
 
     charge     div(s psi grad phi) = |grad psi| h t/f j(phi), current density at the top   Newton, for the change of phi
-    occupancy  d_t(m c) + div(m c v) = div(m D grad(c - h)) + |grad psi| h t/f (Omega/F) j
+    occupancy  d_t(m c) + div(m c v) = div(m k D grad(c - h)) + |grad psi| h t/f (Omega/F) j
                                                             c = h at the bottom, where Li of occupancy 1 enters with v
     lithium    m (d_t xi + v.grad xi) = -L dF/dxi                                          Newton, for xi
 
-Mechanics is not computed: FiPy has no staggered grid. Every step is given a `Motion`, the velocities v on the faces
-and the excess pressure s_n - p in j(phi), as lifront's mechanics found them from lifront's own fields. So velocities,
+Mechanics is not computed: FiPy has no staggered grid. Every step is given a `Motion`, the velocities v on the faces,
+the excess pressure s_n - p in j(phi) and k(s_n), as lifront's mechanics found them from its own fields. So velocities,
 stress and the growth S of planes behind them are not checked here, only what they do to the fields that are computed;
 mechanics has closed forms of its own (`tests/verification/test_mechanics_*.py`, `test_vacancies.py`).
 
@@ -91,15 +91,17 @@ class Constants:
 
 @dataclass(frozen=True)
 class Motion:
-    """What a step is given: lattice velocity on the faces, and the excess pressure s_n - p (Pa) the step started with.
+    """What a step is given: lattice velocity on the faces, the excess pressure s_n - p (Pa) the step started
+    with, and the thickening k of the vacancy layer.
 
     lateral (cells + 1, cells) and normal (cells, cells + 1): the components normal to the faces of these axes, m/s;
-    normal[:, 0] enters through the bottom, with the velocity of the platen. excess_pressure: of all cells.
+    normal[:, 0] enters through the bottom, with the velocity of the platen. excess_pressure, thickening: of all cells.
     """
 
     lateral: Array
     normal: Array
     excess_pressure: Array
+    thickening: Array
 
 
 def h(s: Array) -> Array:
@@ -171,7 +173,7 @@ class Peer:
         )
 
         self.carried = fipy.FaceVariable(mesh=mesh, rank=1)  # m v
-        self.mobile = fipy.FaceVariable(mesh=mesh)  # m D
+        self.mobile = fipy.FaceVariable(mesh=mesh)  # m k D
         self.supply, self.reservoir = cell(), cell()
         self.occupancy_drift = fipy.HybridConvectionTerm(coeff=self.carried, var=self.c)
         self.occupancy_equation = (
@@ -227,7 +229,7 @@ class Peer:
         j = self._charge(hx, c_guess, motion.excess_pressure.ravel(), current_density)
         bottom_speed = self._carry(motion)
         supply = self._touching(hx) * j * self.k.molar_volume / FARADAY
-        self._occupancy(np.clip(xi_guess, 0.0, 1.0), supply, bottom_speed, dt)
+        self._occupancy(np.clip(xi_guess, 0.0, 1.0), supply, motion, bottom_speed, dt)
         self._lithium(xi, xi_guess, dt)
         self.xi.setValue(np.clip(self.xi.value, 0.0, self.ceiling))
         self.history, self.dt_previous = (xi, c, phi), dt
@@ -301,10 +303,10 @@ class Peer:
     def _mean_conductivity(self) -> Array:
         return self.k.conductivity * np.maximum(1 - self.metal, FLOOR)
 
-    def _occupancy(self, xi: Array, supply: Array, bottom_speed: Array, dt: float) -> None:
+    def _occupancy(self, xi: Array, supply: Array, motion: Motion, bottom_speed: Array, dt: float) -> None:
         k, hx = self.k, h(xi)
         surface = k.surface_diffusivity * ATOM / k.width * 6 * (xi * (1 - xi)) ** 2
-        diffusivity = k.diffusivity * hx + surface
+        diffusivity = k.diffusivity * motion.thickening.ravel() * hx + surface
         face = fipy.CellVariable(mesh=self.mesh, value=diffusivity).arithmeticFaceValue.value
         self.mobile.setValue(face * self.metal_face)
         equilibrium = fipy.CellVariable(mesh=self.mesh, value=hx)

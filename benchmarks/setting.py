@@ -142,7 +142,8 @@ class Run:
             raise RuntimeError(result.failed)
         self.mechanics_seconds.append(seconds["mechanics"] - before)
         lateral, normal = deformation.face_velocities(result.fields)
-        self.motion = Motion(lateral, normal, excess)
+        thickening = deformation.annihilation.thickening(result.fields["normal_stress"])
+        self.motion = Motion(lateral, normal, excess, thickening)
         self.results.append(StepResult({}, "", result.error, result.measured))
         self.previous = {name: self.state[name].copy() for name in self.coupling.history}
         for name, values in result.fields.items():

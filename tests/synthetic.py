@@ -214,7 +214,7 @@ def _row(step: int, time: float) -> dict[str, float]:
         "platen_pressure": 3e6,
         "contact_pressure": 3e6,
         "platen_displacement": 1e-8,
-        "capped_share": 0.0,
+        "thickened_share": 0.0,
         "penetration_depth": 0.0,
         "filament_volume": 0.0,
         "dead_lithium": 0.0,

@@ -14,11 +14,11 @@ import solver
 from postprocess.contact_plots import GREY, Contact
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
-from solver.case.derived import annihilation_parameters
+from solver.case.derived import annihilation_parameters, critical_stripping_current
 from solver.case.schema import Case
 from solver.constants import FARADAY, GAS_CONSTANT
 from solver.laws.creep import creep_prefactor
-from solver.model.coupling import CAPPED_SHARE
+from solver.model.coupling import THICKENED_SHARE
 from solver.whole_files import write_text
 
 Array = np.ndarray
@@ -73,17 +73,15 @@ class Ended:
         return round(self.case.interface.width * 1e9)
 
     @property
-    def capped(self) -> bool:
-        """r(p) of the stack pressure is above D/(2 lambda^2), or more than a tenth of the planes vanish where it is."""
-        above = self.annihilation.uncapped_rate(self.case.drive.stack_pressure) > self.annihilation.largest_rate
-        return bool(above) or float(self.curves["capped_share"][-1]) > CAPPED_SHARE
+    def thickened(self) -> bool:
+        """The layer is made 2 lambda deep at the stack pressure, or where more than a tenth of the planes vanish."""
+        above = self.annihilation.thickening(self.case.drive.stack_pressure) > 1
+        return bool(above) or float(self.curves["thickened_share"][-1]) > THICKENED_SHARE
 
-    def formula(self, cap: bool) -> float:
+    @property
+    def formula(self) -> float:
         """(F/Omega) sqrt(D r) theta_c at the stack pressure, mA/cm2."""
-        li, p = self.case.lithium, self.case.drive.stack_pressure
-        rate = self.annihilation.rate(p) if cap else self.annihilation.uncapped_rate(p)
-        depth_rate = np.sqrt(li.diffusivity * float(rate))
-        return float(FARADAY / li.molar_volume * depth_rate * li.critical_vacancy_fraction * MA_CM2)
+        return critical_stripping_current(self.case) * MA_CM2
 
     def first(self, column: str, below: float, of: str) -> float:
         """Value of `of` when `column` first falls below `below` times its start, interpolated; NaN if never."""
@@ -159,26 +157,25 @@ def critical_table(output: Path) -> str:
     """Critical currents beside the formula."""
     title = (
         "(a) Critical stripping current, mA/cm2: where a slow ramp has cost 10 % (2 %) of the contact\n"
-        "formula: (F/Omega) sqrt(D r(p)) theta_c; capped: with r <= D/(2 lambda^2); share: of the planes that vanish\n"
-        "where the cap binds, in the end; *: the cap binds, the number depends on lambda"
+        "formula: (F/Omega) sqrt(D r(p)) theta_c; share: of the planes that vanish where the layer is made 2 lambda\n"
+        "deep, in the end; *: it is so at the stack pressure or where a tenth of them vanish"
     )
     headings = (
-        "p/MPa  lambda/nm  formula  capped  j at 2 %  j at 10 %  *  over capped  void/nm  share  steps  with"
+        "p/MPa  lambda/nm  formula  j at 2 %  j at 10 %  *  over formula  void/nm  share  steps  with"
     )
     rows = []
     for run in ended(output, "ramp"):
-        c, critical, capped = run.curves, run.critical(LOST), run.formula(cap=True)
+        c, critical = run.curves, run.critical(LOST)
         row = (
             f"{run.pressure:.0f}",
             f"{run.width}",
-            f"{run.formula(cap=False):.3f}",
-            f"{capped:.3f}",
+            f"{run.formula:.3f}",
             f"{run.critical(BEGUN):.3f}",
             f"{critical:.3f}",
-            "*" if run.capped else "",
-            f"{critical / capped:.2f}",
+            "*" if run.thickened else "",
+            f"{critical / run.formula:.2f}",
             f"{1e9 * c['void_volume'][-1]:.0f}",
-            f"{c['capped_share'][-1]:.2f}",
+            f"{c['thickened_share'][-1]:.2f}",
             f"{c['step'][-1]:.0f}",
             VARIATIONS.get(run.name.rpartition("_")[2], ""),
         )
@@ -191,7 +188,7 @@ def closing_table(output: Path) -> str:
     title = (
         "(b) Time in s in which a void of radius 1 um (2-D: a cylinder) loses 95 % of its volume at rest\n"
         "estimates: by creep of endless Li, by creep of a cylinder of Li of radius 4 um (half the distance of the\n"
-        "voids), by vacancies, by vacancies and each of the two; share: planes that vanish where r(p) is capped"
+        "voids), by vacancies, by vacancies and each of the two; share: planes that vanish in thickened layers"
     )
     rows = []
     for run in ended(output, "closing"):
@@ -203,7 +200,7 @@ def closing_table(output: Path) -> str:
             "2 um below" if "below" in run.name else "at the contact",
             f"{time:.0f}",
             *(f"{x:.3g}" for x in estimates),
-            f"{np.max(run.curves['capped_share']):.2f}",
+            f"{np.max(run.curves['thickened_share']):.2f}",
         )
         rows.append(row)
     return table(title, "p/MPa  lambda/nm  where  time  " + "  ".join(ESTIMATES) + "  share", rows)
@@ -294,14 +291,11 @@ def critical_picture(output: Path, path: Path) -> None:
         li = group[0].case.lithium
         scale = FARADAY / li.molar_volume * li.critical_vacancy_fraction * MA_CM2
         if width == max(run.width for run in runs):
-            uncapped = scale * np.sqrt(li.diffusivity * law.uncapped_rate(p * 1e6))
-            axes.plot(p, uncapped, color="k", lw=1.2, label="planar formula")
-        capped = law.uncapped_rate(p * 1e6) > law.largest_rate
-        formula = scale * np.sqrt(li.diffusivity * law.rate(p * 1e6))
-        axes.plot(p[capped], formula[capped], "--", color=colour, lw=1.0, label=f"formula, cap of {width} nm")
-        for binds, face in ((False, colour), (True, "none")):
-            points = [(run.pressure, run.critical(LOST)) for run in group if run.capped == binds]
-            label = f"model, $\\lambda$ = {width} nm" + (", cap binds" if binds else "")
+            formula = scale * np.sqrt(li.diffusivity * law.physical_rate(p * 1e6))
+            axes.plot(p, formula, color="k", lw=1.2, label="planar formula")
+        for thickened, face in ((False, colour), (True, "none")):
+            points = [(run.pressure, run.critical(LOST)) for run in group if run.thickened == thickened]
+            label = f"model, $\\lambda$ = {width} nm" + (", thickened layer" if thickened else "")
             if points:
                 axes.plot(*np.transpose(points), "o", ms=8, color=colour, mfc=face, label=label)
     axes.plot(*np.transpose(MEASURED), "*", ms=22, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")

@@ -55,3 +55,15 @@ def critical_stripping_current(case: Case) -> float:
     return annihilation_parameters(case).critical_stripping_current(
         pressure=case.drive.stack_pressure, vacancy_fraction=li.critical_vacancy_fraction, molar_volume=li.molar_volume
     )
+
+
+def void_half_width(case: Case, current: float) -> float:
+    """R, m, of voids that stripping with `current` (A/m^2, a magnitude above 0) opens."""
+    li = case.lithium
+    return vacancies.void_half_width(
+        current=current,
+        diffusivity=li.diffusivity,
+        surface_diffusivity=li.surface_diffusivity,
+        vacancy_fraction=li.critical_vacancy_fraction,
+        molar_volume=li.molar_volume,
+    )

@@ -49,7 +49,7 @@ class Mechanics(Section):
     tolerance: Tolerance = key(
         1e-3, "largest relative imbalance of forces and volumes at which the iteration for the creep viscosity stops"
     )
-    max_iterations: Iterations = key(30, "largest number of these iterations; a step that needs more is rejected")
+    max_iterations: Iterations = key(60, "largest number of these iterations; a step that needs more is rejected")
     linear_solver: Literal["iterative", "direct"] = key("iterative", "solver of the linear systems")
 
     @property

@@ -14,7 +14,12 @@ from rich.table import Table
 
 from solver.case.checks import cells_per_width, find_warnings
 from solver.case.cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
-from solver.case.derived import additive_coverage, annihilation_parameters, critical_stripping_current
+from solver.case.derived import (
+    additive_coverage,
+    annihilation_parameters,
+    critical_stripping_current,
+    void_half_width,
+)
 from solver.case.schema import Case
 from solver.case.segments import Segment, expand, expected_duration
 from solver.case.types import Section, spec_of
@@ -26,6 +31,7 @@ PLAIN_WIDTH = 150  # columns when the output is not a terminal
 SHOWN_SEGMENTS = 20
 SHOWN_TABLES = 40  # of a list of tables, such as layers or voids
 SHOWN_ENTRIES = 4  # of a list
+WIDTHS_PER_VOID_ADVISED = 20.0  # lambda in the half-width of voids: with fewer they are films (docs/model.md)
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,12 @@ def print_report(case: Case) -> None:
         style = "bold" if row.origin == "case" else None
         table.add_row(row.key, row.value, row.si, row.origin, row.meaning, style=style)
     console.print(table)
-    console.print(_segments_table(expand(case)))
+    segments = expand(case)
+    console.print(_segments_table(segments))
     _print_cost(console, case)
     console.print(f"load                      {_load(case)}")
     _print_expected(console, case)
+    _print_voids(console, case, max(segment.stripping_current for segment in segments))
     for warning in (*find_warnings(case), *problems_here(case), *machine_warnings(case, Path.cwd())):
         console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True)
 
@@ -153,9 +161,24 @@ def _print_expected(console: Console, case: Case) -> None:
     with np.errstate(all="ignore"):  # of values that give no number, inf or nan is shown
         current, depth = critical_stripping_current(case) / 10, rates.layer_depth(pressure) * 1e6
         seconds = float(np.divide(1.0, rates.rate(pressure)))
+        thickening = float(rates.thickening(pressure))
     console.print(f"critical stripping current {current:.3g} mA/cm^2 (planar formula)")
-    console.print(f"vacancy layer             {depth:.3g} um deep")
+    made = f", made {thickening:.3g} times as deep as sqrt(D/r)" if thickening > 1 else ""
+    console.print(f"vacancy layer             {depth:.3g} um deep{made}")
     console.print(f"layer fills in            {seconds:.4g} s")
+
+
+def _print_voids(console: Console, case: Case, current: float) -> None:
+    """Which interface.width would resolve the voids that the largest stripping current (A/m^2) opens, if not this."""
+    half_width = void_half_width(case, current) if current else math.inf
+    resolved = half_width / WIDTHS_PER_VOID_ADVISED
+    if case.interface.width > resolved * (1 + 1e-9):
+        at = f"voids at {current / 10:.3g} mA/cm^2"
+        console.print(
+            f"{at:<25} {half_width * 1e6:.2g} um to each side, if any open; not resolved by interface.width, "
+            f"{resolved * 1e6:.2g} um or less does",
+            soft_wrap=True,
+        )
 
 
 def _segments_table(segments: tuple[Segment, ...]) -> Table:

@@ -87,6 +87,11 @@ class Segment:
     cycle: int = 0
     contact_loss_fraction: float | None = None
 
+    @property
+    def stripping_current(self) -> float:
+        """Largest magnitude of a stripping current density that it imposes, A/m^2; 0 where it imposes none."""
+        return max(0.0, -(self.current_density or 0.0), -min(self.currents, default=0.0))
+
     def fingerprint(self, past: str = "", limits: bool = True) -> str:
         """Hash of what the segment does, whatever its label, and of the segments before it (`past`).
 

@@ -2,29 +2,33 @@
 
 Vacancies that reach dislocations and boundaries disappear, and with them lattice planes; on plating planes are made:
 
-    div v = S,   S = S_j - m r(p) (h - c) h        where c < h   (annihilation)
-                 S = S_j + w r_plus (c - h) h      where c > h   (creation)
+    div v = S,   S = S_j - m (r/k) (h - c) h       where c < h   (annihilation)
+                 S = S_j + w r_plus (c - h) h      where c > h   (creation),   r_plus = D/(2 lambda^2)
     S_j = |grad psi| h (t/f) (Omega/F) max(j, 0)   planes that grow with the Li that is plated
 
-    r(p)   = A_cr (p/s_0)^n + r_lin p,   r, r_plus <= D / (2 lambda^2)            p = max(pressure, 0) in MPa
-    w      = max(m, 4 psi (1 - psi)^2)         m of a thick electrode, but for films of less than lambda
-
-S_j is what the current of the step plates: without it Li would have to be in excess before planes are made, by 1 to 5 %
-at 1 mA/cm2, which costs 0.1 to 0.2 mV and, where the thickness of a film differs from place to place, is stored and set
-free at different rates, which a rigid collector takes for MPa. What r_plus has left to do is to even out c.
-
+    r(p)   = A_cr (p/s_0)^n + r_lin p                                             p = max(pressure, 0) in MPa
+    w      = max(m, 4 psi (1 - psi)^2)                 m of a thick electrode, but for films of less than lambda
     A_cr   = A_0 exp(-Q/RT), Norton creep of Li; s_0 strengthening of micron-scale Li, MPa; r_lin diffusional creep
+    k(p)   = max(1, 2 lambda sqrt(r/D))                                           vacancies diffuse with k D
 
-The cap keeps the layer sqrt(D/r) wider than the diffuse contact, else the source would sit in the
-electrolyte's half of it.
+**Planes of plated Li.** S_j is what the current of the step plates: without it Li would have to be in excess before
+planes are made, by 1 to 5 % at 1 mA/cm2, which costs 0.1 to 0.2 mV and, where the thickness of a film differs from
+place to place, is stored and set free at different rates, which a rigid collector takes for MPa. What r_plus has left
+to do is to even out c.
+
+**Thickened layer.** A layer sqrt(D/r) thinner than the diffuse contact would lie in the electrolyte's half of it.
+So it is made 2 lambda deep where it is thinner: k D and r/k in place of D and r have the same product, and with it the
+same vacancy fraction (Omega j/F)/sqrt(D r) at the contact, the same threshold, and the same planes that vanish. What
+changes is that vacancies spread k times as fast along the contact, over 2 lambda instead of sqrt(D/r), which evens out
+hot spots narrower than that, and that the layer takes k/r to fill. Only the product D r is known of Li anyway.
 
 Semi-implicit source. Over a step dt the deficit theta = h - c decays by r while everything else (stripping,
 diffusion) feeds it at a rate q known from the last step; the source used is the one of the implicit estimate
 
     theta* = (theta + dt q) / (1 + dt r m h),   S* = S_j - m r h theta*,   q <- (theta_new - theta)/dt - (S* - S_j)
 
-which is stable for any r dt and has the exact steady state S = -m r h theta. The difference between S* and the
-source of the new fields is a coupling error that the step control bounds.
+with r/k for r. It is stable for any r dt and has the exact steady state S = -m r h theta. The difference between S*
+and the source of the new fields is a coupling error that the step control bounds.
 
 The pressure that counts is the normal stress s_n on the planes that vanish (see `mechanics`, which solves for the
 velocities and S(s_n) together).
@@ -41,6 +45,7 @@ from solver.laws.creep import creep_prefactor
 from solver.numerics.array import Array
 
 MEGAPASCAL = 1e6
+SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
 Weights = tuple[Array, Array]  # m where planes vanish, w where they are made
 
@@ -61,25 +66,30 @@ class AnnihilationParameters:
     temperature: float
 
     @property
-    def largest_rate(self) -> float:
-        """D / (2 lambda^2), 1/s; also r_plus."""
+    def creation_rate(self) -> float:
+        """r_plus = D/(2 lambda^2), 1/s."""
         return self.diffusivity / (2 * self.width**2)
-    def uncapped_rate(self, pressure: Array | float) -> Array:
+
+    def physical_rate(self, pressure: Array | float) -> Array:
         """r(p), 1/s, of a pressure in Pa."""
         p = np.maximum(np.asarray(pressure, dtype=float), 0.0) / MEGAPASCAL
         return self._creep * (p / self.size_effect_strengthening) ** self.creep_exponent + self.linear_rate * p
 
+    def thickening(self, pressure: Array | float) -> Array:
+        """k(p) = max(1, 2 lambda sqrt(r/D)): how much deeper than sqrt(D/r) the layer is made."""
+        return np.maximum(1.0, 2 * self.width * np.sqrt(self.physical_rate(pressure) / self.diffusivity))
+
     def rate(self, pressure: Array | float) -> Array:
-        """min(r(p), D/(2 lambda^2)), 1/s."""
-        return np.minimum(self.uncapped_rate(pressure), self.largest_rate)
+        """r/k, 1/s: the rate in the layer as it is made."""
+        return self.physical_rate(pressure) / self.thickening(pressure)
 
     def rate_slope(self, pressure: Array | float) -> Array:
-        """dr/dp, 1/(s Pa); 0 in tension and at the cap."""
+        """d(r/k)/dp, 1/(s Pa); 0 in tension, half of (dr/dp)/k where k > 1, as r/k goes with sqrt(r) there."""
         p = np.maximum(np.asarray(pressure, dtype=float), 0.0) / MEGAPASCAL
-        n = self.creep_exponent
+        n, k = self.creep_exponent, self.thickening(pressure)
         slope = self._creep * n * (p / self.size_effect_strengthening) ** (n - 1) / self.size_effect_strengthening
-        changes = (p > 0) & (self.uncapped_rate(pressure) < self.largest_rate)
-        return np.where(changes, (slope + self.linear_rate) / MEGAPASCAL, 0.0)
+        slope = (slope + self.linear_rate) / MEGAPASCAL / k
+        return np.where(p > 0, np.where(k > 1, 0.5 * slope, slope), 0.0)
 
     @property
     def _creep(self) -> float:
@@ -89,12 +99,13 @@ class AnnihilationParameters:
         )
 
     def layer_depth(self, pressure: float) -> float:
-        """sqrt(D/r): depth of the vacancy layer below a stripped contact, m."""
-        return float(np.sqrt(self.diffusivity / self.rate(pressure)))
+        """k sqrt(D/r): depth of the vacancy layer below a stripped contact, m."""
+        return float(np.sqrt(self.diffusivity / self.physical_rate(pressure)) * self.thickening(pressure))
 
     def critical_stripping_current(self, *, pressure: float, vacancy_fraction: float, molar_volume: float) -> float:
         """j_c = (F/Omega) sqrt(D r) theta_c: stripping current density that opens voids in dense Li, A/m^2."""
-        return FARADAY / molar_volume * float(np.sqrt(self.diffusivity * self.rate(pressure))) * vacancy_fraction
+        speed = float(np.sqrt(self.diffusivity * self.physical_rate(pressure)))
+        return FARADAY / molar_volume * speed * vacancy_fraction
 
 
 def plane_source(
@@ -113,7 +124,7 @@ def plane_source(
     """
     expected = deficit + dt * feed
     vanishing, (vanish, grow) = expected > 0, weights
-    k = np.where(vanishing, p.rate(normal_stress) * vanish, p.largest_rate * grow) * h
+    k = np.where(vanishing, p.rate(normal_stress) * vanish, p.creation_rate * grow) * h
     k_slope = np.where(vanishing, p.rate_slope(normal_stress), 0.0) * vanish * h
     return made - k * expected / (1 + dt * k), -k_slope * expected / (1 + dt * k) ** 2
 
@@ -123,4 +134,19 @@ def plane_source_now(
 ) -> Array:
     """S of the given fields, 1/s."""
     vanish, grow = weights
-    return made - np.where(deficit > 0, p.rate(normal_stress) * vanish, p.largest_rate * grow) * h * deficit
+    return made - np.where(deficit > 0, p.rate(normal_stress) * vanish, p.creation_rate * grow) * h * deficit
+
+
+def void_half_width(
+    *, current: float, diffusivity: float, surface_diffusivity: float, vacancy_fraction: float, molar_volume: float
+) -> float:
+    """R, m: how far to each side of its middle a void stays open while Li sinks at V = (Omega/F) j.
+
+    Its roof loses Li to the contact beside it through the metal, R = D theta_c/V, and along the surface,
+    R = sqrt(D_surface delta_s theta_c/V), driven by at most theta_c; the smaller one of those that there are.
+    current: magnitude of j, A/m^2, above 0; diffusivities in m^2/s, vacancy_fraction theta_c, molar_volume m^3/mol.
+    """
+    per_velocity = vacancy_fraction * FARADAY / (molar_volume * current)
+    through = diffusivity * per_velocity
+    along = float(np.sqrt(surface_diffusivity * SURFACE_THICKNESS * per_velocity))
+    return min(through, along) if along else through

@@ -57,7 +57,7 @@ MOTION_PER_STEP = 0.1  # of lambda: motion of a collector that is aimed at
 LARGEST_MOTION = 0.4  # of lambda, beyond which a step is rejected
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
-CAPPED_SHARE = 0.1  # of the annihilation at the cap of r(p): from there on a user is warned
+THICKENED_SHARE = 0.1  # of the annihilation in thickened vacancy layers: from there on a user is warned
 
 OUTPUTS = (
     FieldInfo("electrolyte", "psi", "1", "electrolyte indicator"),
@@ -227,6 +227,7 @@ class Coupling:
                 velocity=velocity,
                 source=supply,
                 dt=step.dt,
+                thickening=self.deformation.thickening(motion),
             )
         require("occupancy", occupancy_result.outcome)
         with self.timers("lithium"):
@@ -258,7 +259,7 @@ class Coupling:
             measured |= part_result.measured
         measured |= self._stored(fields, contact)
         error = self._error(state, fields, contact, plated, step)
-        return StepResult(fields, "", error, measured, self._warning(measured["capped_share"]))
+        return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]))
 
     def _moved(self, state: State, motion: Fields, step: Step) -> Contact:
         """The contact at the end of a step, when the forces are balanced (collective). Raises SolveFailed."""
@@ -349,12 +350,12 @@ class Coupling:
     def _largest(self, values: Array) -> float:
         return self.grid.max(np.abs(values))
 
-    def _warning(self, capped_share: float) -> str:
+    def _warning(self, thickened_share: float) -> str:
         """What a user must know of the validity of this step."""
-        if capped_share <= CAPPED_SHARE:
+        if thickened_share <= THICKENED_SHARE:
             return ""
-        cap = f"D/(2 lambda^2) = {self.deformation.annihilation.largest_rate:.3g} 1/s"
         return (
-            f"r(p) is at its cap {cap} where more than {CAPPED_SHARE:.0%} of the planes vanish: the result depends "
-            "on interface.width; a smaller one raises the cap"
+            f"the vacancy layer is made 2 interface.width deep where more than {THICKENED_SHARE:.0%} of the planes "
+            "vanish, because sqrt(D/r) is less: vacancies even out over that length along the contact; a smaller "
+            "interface.width resolves more"
         )

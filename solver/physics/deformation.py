@@ -40,11 +40,13 @@ COLUMNS = (
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
     Column("platen_displacement", "m", "of the platen towards the electrolyte"),
     Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
-    Column("capped_share", "1", "share of the vanishing planes where r(p) is at its cap"),
+    Column("thickened_share", "1", "share of the vanishing planes in vacancy layers made 2 lambda deep"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
 
 Made = Callable[[Array], tuple[Array, Array]]  # change of s_n since the last step -> S_j and dS_j/ds_n
+
+ANSWERING = (0.9, 0.98)  # xi from which on the current answers to s_n within the step: where a cell is metal
 
 SCALARS = ("pressure", "solid_pressure", "growth", "normal_stress")
 
@@ -130,6 +132,10 @@ class Deformation(Part):
         excess: Array = state["normal_stress"] - self.platen_pressure(state, stack_pressure)
         return excess * self.mechanics.rheology.remembering
 
+    def thickening(self, fields: Fields) -> Array:
+        """k of the vacancy layer under the normal stress; 1 in the collector, whose stress means nothing."""
+        return self.annihilation.thickening(fields["normal_stress"] * self.mechanics.rheology.remembering)
+
     def platen_pressure(self, state: State | Mapping[str, Array], stack_pressure: float) -> float:
         """p0 - stiffness Z, Pa (collective)."""
         return stack_pressure - self.stiffness * self.platen_displacement(state)
@@ -148,13 +154,14 @@ class Deformation(Part):
         deficit, weights = h - state["occupancy"], (contact.metal, contact.growing)
 
         before = state["normal_stress"].copy()
+        answers = self.mechanics.rheology.remembering * fe.smooth_step(lithium, *ANSWERING)
 
         def growth(normal_stress: Array) -> tuple[Array, Array]:
-            plated, of_plated = made(normal_stress - before)
+            plated, of_plated = made((normal_stress - before) * answers)
             source, slope = vacancies.plane_source(
                 weights, h, deficit, feed, plated, self.annihilation, normal_stress, dt
             )
-            return source, slope + of_plated
+            return source, slope + of_plated * answers
 
         load = Load(
             pressure=stack_pressure,
@@ -204,20 +211,20 @@ class Deformation(Part):
         """Scalars of a step (collective).
 
         contact_pressure: mean of s_n over the area of contact, Pa; platen_pressure: of the platen, Pa; drift_velocity:
-        of the platen, m/s; capped_share: of the annihilation, where r(p) is at its cap.
+        of the platen, m/s; thickened_share: of the annihilation, where k(s_n) > 1.
         """
         grid, active = self.grid, contact.area * fe.step(fields["lithium"])
         s_n = fields["normal_stress"]
         touching = grid.sum(active)
         vanishing = np.maximum(-fields["growth"], 0.0) * grid.volume
-        capped = self.annihilation.uncapped_rate(s_n) > self.annihilation.largest_rate
+        thickened = self.annihilation.thickening(s_n) > 1
         total = grid.sum(vanishing)
         return {
             "contact_pressure": grid.sum(active * s_n) / touching if touching else 0.0,
             "platen_pressure": self.platen_pressure(fields, stack_pressure),
             "platen_displacement": self.platen_displacement(fields),
             "drift_velocity": self.drift(fields),
-            "capped_share": grid.sum(vanishing * capped) / total if total else 0.0,
+            "thickened_share": grid.sum(vanishing * thickened) / total if total else 0.0,
         }
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
@@ -237,7 +244,7 @@ class Deformation(Part):
             "stress": stress_measures.stress(tau, now.pressure),
             "von_mises_stress": stress_measures.von_mises(tau),
             "largest_principal_stress": stress_measures.largest_principal(tau, now.pressure),
-            "contact_pressure": state["normal_stress"].copy(),
+            "contact_pressure": state["normal_stress"] * mech.rheology.remembering,
         }
 
     def _to_cells(self, vector: Array) -> Array:

@@ -1,12 +1,12 @@
 """Li site occupancy: diffusion of vacancies, drift of the lattice, charge transfer at the contact.
 
     d_t (m c) + div(m c v) = div( m D(xi) grad(c - h(xi)) ) + |grad psi| h (t/f) (Omega/F) j
-    D(xi) = D_bulk h(xi) + D_surface 6 xi^2 (1 - xi)^2 delta_s/lambda
+    D(xi) = k D_bulk h(xi) + D_surface 6 xi^2 (1 - xi)^2 delta_s/lambda
 
     m c    Li per volume over that of bulk Li            v   lattice velocity on the faces, m/s
     D      diffusivity, m^2/s                            |grad psi|  contact area per volume, 1/m
     j      transfer current density, A/m^2               h - c       vacancies beyond those of xi
-    t/f    whether Li touches: `touching`
+    t/f    whether Li touches: `touching`                 k       thickening of the vacancy layer: `vacancies`
 
 The integral of 6 xi^2 (1 - xi)^2/lambda across a surface is 1, so that it carries D_surface delta_s times the gradient
 of c - h along it, at any lambda: surface diffusion as Mullins has it (J. Appl. Phys. 28 (1957) 333), since c - h is
@@ -27,6 +27,7 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
+from solver.laws.vacancies import SURFACE_THICKNESS
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
@@ -34,8 +35,6 @@ from solver.numerics.linear import LinearSolver, Outcome
 from solver.numerics.operators import Stencil, conductance, face_mean, full_faces, hybrid_weight, net_outflow
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.part import Balance, Part, StateField, Supply
-
-SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +45,9 @@ class DiffusionParameters:
     surface_diffusivity: float
     width: float
 
-    def of(self, lithium: Array, h: Array) -> Array:
-        """D(xi), m^2/s."""
-        bulk = self.diffusivity * h
+    def of(self, lithium: Array, h: Array, thickening: Array | float) -> Array:
+        """D(xi), m^2/s; thickening: k."""
+        bulk = self.diffusivity * thickening * h
         if self.surface_diffusivity == 0.0:
             return bulk
         near_surface = 6 * (lithium * (1 - lithium)) ** 2
@@ -84,15 +83,17 @@ class OccupancyBalance:
         velocity: Sequence[Array],
         source: Array,
         dt: float,
+        thickening: Array | float = 1.0,
     ) -> OccupancyResult:
         """Advance c by dt (collective).
 
         old, old_weight: c and m of the old time level. contact: weights of the new one. lithium, h: xi and h(xi).
         velocity: m/s on the faces of every axis (broadcastable). source: Li supplied per volume, 1/s.
+        thickening: k.
         """
         grid, stencil = self.grid, self._stencil
         stencil.values[...] = 0.0
-        inside = self.diffusion.of(lithium, h)
+        inside = self.diffusion.of(lithium, h, thickening)
         diffusivity = grid.ghosted(inside)
         c_ghosted, h_ghosted = grid.ghosted(old), grid.ghosted(h)
         fluxes = []

@@ -66,8 +66,7 @@ class Current:
         slope = -(volume**2) * self.slope * growing
 
         def made(change: Array) -> tuple[Array, Array]:
-            rate = volume * self.plating * growing + slope * change
-            return np.maximum(rate, 0.0), slope * (rate > 0)
+            return volume * self.plating * growing + slope * change, slope
 
         return made
 

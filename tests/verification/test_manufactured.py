@@ -83,6 +83,11 @@ def distance(grid: Grid, a: Array, b: Array) -> float:
 SURFACE = DiffusionParameters(diffusivity=0.6, surface_diffusivity=3e8, width=WIDTH)
 
 
+def thickening(x: Array, z: Array) -> Array:
+    """k."""
+    return 1.5 + 0.5 * np.sin(2 * PI * x) * np.cos(PI * z)
+
+
 def frozen_lithium(x: Array, z: Array) -> Array:
     """xi: 1 at the bottom (h = 1, h' = 0), and without slope at the top."""
     return 1 - 0.3 * np.sin(PI * (z + 1) / 2) ** 2 * (1 + 0.4 * np.cos(2 * PI * x))
@@ -112,7 +117,8 @@ def occupancy_source(x: Array, z: Array, t: float) -> Array:
         def component(x: Array, z: Array) -> Array:
             xi = frozen_lithium(x, z)
             moved = exact_occupancy(x, z, t) * velocity(x, z)[axis]
-            return metal_weight(x, z) * (moved - SURFACE.of(xi, fe.step(xi)) * excess_gradient(x, z, t)[axis])
+            diffusivity = SURFACE.of(xi, fe.step(xi), thickening(x, z))
+            return metal_weight(x, z) * (moved - diffusivity * excess_gradient(x, z, t)[axis])
 
         return component
 
@@ -137,6 +143,7 @@ def occupancy_error(cells: int, steps: int, graded: bool = False) -> float:
             velocity=face_velocity(grid),
             source=source,
             dt=dt,
+            thickening=thickening(x, z),
         )
         assert done.outcome.converged
         c = done.occupancy

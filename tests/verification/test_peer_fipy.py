@@ -84,6 +84,7 @@ def test_fields_agree_with_fipy(lateral):
     assert abs(last.measured["drift_velocity"]) > 1e-11
     assert np.max(np.abs(last.motion.lateral)) > 1e-11
     assert np.max(np.abs(last.motion.excess_pressure)) > 1e6
+    assert np.max(last.motion.thickening) > 1 or lateral == "symmetric"
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,9 @@ def enlarged(values: Array, part: tuple[slice | list[int], ...] = ()) -> Array:
         ("symmetric", lambda m: replace(m, normal=enlarged(m.normal, (slice(None), slice(1, None)))), "lithium"),
         ("symmetric", lambda m: replace(m, normal=enlarged(m.normal, (slice(None), [0]))), "occupancy"),
         ("symmetric", lambda m: replace(m, excess_pressure=enlarged(m.excess_pressure)), "occupancy"),
+        ("symmetric", lambda m: replace(m, thickening=enlarged(m.thickening)), "occupancy"),
     ],
-    ids=["lateral velocity", "lateral velocity at the seam", "normal velocity", "inflow", "excess pressure"],
+    ids=["lateral velocity", "lateral velocity at the seam", "normal velocity", "inflow", "excess pressure", "layer"],
 )
 def test_one_per_cent_of_what_the_mechanics_gives_is_detected(lateral, change, field):
     worst = largest_differences(lateral, given=change)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from solver.laws import free_energy as fe
+from solver.laws.vacancies import SURFACE_THICKNESS
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
-from solver.physics.occupancy import SURFACE_THICKNESS
 from tests.verification.setups import GAMMA, IDEAL, bulk_metal, energy, occupancy_balance, relax
 
 THETA_C = 0.1

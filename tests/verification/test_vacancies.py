@@ -12,11 +12,11 @@ the order (lambda/d)^2, and of the order theta_s because theta is not infinitely
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
 
 import solver
 from solver.case.io import case_from_dict
@@ -35,7 +35,7 @@ CURRENT = 0.5  # A/m^2: theta_s = 0.005
 PRESSURE = 3e6  # Pa
 
 
-def layer_case(direction: str = "strip", rate: float = RATE, **time: Any) -> Case:
+def layer_case(direction: str = "strip", rate: float = RATE, current: float = CURRENT, **time: Any) -> Case:
     """1-D, Li 14 d deep, a rate of annihilation that is linear in the pressure."""
     duration = time.pop("duration", 1500)
     return make_case(
@@ -50,7 +50,7 @@ def layer_case(direction: str = "strip", rate: float = RATE, **time: Any) -> Cas
                 "linear_annihilation_rate": f"{rate / PRESSURE} 1/(s*Pa)",
                 "defect_amplitude": 1e-6,
             },
-            "drive": {"stack_pressure": f"{PRESSURE} Pa", "current_density": f"{CURRENT} A/m^2"},
+            "drive": {"stack_pressure": f"{PRESSURE} Pa", "current_density": f"{current} A/m^2"},
             "solver": {"tolerance": 1e-12},
             "time": {"max_step": "30 s", **time},
             "output": {"interval": "250 s"},
@@ -110,7 +110,9 @@ def test_lithium_is_conserved(stripped) -> None:
 
 
 def test_plating_creates_planes() -> None:
-    """Plating pushes the metal down at (Omega/F) j to 1e-5 and c stays near 1: c - 1 = (Omega j/F) sqrt(2) lambda/D."""
+    """Plating pushes the metal down at (Omega/F) j to 1e-5; c - 1 is far below the (Omega j/F) sqrt(2) lambda/D that
+    r_plus alone would need.
+    """
     simulation, _ = prepare(layer_case("plate", duration=300))
     finish(simulation)
     drift = VOLUME_PER_CHARGE * CURRENT
@@ -118,7 +120,6 @@ def test_plating_creates_planes() -> None:
     excess = simulation.state["occupancy"][metal] - 1
     assert curves(simulation)["drift_velocity"][-1] == pytest.approx(-drift, rel=1e-5)
     assert 0 < excess.max() < 1.5 * drift * np.sqrt(2) * WIDTH / DIFFUSIVITY
-    assert excess.max() < 1e-3
     assert simulation.balance_errors()["lithium_error"] < 1e-9
 
 
@@ -162,29 +163,69 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
         assert np.all(np.diff(history[1:]) > -1e-15) or np.all(np.diff(history[1:]) < 1e-15)
 
 
-def test_rate_of_annihilation_and_its_cap() -> None:
-    """r(p) = A_cr (p/s)^n + r_lin p, at most D/(2 lambda^2), reached at 10 MPa (200 nm) and 12.6 MPa (100 nm)."""
-    for width, pressure_of_cap in ((200e-9, 10.0e6), (100e-9, 12.6e6)):
-        p = vacancies.AnnihilationParameters(
-            creep_prefactor=4.25e4,
-            creep_exponent=6.6,
-            activation_energy=37e3,
-            size_effect_strengthening=7.0,
-            linear_rate=1.6e-4,
-            diffusivity=DIFFUSIVITY,
-            width=width,
-            temperature=298.15,
-        )
-        cap = DIFFUSIVITY / (2 * width**2)
-        assert p.largest_rate == pytest.approx(cap)
-        reached = brentq(lambda pressure, p=p: p.uncapped_rate(pressure) - p.largest_rate, 1e6, 30e6)
-        assert reached == pytest.approx(pressure_of_cap, rel=0.03)
-        assert p.rate(30e6) == cap
-        assert p.rate(-1e6) == 0.0
-        creep = 4.25e4 * np.exp(-37e3 / (8.314462618 * 298.15)) * (3 / 7) ** 6.6
-        assert p.rate(3e6) == pytest.approx(creep + 3 * 1.6e-4, rel=1e-12)
-    assert np.sqrt(DIFFUSIVITY / p.rate(3e6)) == pytest.approx(5.0e-6, rel=0.02)
-    assert np.sqrt(DIFFUSIVITY / p.rate(7e6)) == pytest.approx(0.95e-6, rel=0.02)
+LITHIUM = vacancies.AnnihilationParameters(  # that of Li.toml
+    creep_prefactor=4.25e4,
+    creep_exponent=6.6,
+    activation_energy=37e3,
+    size_effect_strengthening=7.0,
+    linear_rate=1.6e-4,
+    diffusivity=DIFFUSIVITY,
+    width=2e-7,
+    temperature=298.15,
+)
+
+
+def test_rate_of_annihilation() -> None:
+    """r(p) = A_cr (p/s)^n + r_lin p, 0 in tension; layers of 5 um at 3 MPa and 0.95 um at 7 MPa."""
+    assert LITHIUM.rate(-1e6) == 0.0
+    creep = 4.25e4 * np.exp(-37e3 / (8.314462618 * 298.15)) * (3 / 7) ** 6.6
+    assert LITHIUM.rate(3e6) == pytest.approx(creep + 3 * 1.6e-4, rel=1e-12)
+    assert LITHIUM.layer_depth(3e6) == pytest.approx(5.0e-6, rel=0.02)
+    assert LITHIUM.layer_depth(7e6) == pytest.approx(0.95e-6, rel=0.02)
+
+
+@pytest.mark.parametrize("width, pressure", [(200e-9, 9.16e6), (100e-9, 11.33e6)])
+def test_a_layer_thinner_than_twice_lambda_is_made_thicker(width: float, pressure: float) -> None:
+    """From 9.2 MPa (200 nm) and 11.3 MPa (100 nm) on it is 2 lambda deep; D r and j_c stay those of r(p)."""
+    p = replace(LITHIUM, width=width)
+    assert p.thickening(0.99 * pressure) == 1.0 < p.thickening(1.01 * pressure)
+    for higher in (15e6, 30e6):
+        k = p.thickening(higher)
+        assert p.layer_depth(higher) == pytest.approx(2 * width)
+        assert np.sqrt(k * p.diffusivity / p.rate(higher)) == pytest.approx(2 * width)
+        assert k * p.rate(higher) == pytest.approx(p.physical_rate(higher))
+    currents = [
+        q.critical_stripping_current(pressure=15e6, vacancy_fraction=0.1, molar_volume=13e-6) for q in (LITHIUM, p)
+    ]
+    assert currents[0] == pytest.approx(currents[1]) == pytest.approx(126, rel=0.01)
+
+
+def contact_vacancies(thinness: float) -> tuple[float, float]:
+    """Depth of a steady layer over 2 lambda, and its vacancies at the contact over (Omega j/F)/sqrt(D r).
+
+    thinness: sqrt(D/r) over lambda.
+    """
+    rate, theta = DIFFUSIVITY / (thinness * WIDTH) ** 2, 0.005
+    current = theta * np.sqrt(DIFFUSIVITY * rate) / VOLUME_PER_CHARGE
+    simulation, model = prepare(layer_case(rate=rate, current=current, duration=20, max_step="0.2 s"))
+    finish(simulation)
+    vacancies_now, z = 1 - simulation.state["occupancy"], simulation.grid.centres[-1]
+    bulk = (z > -10 * WIDTH) & (z < -4 * WIDTH)
+    slope, _ = np.polyfit(z[bulk], np.log(vacancies_now[bulk]), 1)
+    area = model.places.start().area
+    return 1 / slope / (2 * WIDTH), float(np.sum(area * vacancies_now) / np.sum(area)) / theta
+
+
+def test_a_thickened_layer_holds_the_vacancies_of_the_thin_one() -> None:
+    """sqrt(D/r) = 2, 1, 0.5 lambda: 2 lambda deep; 0.83 of (Omega j/F)/sqrt(D r) at the diffuse contact in all.
+
+    A rate capped to the same depth would leave 2 and 4 times as many in the second and the third.
+    """
+    (_, resolved), *thickened = (contact_vacancies(thinness) for thinness in (2.0, 1.0, 0.5))
+    assert resolved == pytest.approx(0.83, abs=0.01)
+    for depth, held in thickened:
+        assert depth == pytest.approx(1.0, abs=0.005)
+        assert held == pytest.approx(resolved, rel=0.01)
 
 
 def test_lithium_is_conserved_where_a_whole_plane_is_void():
@@ -203,7 +244,7 @@ def test_lithium_is_conserved_where_a_whole_plane_is_void():
 
 
 def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
-    """dS*/ds_n against differences: creep and linear part, tension, the cap, creation."""
+    """dS*/ds_n against differences: creep and linear part, tension, the thickened layer, creation."""
     p = vacancies.AnnihilationParameters(
         creep_prefactor=0.014,
         creep_exponent=6.6,
@@ -224,4 +265,5 @@ def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
     step = 10.0
     difference = (source(s_n + step)[0] - source(s_n - step)[0]) / (2 * step)
     np.testing.assert_allclose(source(s_n)[1], difference, rtol=1e-6, atol=1e-16)
-    assert np.all(difference[[0, 4, 5]] == 0) and np.all(difference[[1, 2, 3]] < 0)
+    assert p.thickening(9e6) == 1 < p.thickening(2e7)
+    assert np.all(difference[[0, 5]] == 0) and np.all(difference[[1, 2, 3, 4]] < 0)
