@@ -98,6 +98,9 @@ FieldName = Literal[
     "defect",
     "opening",
     "infiltration_pressure",
+    "collector",
+    "gap",
+    "lithium_thickness",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 

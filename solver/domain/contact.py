@@ -101,6 +101,15 @@ class Contact:
         psi = self.electrolyte
         return np.maximum(self.metal, 4 * psi * (1 - psi) ** 2)
 
+    @property
+    def outer(self) -> Array:
+        """3 psi^2 in the cells, so that |grad psi| outer is the slope of psi^3: the outer side of the diffuse contact.
+
+        Planes that are made there push all of the metal, and leave c as it is where the metal is.
+        """
+        lower, upper = self.electrolyte_faces[-1][..., :-1], self.electrolyte_faces[-1][..., 1:]
+        return lower**2 + lower * upper + upper**2
+
     def walls(self, width: float) -> tuple[Array, ...]:
         """Areas per volume that Li wets, of electrolyte and collector, 1/m.
 

@@ -2,9 +2,9 @@
 
 Vacancies that reach dislocations and boundaries disappear, and with them lattice planes; on plating planes are made:
 
-    div v = S,   S = S_j - m (r/k) (h - c) h       where c < h   (annihilation)
-                 S = S_j + w r_plus (c - h) h      where c > h   (creation),   r_plus = D/(2 lambda^2)
-    S_j = |grad psi| h (t/f) (Omega/F) max(j, 0)   planes that grow with the Li that is plated
+    div v = S,   S = S_j + w r_plus (c - h) h      where that is more   (creation),   r_plus = D/(2 lambda^2)
+                 S = - m (r/k) (h - c) h           elsewhere            (annihilation, c < h)
+    S_j = |grad psi^3| h (t/f) (Omega/F) max(j, 0)   planes that grow with the Li that is plated
 
     r(p)   = A_cr (p/s_0)^n + r_lin p                                             p = max(pressure, 0) in MPa
     w      = max(m, 4 psi (1 - psi)^2)                 m of a thick electrode, but for films of less than lambda
@@ -14,7 +14,7 @@ Vacancies that reach dislocations and boundaries disappear, and with them lattic
 **Planes of plated Li.** S_j is what the current of the step plates: without it Li would have to be in excess before
 planes are made, by 1 to 5 % at 1 mA/cm2, which costs 0.1 to 0.2 mV and, where the thickness of a film differs from
 place to place, is stored and set free at different rates, which a rigid collector takes for MPa. What r_plus has left
-to do is to even out c.
+to do is to even out c: where there are vacancies plated Li fills them first.
 
 **Thickened layer.** A layer sqrt(D/r) thinner than the diffuse contact would lie in the electrolyte's half of it.
 So it is made 2 lambda deep where it is thinner: k D and r/k in place of D and r have the same product, and with it the
@@ -113,28 +113,33 @@ def plane_source(
     h: Array,
     deficit: Array,
     feed: Array,
-    made: Array,
+    made: tuple[Array, Array],
     p: AnnihilationParameters,
     normal_stress: Array,
     dt: float,
 ) -> tuple[Array, Array]:
     """S* in 1/s, source of lattice volume over a step dt (see the module's text), and dS*/ds_n in 1/(s Pa).
 
-    weights m and w, h(xi), deficit theta = h - c, feed q and made S_j in 1/s, normal_stress s_n in Pa.
+    weights m and w, h(xi), deficit theta = h - c, feed q in 1/s, made: S_j in 1/s and dS_j/ds_n, s_n in Pa.
     """
     expected = deficit + dt * feed
-    vanishing, (vanish, grow) = expected > 0, weights
-    k = np.where(vanishing, p.rate(normal_stress) * vanish, p.creation_rate * grow) * h
-    k_slope = np.where(vanishing, p.rate_slope(normal_stress), 0.0) * vanish * h
-    return made - k * expected / (1 + dt * k), -k_slope * expected / (1 + dt * k) ** 2
+    vanish, grow = weights
+    k, k_slope = p.rate(normal_stress) * vanish * h, p.rate_slope(normal_stress) * vanish * h
+    lost, lost_slope = -k * expected / (1 + dt * k), -k_slope * expected / (1 + dt * k) ** 2
+
+    # on plating, vacancies are filled before planes are made
+    k = np.where(expected > 0, np.maximum(k, p.creation_rate * grow * h), p.creation_rate * grow * h)
+    gained = made[0] - k * expected / (1 + dt * k)
+    growing = (expected <= 0) | (gained > lost)
+    return np.where(growing, gained, lost), np.where(growing, made[1], lost_slope)
 
 
 def plane_source_now(
     weights: Weights, h: Array, deficit: Array, made: Array, p: AnnihilationParameters, normal_stress: Array
 ) -> Array:
     """S of the given fields, 1/s."""
-    vanish, grow = weights
-    return made - np.where(deficit > 0, p.rate(normal_stress) * vanish, p.creation_rate * grow) * h * deficit
+    nothing = np.zeros_like(deficit)
+    return plane_source(weights, h, deficit, nothing, (made, nothing), p, normal_stress, 0.0)[0]
 
 
 def void_half_width(

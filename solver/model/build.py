@@ -30,6 +30,7 @@ from solver.physics import lining as on_grid
 from solver.physics.charge import ChargeBalance
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
+from solver.physics.deposit import Deposit
 from solver.physics.lithium import Lithium, LithiumEquation, Noise
 from solver.physics.mechanics import Mechanics
 from solver.physics.occupancy import DiffusionParameters, Occupancy, OccupancyBalance
@@ -338,8 +339,13 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
     return Lithium(equation, impurities, initial_lithium(case, grid, impurities), noise)
 
 
+def make_deposit(case: Case, grid: Grid) -> Deposit | None:
+    """What is measured of the Li on a collector, None without one."""
+    return Deposit(grid) if case.collector else None
+
+
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
-FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = []
+FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_deposit]
 
 
 def make_coupling(case: Case, grid: Grid) -> Coupling:

@@ -158,10 +158,8 @@ class Deformation(Part):
 
         def growth(normal_stress: Array) -> tuple[Array, Array]:
             plated, of_plated = made((normal_stress - before) * answers)
-            source, slope = vacancies.plane_source(
-                weights, h, deficit, feed, plated, self.annihilation, normal_stress, dt
-            )
-            return source, slope + of_plated * answers
+            made_now = plated, of_plated * answers
+            return vacancies.plane_source(weights, h, deficit, feed, made_now, self.annihilation, normal_stress, dt)
 
         load = Load(
             pressure=stack_pressure,

@@ -39,7 +39,7 @@ from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
-COLLECTOR_RANGE = (0.6, 0.95)  # chi from which on a cell is rigid in part, and from which on all of it
+COLLECTOR_RANGE = (0.6, 0.75)  # chi from which on a cell is rigid in part, and from which on all of it
 RIGID = 1e12  # Pa s, viscosity of the collector
 VOID_BULK_RATIO = 10 / 3  # of zeta to the shear viscosity of a void; it gives way in both terms, so by half of zeta
 

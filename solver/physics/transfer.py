@@ -56,13 +56,15 @@ class Current:
     atoms: Array
     unpaid: float
 
-    def planes(self, volume: float) -> Callable[[Array], tuple[Array, Array]]:
-        """Change of s_n (Pa) in the step -> planes S_j (1/s) of the Li that is plated, and dS_j/ds_n; volume Omega/F.
+    def planes(self, volume: float, outer: Array) -> Callable[[Array], tuple[Array, Array]]:
+        """Change of s_n (Pa) in the step -> planes S_j (1/s) of the Li that is plated, and dS_j/ds_n.
+
+        volume: Omega/F; outer: `Contact.outer`.
 
         The current was found with the stress of the last step; a pressure takes Omega/F of itself from phi. Without
         this answer a layer that cannot flow and its current would correct each other too late, and to and fro.
         """
-        growing = self.plating > 0
+        growing = outer * (self.plating > 0)
         slope = -(volume**2) * self.slope * growing
 
         def made(change: Array) -> tuple[Array, Array]:

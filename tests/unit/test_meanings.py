@@ -20,12 +20,12 @@ from tests import synthetic
 from tests.mpi import environment
 
 UNITS = {
-    "1": "lithium occupancy electrolyte metal void filament defect dead_lithium",
+    "1": "lithium occupancy electrolyte metal void filament defect dead_lithium collector",
     "V": "potential",
     "Pa": "infiltration_pressure pressure stress von_mises_stress largest_principal_stress contact_pressure",
     "A/m^2": "local_current_density exchange_current_density",
     "m/s": "velocity",
-    "m": "displacement opening",
+    "m": "displacement opening gap lithium_thickness",
 }
 
 

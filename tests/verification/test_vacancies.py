@@ -110,8 +110,8 @@ def test_lithium_is_conserved(stripped) -> None:
 
 
 def test_plating_creates_planes() -> None:
-    """Plating pushes the metal down at (Omega/F) j to 1e-5; c - 1 is far below the (Omega j/F) sqrt(2) lambda/D that
-    r_plus alone would need.
+    """Plating pushes the metal down at (Omega/F) j to 1e-5; c - 1 is a fifth at most of the (Omega j/F) sqrt(2)
+    lambda/D that r_plus alone would need.
     """
     simulation, _ = prepare(layer_case("plate", duration=300))
     finish(simulation)
@@ -119,7 +119,7 @@ def test_plating_creates_planes() -> None:
     metal = simulation.grid.centres[-1] < 0
     excess = simulation.state["occupancy"][metal] - 1
     assert curves(simulation)["drift_velocity"][-1] == pytest.approx(-drift, rel=1e-5)
-    assert 0 < excess.max() < 1.5 * drift * np.sqrt(2) * WIDTH / DIFFUSIVITY
+    assert np.abs(excess).max() < 0.2 * drift * np.sqrt(2) * WIDTH / DIFFUSIVITY
     assert simulation.balance_errors()["lithium_error"] < 1e-9
 
 
@@ -153,7 +153,8 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
         history = []
         for _ in range(4000 if steps < 0.1 else 60):
             one = np.ones(1)
-            source, _ = vacancies.plane_source((one, one), one, theta, learned, 0 * one, linear, pressure, dt)
+            nothing = 0 * one, 0 * one
+            source, _ = vacancies.plane_source((one, one), one, theta, learned, nothing, linear, pressure, dt)
             new = theta + dt * (feed + source)
             learned = (new - theta) / dt - source
             theta[:] = new
@@ -259,8 +260,8 @@ def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
     theta = np.array([0.05, 0.05, 0.05, 0.05, 0.05, -0.05])
 
     def source(normal_stress):
-        weights = np.full(6, 0.8), np.full(6, 0.8)
-        return vacancies.plane_source(weights, np.full(6, 0.9), theta, np.zeros(6), np.zeros(6), p, normal_stress, 2.0)
+        weights, none = (np.full(6, 0.8), np.full(6, 0.8)), np.zeros(6)
+        return vacancies.plane_source(weights, np.full(6, 0.9), theta, none, (none, none), p, normal_stress, 2.0)
 
     step = 10.0
     difference = (source(s_n + step)[0] - source(s_n - step)[0]) / (2 * step)
