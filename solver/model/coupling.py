@@ -197,6 +197,7 @@ class Coupling:
 
     def _step(self, state: State, step: Step) -> StepResult:
         before, contact = self.places.now(state), self.places.after(state, step.dt)
+        self.deformation.place(contact)
         # with old fields moving surfaces and the current that follows them would lag by a part ~ dt
         xi, c = (state[name].copy() for name in ("lithium", "occupancy"))
         ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)

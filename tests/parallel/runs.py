@@ -94,6 +94,27 @@ def penetrating_case(dim: int, changes: Mapping[str, Any]) -> Table:
     return merged(flat, changes)
 
 
+def deposit_case(changes: Mapping[str, Any]) -> Table:
+    """Plating of two islands on a rough collector: 30 x 44 cells."""
+    flat = {
+        "schema_version": 1,
+        "domain": {"width": "3 um"},
+        "interface": {"width": "200 nm"},
+        "collector": {
+            "gap": "150 nm",
+            "room": "2 um",
+            "roughness": {"amplitude": "40 nm", "correlation_length": "0.5 um"},
+        },
+        "lithium": {"islands": [{"centre": [f"{x} um"], "radius": "0.5 um"} for x in (0.8, 2.2)]},
+        "electrolyte": [{"thickness": "2.4 um"}],
+        "mechanics": {"void_viscosity": "1e6 Pa*s"},
+        "drive": {"stack_pressure": "5 MPa", "current_density": "2 mA/cm^2"},
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "4 s"}],
+        "output": {"interval": "1000 s", "fields": ["lithium"]},
+    }
+    return merged(flat, changes)
+
+
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

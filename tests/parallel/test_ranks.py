@@ -22,7 +22,16 @@ from solver.numerics.operators import (
 )
 from solver.numerics.random_fields import LateralField, normal
 from tests.mpi import rank_results
-from tests.parallel.runs import FIXED, agreement, differences, gathered, merged, run_case, small_case
+from tests.parallel.runs import (
+    FIXED,
+    agreement,
+    deposit_case,
+    differences,
+    gathered,
+    merged,
+    run_case,
+    small_case,
+)
 
 
 def graded_grid(dim: int) -> Grid:
@@ -100,6 +109,22 @@ def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
         found = differences(one_rank, many, (f"operators {dim}",))
         assert len(found) >= 7
         assert max(found.values()) < 1e-12, found
+
+
+def deposit() -> dict[str, Any]:
+    """Islands on a rough collector in fixed steps, solved tightly."""
+    return run_case(deposit_case(merged(FIXED, {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}})))
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_a_collector_moves_alike_on_all_numbers_of_ranks(ranks):
+    """40 steps: fields and curves to 1e-7 of their range. The collector falls on the islands, and they lift it."""
+    one, many = deposit(), rank_results(ranks, deposit)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    assert one["steps"] == many["steps"] == 40
+    found = differences(one, many, ("field", "curve"))
+    assert len(found) == 22
+    assert max(found.values()) < 1e-7, found
 
 
 def adaptive(tolerance: float) -> dict[str, Any]:

@@ -118,12 +118,26 @@ def penetrated(box: Box) -> Case:
     return make(sections, 2, "plate", 24, 0.05)
 
 
+def deposited(_: Box, dim: int) -> Case:
+    """Two islands between the electrolyte and a collector that comes down on them; angles differ."""
+    places = (("0.7 um", "0.5 um"), ("1.9 um", "1.3 um"))  # mirrored in the arrays
+    islands = [{"centre": place[: dim - 1], "radius": "0.4 um"} for place in places]
+    sections = {
+        "domain": {},
+        "collector": {"gap": "150 nm", "room": "1.6 um", "contact_angle": "60 deg"},
+        "lithium": {"islands": islands},
+        "electrolyte": [{"thickness": "1 um"}],
+    }
+    return make(sections, dim, "plate", 20, 0.02)
+
+
 Cell = Callable[[Box], Case]
 VOIDS, VOIDS_3D, DEFECTS = partial(stripped, dim=2), partial(stripped, dim=3), penetrated
+ISLANDS, ISLANDS_3D = partial(deposited, dim=2), partial(deposited, dim=3)
 IMAGES = pytest.mark.parametrize(
     ("cell", "mirrored"),
-    [(VOIDS, (0,)), (VOIDS_3D, (0,)), (VOIDS_3D, (1,)), (DEFECTS, (0,))],
-    ids=["voids", "voids in 3-D, x", "voids in 3-D, y", "defects"],
+    [(VOIDS, (0,)), (VOIDS_3D, (0,)), (VOIDS_3D, (1,)), (DEFECTS, (0,)), (ISLANDS, (0,)), (ISLANDS_3D, (1,))],
+    ids=["voids", "voids in 3-D, x", "voids in 3-D, y", "defects", "islands", "islands in 3-D"],
 )
 
 
@@ -171,6 +185,10 @@ def test_the_runs_have_what_they_are_for() -> None:
         fields, log = run(cell, ())
         assert fields["lithium"].min() < 0.35
         assert log["contact_fraction"][-1] < log["contact_fraction"][0] - 0.05
+    for cell in (ISLANDS, ISLANDS_3D):
+        fields, log = run(cell, ())
+        assert log["islands"][-1] == 2
+        assert abs(log["platen_displacement"][-1]) > 1e-9
     fields, log = run(DEFECTS, ())
     assert log["penetration_depth"][-1] > log["penetration_depth"][0]
     assert log["filament_volume"][-1] > 2 * log["filament_volume"][0]
