@@ -204,7 +204,7 @@ class Coupling:
         expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c)}
         with self.timers("charge"):
             current, filled, newton, krylov = self._current(state, expected, state, contact, step)
-        made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer)
+        made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer, ahead)
         with self.timers("mechanics"):
             mechanics_result, motion = self.deformation.balance(
                 state, contact, ahead, made, step.stack_pressure, step.dt

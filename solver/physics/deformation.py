@@ -1,5 +1,7 @@
 """The mechanics as the coupled step sees it: its fields in the state, growth by vacancies, what is measured.
 
+The stress of a collector means nothing: s_n is 0 there.
+
 Per time step the balance of forces is solved for the lattice velocity with the sources of `vacancies`, S(s_n); the face
 velocities then carry occupancy and order parameter. Of the stress, s_n - p enters the charge transfer at the next step
 (p: pressure of the platen). Symbols: `mechanics`.
@@ -46,7 +48,6 @@ COLUMNS = (
 
 Made = Callable[[Array], tuple[Array, Array]]  # change of s_n since the last step -> S_j and dS_j/ds_n
 
-ANSWERING = (0.9, 0.98)  # xi from which on the current answers to s_n within the step: where a cell is metal
 
 SCALARS = ("pressure", "solid_pressure", "growth", "normal_stress")
 
@@ -129,12 +130,12 @@ class Deformation(Part):
 
     def excess_pressure(self, state: Fields, stack_pressure: float) -> Array:
         """s_n - p of the last step, Pa; 0 in the collector, whose stress means nothing (collective)."""
-        excess: Array = state["normal_stress"] - self.platen_pressure(state, stack_pressure)
-        return excess * self.mechanics.rheology.remembering
+        meant = self.mechanics.rheology.remembering
+        return np.asarray(state["normal_stress"] - meant * self.platen_pressure(state, stack_pressure))
 
     def thickening(self, fields: Fields) -> Array:
-        """k of the vacancy layer under the normal stress; 1 in the collector, whose stress means nothing."""
-        return self.annihilation.thickening(fields["normal_stress"] * self.mechanics.rheology.remembering)
+        """k of the vacancy layer under the normal stress."""
+        return self.annihilation.thickening(fields["normal_stress"])
 
     def platen_pressure(self, state: State | Mapping[str, Array], stack_pressure: float) -> float:
         """p0 - stiffness Z, Pa (collective)."""
@@ -153,13 +154,12 @@ class Deformation(Part):
         h, feed = fe.step(state["lithium"]), state["feed"]
         deficit, weights = h - state["occupancy"], (contact.metal, contact.growing)
 
-        before = state["normal_stress"].copy()
-        answers = self.mechanics.rheology.remembering * fe.smooth_step(lithium, *ANSWERING)
+        before, meant = state["normal_stress"].copy(), self.mechanics.rheology.remembering
 
         def growth(normal_stress: Array) -> tuple[Array, Array]:
-            plated, of_plated = made((normal_stress - before) * answers)
-            made_now = plated, of_plated * answers
-            return vacancies.plane_source(weights, h, deficit, feed, made_now, self.annihilation, normal_stress, dt)
+            s_n = normal_stress * meant
+            planes = vacancies.plane_source(weights, h, deficit, feed, made(s_n - before), self.annihilation, s_n, dt)
+            return planes[0], planes[1] * meant
 
         load = Load(
             pressure=stack_pressure,
@@ -168,7 +168,7 @@ class Deformation(Part):
             touch=self._touch(contact, lithium) if contact.collector else None,
         )
         result = self.mechanics.step(self._state(state), lithium, growth, load, dt)
-        return result, self._fields(result.state, result.normal_stress)
+        return result, self._fields(result.state, result.normal_stress * meant)
 
     def _touch(self, contact: Contact, lithium: Array) -> Touch:
         """How the collector of the contact and the electrolyte meet, with the order parameter given (collective)."""
@@ -242,7 +242,7 @@ class Deformation(Part):
             "stress": stress_measures.stress(tau, now.pressure),
             "von_mises_stress": stress_measures.von_mises(tau),
             "largest_principal_stress": stress_measures.largest_principal(tau, now.pressure),
-            "contact_pressure": state["normal_stress"] * mech.rheology.remembering,
+            "contact_pressure": state["normal_stress"].copy(),
         }
 
     def _to_cells(self, vector: Array) -> Array:

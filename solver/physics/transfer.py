@@ -27,6 +27,8 @@ from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
 from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply
 from solver.physics.step import Step, require
 
+ANSWERING = (0.9, 0.98)  # xi from which on the current answers to s_n within the step
+
 OUTPUTS = (
     FieldInfo("potential", "phi", "V", "electrolyte potential against the metal, positive drives plating"),
     FieldInfo("local_current_density", "j", "A/m^2", "local current density at the contact, positive plates"),
@@ -56,16 +58,16 @@ class Current:
     atoms: Array
     unpaid: float
 
-    def planes(self, volume: float, outer: Array) -> Callable[[Array], tuple[Array, Array]]:
+    def planes(self, volume: float, outer: Array, lithium: Array) -> Callable[[Array], tuple[Array, Array]]:
         """Change of s_n (Pa) in the step -> planes S_j (1/s) of the Li that is plated, and dS_j/ds_n.
 
-        volume: Omega/F; outer: `Contact.outer`.
+        volume: Omega/F; outer: `Contact.outer`; lithium: xi, of which ANSWERING says where there is metal to answer.
 
         The current was found with the stress of the last step; a pressure takes Omega/F of itself from phi. Without
         this answer a layer that cannot flow and its current would correct each other too late, and to and fro.
         """
         growing = outer * (self.plating > 0)
-        slope = -(volume**2) * self.slope * growing
+        slope = -(volume**2) * self.slope * growing * fe.smooth_step(lithium, *ANSWERING)
 
         def made(change: Array) -> tuple[Array, Array]:
             return volume * self.plating * growing + slope * change, slope
