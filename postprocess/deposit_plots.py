@@ -2,8 +2,7 @@
 
 Above, voltage, mean thickness of Li and covered fraction over time; below, cross-sections from the first snapshot to
 the last. These are drawn sharp: electrolyte above its surface psi = 1/2, collector below the gap under it, and between
-them xi, the mean with the weight m = 1 - psi - chi where the grid is coarser than the picture: within the bodies xi
-means nothing.
+them Li and void in proportion to xi, which means nothing within the bodies.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ Array = np.ndarray
 Span = tuple[float, float, float]  # start and end, s; mean current density, A/m^2
 
 PICTURE, TABLE = "deposit.png", "thickness.csv"
-NEEDED = ("collector", "electrolyte", "gap", "lithium")  # fields in the picture
+NEEDED = ("electrolyte", "gap", "lithium")  # fields in the picture
 TABLED = ("gap", "lithium_thickness")  # fields in the table
 
 COLOURS = {"electrolyte": ELECTROLYTE, "Li": LITHIUM, "gap": VOID, "collector": COLLECTOR}
@@ -56,7 +55,6 @@ SHADES = {True: ("plating", "#e3ecf6"), False: ("stripping", "#f9e6e3")}  # of t
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 MV, PERCENT = 1e3, 100.0
 PIXELS = (600, 450)  # of a section along x and z
-LEAST_WEIGHT = 1e-9  # m of cells that count for nothing
 NO_CURRENT = 1e-9  # of the largest current density
 LABELLED = 0.12  # share of the time above which a stretch of one direction is labelled with its current
 TAIL = 0.005  # share of the time in which the voltage may leave the frame, at either end of its range
@@ -145,8 +143,7 @@ def middle(run: Run) -> int:
 class Section:
     """A cross-section in snapshot `index`.
 
-    top: height of the electrolyte's surface, bottom: of the collector's, um, along x. xi, m (weight of what lies
-    between): axes (x, z).
+    top: height of the electrolyte's surface, bottom: of the collector's, um, along x. xi: axes (x, z).
     """
 
     run: Run
@@ -154,18 +151,14 @@ class Section:
     top: Array
     bottom: Array
     xi: Array
-    m: Array
 
     @classmethod
     def read(cls, run: Run, index: int) -> Section:
         """A 2-D run, or the middle section of a 3-D run. Raises ResultsError."""
-        fields = [run.field(name, index) for name in NEEDED]
-        top = metrics.interface_height(run, index) * UM
+        top, gap, xi = metrics.interface_height(run, index), run.field("gap", index), run.field("lithium", index)
         if "y" in run.axes:
-            top, *fields = (values[:, middle(run)] for values in (top, *fields))
-        chi, psi, gap, xi = fields
-        bottom = top - gap[:, 0] * UM
-        return cls(run, index, top, bottom, np.clip(xi, 0.0, 1.0), np.maximum(1 - psi - chi, LEAST_WEIGHT))
+            top, gap, xi = (values[:, middle(run)] for values in (top, gap, xi))
+        return cls(run, index, top * UM, (top - gap[:, 0]) * UM, np.clip(xi, 0.0, 1.0))
 
     @property
     def width(self) -> float:
@@ -176,10 +169,10 @@ class Section:
         """Colours at places x, z, um: axes (x, z, rgb)."""
         centres = [self.run.axes[axis] * UM for axis in ("x", "z")]
         cells = np.meshgrid(*(np.interp(p, c, np.arange(len(c))) for p, c in zip((x, z), centres, strict=True)))
-        li, weight = (map_coordinates(values, cells, order=1).T for values in (self.m * self.xi, self.m))
+        xi = map_coordinates(self.xi, cells, order=1).T
         top, bottom = (np.interp(x, centres[0], values)[:, None] for values in (self.top, self.bottom))
         electrolyte, lithium, gap, collector = (np.array(to_rgb(c)) for c in COLOURS.values())
-        between = gap + (li / weight)[..., None] * (lithium - gap)
+        between = gap + xi[..., None] * (lithium - gap)
         bodies = np.where((z >= top)[..., None], electrolyte, collector)
         return np.where(((z < top) & (z > bottom))[..., None], between, bodies)
 
@@ -282,7 +275,8 @@ def _directions(axes: Axes, stretches: Sequence[Span], factor: float) -> None:
             axes.text(*place, text, transform=axes.get_xaxis_transform(), va="top", fontsize=9, color=GREY)
     flowing = {current > 0: SHADES[current > 0] for *_, current in stretches if current}
     handles = [Patch(facecolor=colour, edgecolor=GREY, lw=0.4, label=name) for name, colour in flowing.values()]
-    axes.legend(handles=handles, loc="lower left", fontsize=9, framealpha=0.9)
+    if handles:
+        axes.legend(handles=handles, loc="lower left", fontsize=9, framealpha=0.9)
 
 
 def spans(run: Run) -> list[Span]:
