@@ -210,7 +210,8 @@ def test_pictures_replace_links(tmp_path, precious):
 
 
 def test_all_pictures_are_written_by_the_function_that_replaces_links():
-    assert {module.write_picture for module in (plots, field_plots, penetration_plots, deposit_plots)} == {write_picture}
+    modules = (plots, field_plots, penetration_plots, deposit_plots)
+    assert {module.write_picture for module in modules} == {write_picture}
     for path in (ROOT / "postprocess").glob("*.py"):
         assert ".savefig(" not in path.read_text(), path
 
