@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,12 @@ NEEDED = ("electrolyte", "lithium", "local_current_density")  # fields in the pi
 LONGEST_TITLE = 120  # characters
 AS_IT_IS = {"parse_math": False}  # for text of the user: matplotlib takes text between two $ for a formula
 GREY = "#666666"
-LITHIUM, VOID, ELECTROLYTE = "#c9ced6", "#14161c", "#e9d8a6"
-NAMES = ("electrolyte", "Li", "void")
+LITHIUM, VOID, ELECTROLYTE, COLLECTOR = "#c9ced6", "#14161c", "#e9d8a6", "#b87333"
+COLOURS = {"electrolyte": ELECTROLYTE, "Li": LITHIUM, "void": VOID, "collector": COLLECTOR}  # as in `_fractions`
 HEAT = "turbo"
 MAP_HEIGHT = 0.75  # height of the map in the picture over its width
 CONTACT_LOST = 0.99
+PLATED = 0.999  # share of the largest amount of Li from which on plating is over
 
 
 def time_unit(end: float) -> tuple[float, str]:
@@ -38,11 +40,33 @@ def time_unit(end: float) -> tuple[float, str]:
     return (1 / 60.0, "min") if end > 180.0 else (1.0, "s")
 
 
+def has_collector(run: Run) -> bool:
+    """Whether the Li of a run lies on a current collector that moves."""
+    return "lithium_thickness" in run.curves
+
+
+def lithium_on_collector(run: Run) -> Array:
+    """Mean thickness of Li on the collector at the times of the snapshots, m."""
+    curves = run.curves
+    if not len(curves["time"]):
+        return np.zeros(len(run.times))
+    # empty in rows of a version that did not have the column
+    return np.interp(run.times, curves["time"], np.nan_to_num(curves["lithium_thickness"]))
+
+
+def most_lithium(run: Run) -> int:
+    """The first snapshot of those with the most Li on the collector."""
+    amount = lithium_on_collector(run)
+    return int(np.argmax(amount >= PLATED * np.max(amount)))
+
+
 def shown(run: Run) -> int:
     """The snapshot to draw: the one nearest to the smallest contact fraction, the last when no contact was lost.
 
-    Never the first of several: before the first step no current flows.
+    With a collector the one with most Li. Never the first of several: before the first step no current flows.
     """
+    if has_collector(run) and len(run.times):
+        return max(most_lithium(run), min(1, len(run.times) - 1))
     contact = run.curves["contact_fraction"]
     if len(run.times) < 2 or not len(contact) or metrics.minimum_contact_fraction(run.curves) > CONTACT_LOST:
         return len(run.times) - 1
@@ -78,9 +102,9 @@ def when(run: Run, index: int) -> str:
 class Contact:
     """The contact in snapshot `index` of a 2-D run, or of a section y = const of a 3-D run.
 
-    row: number of the section, None in 2-D. psi, xi, network psi b, filled psi b zeta: axes (x, z); the last two are 0
-    without defects. x, height of the contact, um; current: local current density, mA/cm^2, along x. caption: time and
-    place.
+    row: number of the section, None in 2-D. psi, xi, network psi b, filled psi b zeta, chi: axes (x, z); the last three
+    are 0 without defects and collector. x, height of the contact, um; current: local current density, mA/cm^2, along x.
+    caption: time and place.
     """
 
     run: Run
@@ -90,6 +114,7 @@ class Contact:
     xi: Array
     network: Array
     filled: Array
+    chi: Array
     x: Array
     height: Array
     current: Array
@@ -103,7 +128,8 @@ class Contact:
         """
         if len(run.axes) == 1:
             raise ResultsError(f"{run.directory}: a 1-D run has no map of the contact")
-        if absent := sorted(set(NEEDED) - set(run.fields)):
+        needed = (*NEEDED, "collector") if has_collector(run) else NEEDED
+        if absent := sorted(set(needed) - set(run.fields)):
             raise ResultsError(f"no picture of the contact: {', '.join(absent)} not in the output")
         current = metrics.interface_average(run, run.field("local_current_density", index), index) * MA_CM2
         caption = when(run, index)
@@ -111,16 +137,23 @@ class Contact:
             row = int(np.argmax(np.max(np.abs(current), axis=0))) if row is None else row
             caption += f", section at y = {run.axes['y'][row] * UM:.3g} µm"
         psi = run.field("electrolyte", index)
-        network, filled = np.zeros((2, *psi.shape))
+        network, filled, chi = np.zeros((3, *psi.shape))
         if {"defect", "filament"} <= set(run.fields):
             network = run.field("defect", index)
             filled = network * run.field("filament", index)
+        if "collector" in needed:
+            chi = run.field("collector", index)
         height = metrics.interface_height(run, index) * UM
-        psi, xi, network, filled, height, current = (
+        psi, xi, network, filled, chi, height, current = (
             values if row is None else values[:, row]
-            for values in (psi, run.field("lithium", index), network, filled, height, current)
+            for values in (psi, run.field("lithium", index), network, filled, chi, height, current)
         )
-        return cls(run, index, row, psi, xi, network, filled, run.axes["x"] * UM, height, current, caption)
+        return cls(run, index, row, psi, xi, network, filled, chi, run.axes["x"] * UM, height, current, caption)
+
+    @property
+    def metal(self) -> Array:
+        """Weight m = 1 - psi - chi of what lies between electrolyte and collector."""
+        return np.maximum(1 - self.psi - self.chi, 0.0)
 
     def section(self, values: Array) -> Array:
         """A cell field, axes (x, z), of a field of the run."""
@@ -163,14 +196,21 @@ def coloured_line(contact: Contact, y: Array, width: float) -> LineCollection:
 
 
 def material_map(axes: Axes, contact: Contact) -> None:
-    """Li, void and electrolyte mixed in proportion to their fractions, around the contact."""
-    fractions = _fractions(contact)
-    colours = np.array([to_rgb(c) for c in (ELECTROLYTE, LITHIUM, VOID)])
-    paint(axes, contact, fractions @ colours)
+    """Li, void, electrolyte and collector mixed in proportion to their fractions, around the contact."""
+    paint(axes, contact, _fractions(contact) @ np.array([to_rgb(c) for c in COLOURS.values()]))
     li_surface(axes, contact)
     frame(axes, contact)
-    patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=n) for c, n in zip(colours, NAMES, strict=True)]
-    axes.legend(handles=patches, loc="lower right", fontsize=8, framealpha=0.9)
+    axes.legend(handles=patches(there(COLOURS, contact)), loc="lower right", fontsize=8, framealpha=0.9)
+
+
+def there(colours: Mapping[str, str], contact: Contact) -> dict[str, str]:
+    """The materials without the collector where there is none."""
+    return {name: colour for name, colour in colours.items() if name != "collector" or contact.chi.any()}
+
+
+def patches(colours: Mapping[str, str]) -> list[Patch]:
+    """What stands in a legend for materials, by name."""
+    return [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in colours.items()]
 
 
 def paint(axes: Axes, contact: Contact, colours: Array) -> None:
@@ -183,8 +223,9 @@ def paint(axes: Axes, contact: Contact, colours: Array) -> None:
 
 
 def li_surface(axes: Axes, contact: Contact) -> None:
-    """The line xi = 1/2 below the contact."""
-    surface = np.ma.masked_where(contact.psi > 0.5, np.clip(contact.xi, 0.0, 1.0))
+    """The line xi = 1/2 below the contact and outside the collector."""
+    solid = (contact.psi > 0.5) | (contact.chi > 0.5)
+    surface = np.ma.masked_where(solid, np.clip(contact.xi, 0.0, 1.0))
     if surface.min() < 0.5 < surface.max():
         axes.contour(contact.x, contact.run.axes["z"] * UM, surface.T, [0.5], colors="k", linewidths=1.0)
 
@@ -199,7 +240,7 @@ def frame(axes: Axes, contact: Contact, heights: tuple[float, float] | None = No
 
 
 def window(contact: Contact) -> tuple[float, float]:
-    """Range of z in a map, um: the contact and all voids with a margin, so high that shapes look right."""
+    """Range of z in a map, um: what `occupied` says with a margin, so high that shapes look right."""
     run = contact.run
     faces = run.faces["z"] * UM
     low, high = occupied(contact)
@@ -208,14 +249,14 @@ def window(contact: Contact) -> tuple[float, float]:
 
 
 def occupied(contact: Contact) -> tuple[float, float]:
-    """Range of z that the contact and all voids take, um."""
-    z, psi = contact.run.axes["z"] * UM, contact.psi
-    boundary = z[np.any((psi > 0.1) & (psi < 0.9), axis=0)]
+    """Range of z that the contact, the collector's surface and all voids take, um."""
+    z = contact.run.axes["z"] * UM
+    boundary = z[np.any([(body > 0.1) & (body < 0.9) for body in (contact.psi, contact.chi)], axis=(0, 1))]
     with_void = z[np.any(_fractions(contact)[..., 2] > 0.2, axis=0)]
     return min([0.0, *boundary, *with_void]), max([0.0, *boundary])
 
 
 def _fractions(contact: Contact) -> Array:
-    """Fractions of electrolyte, Li and void, last axis."""
-    psi, xi, filled = contact.psi, np.clip(contact.xi, 0.0, 1.0), contact.filled
-    return np.stack([psi - filled, (1 - psi) * xi + filled, (1 - psi) * (1 - xi)], axis=-1)
+    """Fractions of electrolyte, Li, void and collector, last axis."""
+    m, xi, filled = contact.metal, np.clip(contact.xi, 0.0, 1.0), contact.filled
+    return np.stack([contact.psi - filled, m * xi + filled, m * (1 - xi), contact.chi], axis=-1)

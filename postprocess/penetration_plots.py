@@ -10,10 +10,21 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from postprocess import metrics
-from postprocess.contact_plots import AS_IT_IS, SEPARATOR, UM, Contact, frame, headline, occupied, paint
+from postprocess.contact_plots import (
+    AS_IT_IS,
+    COLLECTOR,
+    SEPARATOR,
+    UM,
+    Contact,
+    frame,
+    headline,
+    occupied,
+    paint,
+    patches,
+    there,
+)
 from postprocess.pictures import write_picture
 from postprocess.reader import ResultsError, Run
 
@@ -29,6 +40,7 @@ COLOURS = {
     "Li in defects": "#27487d",
     "dead Li": "#c0392b",
     "void": "#14161c",
+    "collector": COLLECTOR,
 }
 LINES = "#8a8a8a"
 MV = 1e3  # V -> mV
@@ -68,8 +80,8 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     reached = f"Li up to {depth:.3g} µm into the electrolyte; filaments beyond half of that: {number}"
     titles = (*headline(run).split(SEPARATOR), f"{contact.caption}: {reached}")
     figure.suptitle("\n".join(fill(title, int(CHARACTERS * size[0])) for title in titles), fontsize=10, **AS_IT_IS)
-    patches = [Patch(facecolor=c, edgecolor="k", lw=0.4, label=name) for name, c in COLOURS.items()]
-    axes.legend(handles=[*patches, *lines], loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
+    handles = [*patches(there(COLOURS, contact)), *lines]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
     return write_picture(figure, run.directory / PICTURE)
 
 
@@ -119,17 +131,18 @@ def picture_size(contact: Contact) -> tuple[float, float]:
 
 def _materials(axes: Axes, contact: Contact) -> None:
     """Everything in proportion to its share of a cell; the order is that of the colours."""
-    psi, xi, filled = contact.psi, np.clip(contact.xi, 0.0, 1.0), contact.filled
+    m, xi, filled = contact.metal, np.clip(contact.xi, 0.0, 1.0), contact.filled
     dead = contact.section(contact.run.field("dead_lithium", contact.index)) > 0.5
-    metal = (1 - psi) * xi
+    metal = m * xi
     shares = np.stack(
         [
-            psi - contact.network,
+            contact.psi - contact.network,
             contact.network - filled,
             np.where(dead, 0.0, metal),
             np.where(dead, 0.0, filled),
             np.where(dead, metal + filled, 0.0),
-            (1 - psi) * (1 - xi),
+            m * (1 - xi),
+            contact.chi,
         ],
         axis=-1,
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from postprocess.contact_plots import (
     AS_IT_IS,
+    COLLECTOR,
     GREY,
     MA_CM2,
     UM,
@@ -39,10 +40,13 @@ MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 
 BLUE, RED, GREEN, VIOLET = "#1f5fa8", "#c0392b", "#2e8b57", "#6c3483"
 LINE = 70  # letters in a line of the text that stands where a picture cannot be drawn
+BODIES = ("electrolyte", "collector")
+INSIDE = 0.95  # of the collector, where nothing but it means something
 SHORT_CIRCUIT = "short circuit"  # as a kind of end, see solver.case.ending
 # colour, factor to the unit shown, range of psi in which the field means something
 PROFILES = {
     "electrolyte": ("#b8860b", 1.0, (0.0, 1.0)),
+    "collector": (COLLECTOR, 1.0, (0.0, 1.0)),
     "lithium": (GREY, 1.0, (0.0, 0.95)),
     "occupancy": (GREEN, 1.0, (0.0, 0.95)),
     "potential": (BLUE, MV, (0.05, 1.0)),
@@ -201,12 +205,14 @@ def _profiles(axes: Axes, run: Run, index: int) -> None:
     z = run.axes["z"] * UM
     fields = {name: run.field(name, index) for name in PROFILES if name in run.fields}
     psi = fields.get("electrolyte", np.full(len(z), 0.5))
+    inside = fields.get("collector", np.zeros(len(z))) > INSIDE
     other = axes.twinx()
     handles = []
     for name, values in fields.items():
-        colour, factor, meaningful = PROFILES[name]
+        colour, factor, (low, high) = PROFILES[name]
         on = other if name == "potential" else axes
-        visible = np.where((psi >= meaningful[0]) & (psi <= meaningful[1]), values * factor, np.nan)
+        meaningful = (psi >= low) & (psi <= high) & ~(inside & (name not in BODIES))
+        visible = np.where(meaningful, values * factor, np.nan)
         handles += on.plot(z, visible, "--" if on is other else "-", color=colour, lw=1.8, label=name)
     axes.set_xlabel("z / µm (contact at 0)")
     axes.set_ylabel("fraction")

@@ -37,6 +37,12 @@ app = typer.Typer(
     epilog="Arguments after -- go to PETSc.",
 )
 _petsc_options: list[str] = []
+SHOWS = {  # what is in the files that are made of a run
+    "curves.png": "curves and contact",
+    "penetration.png": "filaments",
+    "deposit.png": "deposit",
+    "thickness.csv": "thickness of the deposit",
+}
 SCHEMA_BEGINS = b'"$defs"'  # what the first key of a schema is
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="case file (TOML)", show_default=False)]
@@ -118,8 +124,8 @@ def _with_pictures(job: Job, voice: Voice) -> Job:
 def _draw(directory: Path, voice: Voice) -> None:
     """Draw a run and say where the pictures are."""
     try:
-        (curves, *others), remarks = _draw_run(directory)
-        said = [f"curves and contact: {curves}", *(f"filaments: {path}" for path in others), *remarks]
+        drawn, remarks = _draw_run(directory)
+        said = [*(f"{SHOWS[path.name]}: {path}" for path in drawn), *remarks]
         for line in said if voice >= Voice.NORMAL else ():
             _complain(line)
     except BadInput as error:  # for example stopped before the first step: nothing to draw
@@ -239,7 +245,7 @@ def plot(
 ) -> None:
     """Draw pictures of a run into its directory.
 
-    The curves and the contact, and the filaments where there are defects.
+    The curves and the contact, the filaments where there are defects, what lies on a collector and how thick.
     """
     pictures, remarks = _or_exit(partial(_draw_run, directory))
     for path in pictures:
@@ -253,10 +259,11 @@ def plot(
 
 
 def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
-    """Draw the curves of a run and, with defects, its filaments; also says what could not be read or drawn.
+    """Draw the curves of a run, with defects its filaments, with a collector what lies on it and how thick.
 
-    Raises BadInput when there is nothing to draw.
+    Also says what could not be read or drawn. Raises BadInput when there is nothing to draw.
     """
+    from postprocess.deposit_plots import plot_deposit, shows_deposit, write_thickness
     from postprocess.penetration_plots import plot_penetration, shows_filaments
     from postprocess.plots import not_drawn, plot_run
     from postprocess.reader import Run
@@ -264,11 +271,16 @@ def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
     drawn = [_drawn(directory, partial(plot_run, directory))]
     run = Run(directory)
     remarks = list(filter(None, [*run.problems, not_drawn(run)]))
+    more: list[tuple[str, Callable[[Path], Path]]] = []
     if shows_filaments(run):
+        more.append(("no picture of filaments: ", plot_penetration))
+    if shows_deposit(run):
+        more += [("", plot_deposit), ("", write_thickness)]  # they say themselves what is missing
+    for refusal, draw in more:
         try:
-            drawn.append(_drawn(directory, partial(plot_penetration, directory)))
+            drawn.append(_drawn(directory, partial(draw, directory)))
         except BadInput as error:
-            remarks.append(f"no picture of filaments: {error}")
+            remarks.append(f"{refusal}{error}")
     return drawn, remarks
 
 

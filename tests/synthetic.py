@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +100,19 @@ def strip_run(directory: str | Path, dim: int = 2, finished: bool = True) -> Pat
     return _write_run(Path(directory), dim, strip_fields, _row, ending)
 
 
-def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, ending: Ending | None) -> Path:
-    """fields_of: grid and share of the hour; row_of: step and time, s; ending: None of a run that goes on."""
+def _write_run(
+    directory: Path,
+    dim: int,
+    fields_of: Fields,
+    row_of: Row,
+    ending: Ending | None,
+    columns: Sequence[str] = COLUMNS,
+    left_out: Collection[str] = (),
+) -> Path:
+    """fields_of: grid and share of the hour; row_of: step and time, s; ending: None of a run that goes on.
+
+    columns: headings of the log. left_out: fields that are not written.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     z = normal_faces(
         lithium_thickness=30e-6,
@@ -114,10 +125,11 @@ def _write_run(directory: Path, dim: int, fields_of: Fields, row_of: Row, ending
     lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
     g = Grid([*lateral, z], [True] * (dim - 1))
     writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
-    table = log.LogTable(directory / "log.csv", COLUMNS)
+    table = log.LogTable(directory / "log.csv", columns)
     for step, time in enumerate(np.linspace(0.0, 3600.0, 61)):
         if step % 20 == 0:
-            writer.write(float(time), step, fields_of(g, float(time) / 3600.0))
+            made = fields_of(g, float(time) / 3600.0)
+            writer.write(float(time), step, {name: made[name] for name in made if name not in left_out})
         table.append(row_of(step, float(time)))
     table.close()
     if ending:
@@ -195,6 +207,66 @@ def filament_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:
         "filament": filament,
         "dead_lithium": dead,
         "infiltration_pressure": 94e6 * (defect > 0.05) * (filament < 0.5),
+    }
+
+
+# -- a run that looks like plating on a collector, and stripping ------------------------------------------
+
+
+ISLAND = (6e-6, 14e-6)  # of Li, along the contact, m
+LARGEST_GAP = 1.6e-6  # about, after 40 minutes, m
+PLATED = 2400.0  # s
+INSIDE_COLLECTOR = 0.7  # xi there, which means nothing
+
+
+def deposit_run(directory: str | Path, dim: int = 2, left_out: Collection[str] = ()) -> Path:
+    """A run directory with an island on a rough collector: plated for 40 minutes, stripped in 20."""
+    ending = Ending("voltage limit", "voltage limit 0.2 V")
+    columns = headings(OF_PARTS)
+    return _write_run(Path(directory), dim, deposit_fields, _deposit_row, ending, columns, left_out)
+
+
+def plated(time: float) -> float:
+    """Share of the Li that is there, of the most."""
+    return min(time / PLATED, (3600.0 - time) / (3600.0 - PLATED))
+
+
+def deposit_gap(g: Grid, growth: float) -> np.ndarray:
+    """Gap of every column, m, after `growth` (0 to 1) of the hour."""
+    at = dict(zip(g.axes, g.cell_coordinates(), strict=True))
+    rough = 1 + 0.1 * np.cos(2 * np.pi * at.get("x", 0.0) / 20e-6) + 0.1 * at.get("y", 0.0) / 6e-6
+    return 1e-7 + LARGEST_GAP * plated(3600.0 * growth) * rough + np.zeros((*g.local_shape[:-1], 1))
+
+
+def deposit_fields(g: Grid, growth: float) -> dict[str, np.ndarray]:
+    """The fields of `deposit_run` after `growth` (0 to 1) of the hour."""
+    at = dict(zip(g.axes, g.cell_coordinates(), strict=True))
+    fields, every, gap = strip_fields(g, 0.0), np.zeros(g.local_shape), deposit_gap(g, growth)
+    chi = 0.5 * (1 - np.tanh((at["z"] + gap) / 4e-7))
+    x = at.get("x", np.mean(ISLAND))
+    island = every + ((x > ISLAND[0]) & (x < ISLAND[1]))
+    return fields | {
+        "lithium": np.where(chi > 0.96, INSIDE_COLLECTOR, island),
+        "collector": chi,
+        "gap": gap + every,
+        "lithium_thickness": gap * island,
+    }
+
+
+def _deposit_row(step: int, time: float) -> dict[str, float]:
+    direction = 1.0 if time <= PLATED else -2.0
+    gap = 1e-7 + LARGEST_GAP * plated(time)
+    return _row(step, time) | {
+        "current_density": 10.0 * direction,
+        "capacity": 10.0 * PLATED * plated(time),
+        "voltage": 0.010 * direction,
+        "gap": gap,
+        "smallest_gap": 0.9 * gap,
+        "lithium_thickness": 0.4 * gap,
+        "thickness_spread": 0.5 * gap,
+        "collector_coverage": 0.4,
+        "covered_fraction": 0.4,
+        "islands": 1,
     }
 
 

@@ -29,6 +29,8 @@ OUTPUTS = (
     r"field_.*\.png",
     r"stresses\.png",
     r"penetration\.png",
+    r"deposit\.png",
+    r"thickness\.csv",
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from postprocess import field_plots, penetration_plots, plots
+from postprocess import deposit_plots, field_plots, penetration_plots, plots
 from postprocess.pictures import write_picture
 from postprocess.sweep_table import read_points, write_table
 from solver import environment as solver_environment
@@ -210,7 +210,8 @@ def test_pictures_replace_links(tmp_path, precious):
 
 
 def test_all_pictures_are_written_by_the_function_that_replaces_links():
-    assert {module.write_picture for module in (plots, field_plots, penetration_plots)} == {write_picture}
+    modules = (plots, field_plots, penetration_plots, deposit_plots)
+    assert {module.write_picture for module in modules} == {write_picture}
     for path in (ROOT / "postprocess").glob("*.py"):
         assert ".savefig(" not in path.read_text(), path
 
