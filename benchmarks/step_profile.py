@@ -51,7 +51,7 @@ class Point:
 
 
 POINTS = {
-    "demo": Point("demo.toml", (), 360.0, 510.0),
+    "demo": Point("stripping/demo.toml", (), 360.0, 510.0),
     "symmetric": Point("ccd/symmetric.toml", ("protocol.0.start=0.9 mA/cm^2",), 300.0, 450.0),
     "stripping": Point("stripping/strip_1.0mA_3MPa.toml", (), 390.0, 480.0),
     "three_d": Point("ccd/three_d.toml", (), 1.0, 4.0),

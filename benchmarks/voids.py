@@ -2,8 +2,8 @@
 
     python -m benchmarks.voids [--widths 200 100] [--pressure 3] [--surface-diffusivity 6.6e-11] [--output FOLDER]
 
-The demo's Li and electrolyte in a box of 4 um, stripped at 1 mA/cm2 for 500 s. `contact` is the weight of Li in the
-diffuse contact, `touching` the area with more than half of it; `depth` the deepest place of xi = 1/2 below the contact;
+The Li and electrolyte of cases/stripping/demo.toml in a box of 4 um, stripped at 1 mA/cm2 for 500 s. `contact` is the
+weight of Li in the diffuse contact, `touching` the area with more than half of it; `depth` the deepest place of xi = 1/2 below the contact;
 `hot` the largest current of a column over the mean; `unloaded` the share of the current in columns whose normal stress
 at the contact is below a fifth of the stack pressure, `gap` that in columns that do not touch. A run that has ended is
 not run again. With lambda = 200, 100 and 50 nm a run takes about 10 s, 40 s and 12 minutes on one core. Results are
@@ -25,7 +25,7 @@ from postprocess.reader import Run
 from solver.laws.free_energy import step
 from solver.numerics.array import Array
 
-CASE = Path(__file__).resolve().parent.parent / "cases" / "demo.toml"
+CASE = Path(__file__).resolve().parent.parent / "cases" / "stripping" / "demo.toml"
 STRIP = 'protocol=[{kind="galvanostatic", direction="strip", duration="500 s"}]'
 HOT = "local_current_max_ratio"
 LOADED = 0.2  # of the stack pressure

@@ -1,0 +1,36 @@
+"""cases/demo.toml, shrunk: what is plated lifts the collector, the rest holds, stripping ends at the voltage limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import solver
+
+DEMO = Path(__file__).resolve().parent.parent.parent / "cases" / "demo.toml"
+SHRUNK = (
+    'domain.width="2.4 um"',
+    'grid.max_spacing="400 nm"',
+    'collector.nuclei.spacing="2.4 um"',
+    'protocol.0.capacity="0.01 mAh/cm^2"',
+    'protocol.1.duration="5 s"',
+    'output.interval="1 h"',
+)
+
+
+def test_a_first_cycle() -> None:
+    result = solver.run(solver.load_case(DEMO, SHRUNK))
+    curves = result.curves
+    time, thickness, gap = (curves[name] for name in ("time", "lithium_thickness", "gap"))
+    plated, rested = np.searchsorted(time, (36.0, 41.0))
+    assert thickness[plated] - thickness[0] == pytest.approx(1.347e-11 * 3600 * (1 - time[0] / 36.0), rel=2e-3)
+    assert gap[plated] > gap[0] + 5e-9
+    assert thickness[rested] == pytest.approx(thickness[plated], rel=1e-6)
+    assert result.stop_kind == "voltage limit"
+    assert thickness[-1] < 0.8 * thickness[0]  # more was stripped than plated
+    assert gap[-1] < gap[0]
+    assert curves["lithium_error"].max() < 1e-6
+    assert curves["charge_error"].max() < 1e-8
+    assert curves["force_error"].max() < 3e-7
