@@ -55,6 +55,7 @@ TOLERANCES = {"source": 0.004, "contact": 0.002, "collector": 0.05}
 NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
 MOTION_PER_STEP = 0.1  # of lambda: motion of a collector that is aimed at
 LARGEST_MOTION = 0.4  # of lambda, beyond which a step is rejected
+LEAST_ROOM = 4.0  # widths lambda of the collector that the box has to hold
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
 
 THICKENED_SHARE = 0.1  # of the annihilation in thickened vacancy layers: from there on a user is warned
@@ -264,9 +265,12 @@ class Coupling:
 
     def _moved(self, state: State, motion: Fields, step: Step) -> Contact:
         """The contact at the end of a step, when the forces are balanced (collective). Raises SolveFailed."""
-        contact = self.places.after(state, step.dt, motion)
-        if contact.collector and abs(self.deformation.drift(motion)) * step.dt > LARGEST_MOTION * self.energy.width:
-            raise SolveFailed(f"collector: moves by more than {LARGEST_MOTION} interface.width")
+        contact, width = self.places.after(state, step.dt, motion), self.energy.width
+        if contact.collector:
+            if abs(self.deformation.drift(motion)) * step.dt > LARGEST_MOTION * width:
+                raise SolveFailed(f"collector: moves by more than {LARGEST_MOTION} interface.width")
+            if self.grid.max(contact.collector.gap) > -self.grid.faces[-1][0] - LEAST_ROOM * width:
+                raise SolveFailed("collector: reaches the bottom of the box; collector.room gives it more")
         return contact
 
     def _reacting_share(self, state: State, lithium: Array, conductor: Conductor) -> Array:

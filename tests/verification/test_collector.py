@@ -168,6 +168,12 @@ def test_a_film_from_one_nanometre_lifts_the_collector() -> None:
     assert found["force_error"].max() < 3e-7
 
 
+def test_a_collector_that_reaches_the_bottom_says_so() -> None:
+    case = make_case(COLUMN | {"lithium": {"film": "20 nm"}, "collector": {"room": "450 nm"}}, plate("0.06 mAh/cm^2"))
+    simulation, _ = prepare(case)
+    assert "collector: reaches the bottom of the box; collector.room gives it more" in finish(simulation)
+
+
 def test_a_collector_that_falls_is_caught_by_the_electrolyte() -> None:
     """200 nm of void; it comes to rest where the bare contact bears the stack pressure."""
     case = make_case(COLUMN | {"lithium": {"film": "200 nm"}}, [{"kind": "rest", "duration": "20 s"}])

@@ -1,0 +1,100 @@
+"""The section [collector]: what it leaves open is found, what contradicts itself is refused with what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from solver.case.collector import most_plated
+from solver.case.io import CaseError, case_from_dict
+from solver.case.schema import Case
+from solver.case.segments import unroll
+from solver.laws.bare_contact import BareContact
+from solver.model.build import islands
+
+PLATE = {"kind": "galvanostatic", "direction": "plate", "capacity": "1 mAh/cm^2"}
+STRIP = {"kind": "galvanostatic", "direction": "strip", "capacity": "0.4 mAh/cm^2"}
+OPEN = {"kind": "potentiostatic", "voltage": "10 mV", "cutoff_current_density": "0.1 mA/cm^2"}
+FILM = {"film": "50 nm"}
+ISLANDS = {"islands": [{"centre": ["3 um"], "radius": "0.5 um"}]}
+
+
+def case(protocol: list[dict[str, Any]] | None = None, **sections: Any) -> Case:
+    data = {
+        "schema_version": 1,
+        "domain": {"width": "6 um"},
+        "drive": {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2"},
+        "collector": {},
+        "protocol": protocol or [PLATE],
+    }
+    return case_from_dict(data | sections)
+
+
+def test_a_film_sets_the_gap_and_the_protocol_the_room() -> None:
+    """1 mAh/cm2 is 4.85 um of Li; the box holds 12 lambda of the collector too, in fine cells."""
+    found = case(lithium=FILM)
+    assert found.collector is not None and found.collector.gap == 50e-9
+    assert found.collector.room == pytest.approx(4.85e-6 + 50e-9 + 1.2e-6, rel=2e-3)
+    assert found.depth_below == found.fine_depths[0] == found.collector.room
+
+
+def test_without_a_film_the_collector_rests_on_the_electrolyte() -> None:
+    found = case(lithium=ISLANDS)
+    assert found.collector is not None
+    assert found.collector.gap == BareContact(found.interface.width).gap_under(5e6)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expected"),
+    [([PLATE, STRIP], 1.0), ([STRIP, PLATE], 1.0), ([PLATE, STRIP, PLATE], 1.6), ([STRIP], 0.0)],
+)
+def test_the_most_that_a_protocol_plates(protocol: list[dict[str, Any]], expected: float) -> None:
+    found = case(protocol, lithium=FILM)
+    assert most_plated(unroll(found.protocol)) == pytest.approx(expected * 36e3)
+
+
+def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
+    def places(seed: int) -> list[tuple[float, ...]]:
+        nuclei = {"spacing": "1 um", "radius": "0.2 um", "seed": seed}
+        return [centre for centre, _ in islands(case(collector={"nuclei": nuclei}))]
+
+    assert len(places(1)) == 6
+    assert places(1) == places(1) != places(2)
+    assert all(0 <= x < 6e-6 for (x,) in places(1))
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({}, "collector: there is no Li to start from; allowed: lithium.film, lithium.islands or collector.nuclei"),
+        ({"lithium": FILM | ISLANDS}, "lithium.film: value '50 nm': islands in a film"),
+        ({"lithium": FILM, "collector": {"gap": "70 nm"}}, "collector.gap: value '70 nm': another distance than"),
+        ({"lithium": FILM, "domain": {"width": "6 um", "lithium_thickness": "9 um"}}, "collector.room is its room"),
+        ({"lithium": FILM | {"voids": [{"centre": ["1 um", "0 um"], "radius": "0.5 um"}]}}, "lithium.voids"),
+        ({"lithium": FILM, "mechanics": {"platen": False}}, "mechanics.platen: value False: a collector without"),
+        ({"lithium": {"islands": [{"centre": ["1 um", "2 um"], "radius": "1 um"}]}}, "2 coordinates; allowed: 1 (x)"),
+        ({"lithium": {"islands": [{"centre": ["9 um"], "radius": "1 um"}]}}, "lithium.islands.0.centre"),
+        ({"lithium": FILM, "collector": None}, "collector"),
+        ({"lithium": FILM, "protocol": [OPEN]}, "collector.room: missing; the protocol does not say how much"),
+        (
+            {"domain": {"dimension": 1}, "collector": {"nuclei": {"spacing": "1 um", "radius": "1 um"}}},
+            "collector.nuclei: a 1-D case has nothing along the contact",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(sections: dict[str, Any], said: str) -> None:
+    with pytest.raises(CaseError) as refused:
+        case(**sections)
+    assert said in str(refused.value).replace("\n", " ")
+
+
+def test_lithium_on_a_collector_needs_one() -> None:
+    data = {
+        "schema_version": 1,
+        "drive": {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2"},
+        "lithium": FILM,
+        "protocol": [PLATE],
+    }
+    with pytest.raises(CaseError, match="the Li of a thick electrode is there already"):
+        case_from_dict(data)
