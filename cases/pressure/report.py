@@ -121,8 +121,9 @@ def closing_time(run: Ended, outer: float | None, vacancies: bool) -> float:
     outer: radius b of the Li around it, m; None without creep. Norton creep in plane strain under P = p + gamma/a,
     da/dt = -(sqrt(3)/2) a A (sqrt(3) P/(n s (1 - (a/b)^(2/n))))^n: the thick-walled cylinder of
     tests/verification/test_mechanics_creep.py.
-    vacancies: the surface holds theta = lambda theta_c/a, in equilibrium with its curvature, and the layer sqrt(D/r)
-    takes them away, da/dt = -D theta k K1(k a)/K0(k a), k = sqrt(r(p)/D).
+    vacancies: the surface holds theta in equilibrium with its curvature, f'(theta) = gamma/a
+    (solver/laws/free_energy.py), and the layer sqrt(D/r) takes them away, da/dt = -D theta k K1(k a)/K0(k a),
+    k = sqrt(r(p)/D).
     """
     li, p = run.case.lithium, run.case.drive.stack_pressure
     radius = li.voids[0].radius
@@ -139,9 +140,18 @@ def closing_time(run: Ended, outer: float | None, vacancies: bool) -> float:
         speed += 0.5 * np.sqrt(3) * a * prefactor * (stress / s) ** n
     if vacancies:
         k = np.sqrt(float(run.annihilation.rate(p)) / li.diffusivity)
-        theta = run.case.interface.width * li.critical_vacancy_fraction / a
+        theta = vacancies_beside(run.case, li.surface_energy / a)
         speed += li.diffusivity * theta * k * k1e(k * a) / k0e(k * a)
     return float(np.sum(0.5 * (1 / speed[1:] + 1 / speed[:-1]) * -np.diff(a)))
+
+
+def vacancies_beside(case: Case, force: Array) -> Array:
+    """theta with A theta/(1 + b theta) = force, Pa: Gibbs and Thomson's while it is small."""
+    li = case.lithium
+    critical = li.surface_energy / case.interface.width
+    ideal = max(GAS_CONSTANT * case.drive.temperature / li.molar_volume, critical / li.critical_vacancy_fraction)
+    bend = ideal / critical - 1 / li.critical_vacancy_fraction
+    return np.asarray(force / (ideal - bend * force))
 
 
 # -- tables ----------------------------------------------------------------------------------------------------
@@ -162,9 +172,7 @@ def critical_table(output: Path) -> str:
         "formula: (F/Omega) sqrt(D r(p)) theta_c; capped: with r <= D/(2 lambda^2); share: of the planes that vanish\n"
         "where the cap binds, in the end; *: the cap binds, the number depends on lambda"
     )
-    headings = (
-        "p/MPa  lambda/nm  formula  capped  j at 2 %  j at 10 %  *  over capped  void/nm  share  steps  with"
-    )
+    headings = "p/MPa  lambda/nm  formula  capped  j at 2 %  j at 10 %  *  over capped  void/nm  share  steps  with"
     rows = []
     for run in ended(output, "ramp"):
         c, critical, capped = run.curves, run.critical(LOST), run.formula(cap=True)
@@ -184,6 +192,24 @@ def critical_table(output: Path) -> str:
         )
         rows.append(row)
     return table(title, headings, rows)
+
+
+def held_table(output: Path) -> str:
+    """Constant currents: those that keep the contact, and when others lose it."""
+    title = (
+        "    Constant currents, mA/cm2, for at most 20/r: the least contact over that at the start, and when a tenth\n"
+        "    of it was lost, in s and in units of 1/r"
+    )
+    rows = []
+    for run in sorted(ended(output, "held"), key=lambda r: (r.pressure, r.curves["current_density"][0] * -1)):
+        current = -float(run.curves["current_density"][0]) * MA_CM2
+        contact = run.curves["contact_fraction"]
+        lost = run.first("contact_fraction", LOST, "time")
+        fillings = lost * float(run.annihilation.rate(run.case.drive.stack_pressure))
+        numbers = (current, current / run.formula(cap=True), np.min(contact) / contact[0])
+        when = ("held", "") if np.isnan(lost) else (f"{lost:.0f}", f"{fillings:.1f}")
+        rows.append((f"{run.pressure:.0f}", f"{run.width}", *(f"{x:.3f}" for x in numbers), *when))
+    return table(title, "p/MPa  lambda/nm  j  over formula  least contact  lost after  r t", rows)
 
 
 def closing_table(output: Path) -> str:
@@ -223,12 +249,13 @@ def fixture_table(output: Path) -> str:
                 f"{capacity[n]:.3f}",
                 f"{c['platen_pressure'][n] / 1e6:.3f}",
                 f"{c['contact_fraction'][n]:.3f}",
+                f"{c['touching_fraction'][n]:.3f}",
                 f"{1e9 * c['void_volume'][n]:.0f}",
                 f"{1e3 * c['voltage'][n]:.1f}",
                 f"{1e6 * c['platen_displacement'][n]:.3f}",
             )
             rows.append(row)
-    headings = "fixture  MPa/um  mAh/cm2  p/MPa  contact  void/nm  V/mV  platen/um"
+    headings = "fixture  MPa/um  mAh/cm2  p/MPa  contact  touching  void/nm  V/mV  platen/um"
     return table("(c) Stripping at 1.0 mA/cm2 from 7 MPa", headings, rows)
 
 
@@ -266,8 +293,8 @@ def wagner_length(run: Ended) -> float:
 
 def write_tables(output: Path, path: Path) -> None:
     """All tables as text."""
-    tables = (critical_table, closing_table, fixture_table, hot_table, opened_table)
-    runs = [run for family in ("ramp", "closing", "fixture", "hot", "opened") for run in ended(output, family)]
+    tables = (critical_table, held_table, closing_table, fixture_table, hot_table, opened_table)
+    runs = [run for family in ("ramp", "held", "closing", "fixture", "hot", "opened") for run in ended(output, family)]
     commits = {run.run.summary["provenance"]["versions"]["git commit"][:10] for run in runs}
     head = f"python cases/pressure/sweep.py: {len(runs)} runs, commit {', '.join(sorted(commits))}"
     write_text(path, "\n\n".join([head, *(make(output) for make in tables)]) + "\n")
