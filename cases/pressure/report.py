@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import k0e, k1e
+from sharp import largest_ratio
 
 import solver
 from postprocess.contact_plots import GREY, Contact
@@ -25,7 +26,7 @@ Array = np.ndarray
 
 MA_CM2, MAH_CM2 = 0.1, 1 / 3.6e4  # of A/m^2, of C/m^2
 LOST, BEGUN = 0.9, 0.98  # contact over that at the start: voids are open; they begin to
-CLOSED = 0.05  # of the void volume at the start
+HALF, CLOSED = 0.5, 0.05  # of the void volume at the start
 CAPACITIES = (0.05, 0.1, 0.2)  # mAh/cm2, at which fixtures are compared
 # critical stripping currents, (MPa, mA/cm2): Kasemchainan et al., Nat. Mater. 18 (2019) 1105
 MEASURED = ((3, 0.2), (7, 1.0))
@@ -215,24 +216,24 @@ def held_table(output: Path) -> str:
 def closing_table(output: Path) -> str:
     """Closing times beside the estimates."""
     title = (
-        "(b) Time in s in which a void of radius 1 um (2-D: a cylinder) loses 95 % of its volume at rest\n"
-        "estimates: by creep of endless Li, by creep of a cylinder of Li of radius 4 um (half the distance of the\n"
-        "voids), by vacancies, by vacancies and each of the two; share: planes that vanish where r(p) is capped"
+        "(b) Time in s in which a void of radius 1 um (2-D: a cylinder) loses half and 95 % of its volume at rest\n"
+        "estimates for 95 %: by creep of endless Li, by creep of a cylinder of Li of radius 4 um (half the distance\n"
+        "of the voids), by vacancies, by vacancies and each of the two; share: planes that vanish where r(p) is capped"
     )
     rows = []
     for run in ended(output, "closing"):
-        time = run.first("void_volume", CLOSED, "time")
+        times = (run.first("void_volume", left, "time") for left in (HALF, CLOSED))
         estimates = [closing_time(run, *which) for which in ESTIMATES.values()]
         row = (
             f"{run.pressure:.0f}",
             f"{run.width}",
             "2 um below" if "below" in run.name else "at the contact",
-            f"{time:.0f}",
+            *(f"{time:.0f}" for time in times),
             *(f"{x:.3g}" for x in estimates),
             f"{np.max(run.curves['capped_share']):.2f}",
         )
         rows.append(row)
-    return table(title, "p/MPa  lambda/nm  where  time  " + "  ".join(ESTIMATES) + "  share", rows)
+    return table(title, "p/MPa  lambda/nm  where  50 %  95 %  " + "  ".join(ESTIMATES) + "  share", rows)
 
 
 def fixture_table(output: Path) -> str:
@@ -263,15 +264,21 @@ def hot_table(output: Path) -> str:
     """The current beside a void against kinetics and lambda."""
     title = (
         "(d) Largest current per column of cells over the mean, beside a void that takes a quarter of the contact\n"
-        "W = conductivity R T/(F i0): length over which the kinetics evens out the current; f: contact fraction"
+        "W = conductivity R T/(F i0): length over which the kinetics evens out the current; f: contact fraction\n"
+        "sharp: of a sharp contact (sharp.py); start: in the first step, while the stress is the same along the contact"
     )
     rows = []
     for run in sorted(ended(output, "hot"), key=lambda r: (r.case.interface.exchange_current_density, -r.width)):
-        largest, evenly = run.curves["local_current_max_ratio"][-1], 1 / run.curves["contact_fraction"][-1]
-        i0 = run.case.interface.exchange_current_density * MA_CM2
-        numbers = (largest, evenly, largest / evenly)
-        rows.append((f"{i0:.1f}", f"{1e6 * wagner_length(run):.1f}", f"{run.width}", *(f"{x:.2f}" for x in numbers)))
-    return table(title, "i0/(mA/cm2)  W/um  lambda/nm  largest  1/f  largest f", rows)
+        case, largest = run.case, run.curves["local_current_max_ratio"]
+        columns = float(np.diff(run.run.faces["x"])[0])
+        lengths = (case.lithium.voids[0].radius, case.domain.width, case.electrolyte[0].thickness, columns)
+        evenly = 1 / run.curves["contact_fraction"][-1]
+        numbers = (evenly, largest_ratio(wagner_length(run), *lengths), largest[0], largest[-1])
+        direction = case.protocol[0].direction
+        i0 = case.interface.exchange_current_density * MA_CM2
+        words = (direction, f"{i0:.1f}", f"{1e6 * wagner_length(run):.1f}", f"{run.width}")
+        rows.append((*words, *(f"{x:.2f}" for x in numbers)))
+    return table(title, "direction  i0/(mA/cm2)  W/um  lambda/nm  1/f  sharp  start  after 0.2 s", rows)
 
 
 def opened_table(output: Path) -> str:
@@ -401,7 +408,7 @@ def hot_picture(output: Path, path: Path) -> None:
     """The current along the contact beside a void."""
     figure = picture(7.5, 4)
     axes = figure.subplots()
-    runs = [run for run in ended(output, "hot") if run.width == 100]
+    runs = [run for run in ended(output, "hot") if run.width == 100 and not run.name.endswith("plated")]
     for run in sorted(runs, key=lambda r: r.case.interface.exchange_current_density):
         contact = Contact.read(run.run, -1)
         i0 = run.case.interface.exchange_current_density * MA_CM2

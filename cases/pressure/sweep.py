@@ -95,10 +95,12 @@ def closing(pressure: float, hours: float, width: float = 200, below: bool = Fal
     return Point(f"closing_{pressure:g}MPa_{width:g}nm" + ("_below" if below else ""), "closing.toml", overrides)
 
 
-def hot(exchange: float, width: float) -> Point:
+def hot(exchange: float, width: float, plated: bool = False) -> Point:
     """Current beside a void; exchange current density in mA/cm2."""
     given = (f'interface.exchange_current_density="{exchange} mA/cm^2"', f'interface.width="{width} nm"')
-    return Point(f"hot_{exchange:g}mA_{width:g}nm", "hot.toml", given)
+    if plated:
+        given = (*given, 'protocol.0.direction="plate"')
+    return Point(f"hot_{exchange:g}mA_{width:g}nm" + ("_plated" if plated else ""), "hot.toml", given)
 
 
 def fixtures() -> Iterator[Point]:
@@ -111,12 +113,13 @@ def fixtures() -> Iterator[Point]:
 
 def points() -> Iterator[Point]:
     """All runs, the cheap ones first."""
-    hours = {1: 5, 3: 4, 5: 3, 7: 1.5, 10: 0.6, 15: 0.3, 20: 0.2}
+    hours = {1: 10, 3: 7, 5: 3, 7: 1.5, 10: 0.6, 15: 0.3, 20: 0.2}
     yield from (ramp(p, 200) for p in PRESSURES)
     yield from (held(p, factor) for p in (3, 5, 7) for factor in HELD)
     yield from (closing(p, hours[p]) for p in CLOSING)
     yield from fixtures()
     yield from (hot(i0, width) for i0 in (2.5, 25, 250) for width in (200, 100))
+    yield from (hot(250, width, plated=True) for width in (200, 100))
     yield from (ramp(p, width) for width, refined in REFINED[:1] for p in refined)
     yield closing(7, hours[7], width=100)
     yield from (closing(p, hours[p], below=True) for p in (3, 7, 20))
