@@ -338,7 +338,15 @@ def critical_picture(output: Path, path: Path) -> None:
             label = f"model, $\\lambda$ = {width} nm" + (", cap binds" if binds else "")
             if points:
                 axes.plot(*np.transpose(points), "o", ms=8, color=colour, mfc=face, label=label)
-    axes.plot(*np.transpose(MEASURED), "*", ms=22, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")
+    held = ended(output, "held")
+    for width, pressure in sorted({(run.width, run.pressure) for run in held}, reverse=True):
+        group = [run for run in held if (run.width, run.pressure) == (width, pressure)]
+        keeps = np.array([np.isnan(run.first("contact_fraction", LOST, "time")) for run in group])
+        currents = -np.array([run.curves["current_density"][0] for run in group]) * MA_CM2
+        ends = currents[keeps].max(), currents[~keeps].min()
+        label = f"held, not held, {width} nm" if pressure == max(run.pressure for run in held) else None
+        axes.plot([pressure, pressure], ends, "_-", ms=12, mew=1.5, color=COLOURS[width], label=label)
+    axes.plot(*np.transpose(MEASURED), "*", ms=15, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")
     axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa")
     axes.set_ylabel("critical stripping current / (mA/cm$^2$)")
     finish(axes, [1, 2, 3, 5, 7, 10, 15, 20])

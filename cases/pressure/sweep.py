@@ -27,7 +27,7 @@ RAMP = (0.3, 2.0)  # times the planar formula, from the start of a ramp to its e
 RAMP_FILLINGS = 25.0  # its duration in units of 1/r, in which the vacancy layer fills
 STEPS_PER_FILLING = 12.0
 FIRST_STEP = 0.1  # s
-HELD = (0.5, 0.6, 0.7, 0.8, 0.9)  # times the planar formula: currents that are held
+HELD = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # times the planar formula: currents that are held
 HELD_FILLINGS = 20.0  # for so long, in units of 1/r
 DEPTHS = 4.0  # layers sqrt(D/r) that the lithium holds
 GAP, BUFFER = "20 MPa/um", '{thickness = "0.1 mm", youngs_modulus = "10 MPa"}'
@@ -79,7 +79,7 @@ def held(pressure: float, factor: float, width: float = 200) -> Point:
         'kind="galvanostatic", direction="strip", min_contact_fraction=0.9, '
         f'current_density="{factor * formula:.6g} A/m^2", duration="{duration:.6g} s"'
     )
-    return Point(f"held_{pressure:g}MPa_{factor:g}", "ramp.toml", (*values, f"protocol=[{{{segment}}}]"))
+    return Point(f"held_{pressure:g}MPa_{width:g}nm_{factor:g}", "ramp.toml", (*values, f"protocol=[{{{segment}}}]"))
 
 
 def closing(pressure: float, hours: float, width: float = 200, below: bool = False) -> Point:
@@ -121,6 +121,7 @@ def points() -> Iterator[Point]:
     yield from (hot(i0, width) for i0 in (2.5, 25, 250) for width in (200, 100))
     yield from (hot(250, width, plated=True) for width in (200, 100))
     yield from (ramp(p, width) for width, refined in REFINED[:1] for p in refined)
+    yield from (held(7, factor, width=100) for factor in HELD[:4])
     yield closing(7, hours[7], width=100)
     yield from (closing(p, hours[p], below=True) for p in (3, 7, 20))
     far_above = ('drive.stack_pressure="3 MPa"', 'protocol.0.capacity="0.1 mAh/cm^2"')  # five times the formula
