@@ -239,8 +239,6 @@ def report(output: Path) -> None:
     for name, (shown, label) in PICTURES.items():
         if any(family in families for family in shown):
             picture(output / f"{name}.png", {family: families.get(family, []) for family in shown}, label)
-
-
     if times:
         picture_of_times(output / "openings.png", times)
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import k0e, k1e
+from sharp import largest_ratio
 
 import solver
 from postprocess.contact_plots import GREY, Contact
@@ -25,7 +26,7 @@ Array = np.ndarray
 
 MA_CM2, MAH_CM2 = 0.1, 1 / 3.6e4  # of A/m^2, of C/m^2
 LOST, BEGUN = 0.9, 0.98  # contact over that at the start: voids are open; they begin to
-CLOSED = 0.05  # of the void volume at the start
+HALF, CLOSED = 0.5, 0.05  # of the void volume at the start
 CAPACITIES = (0.05, 0.1, 0.2)  # mAh/cm2, at which fixtures are compared
 # critical stripping currents, (MPa, mA/cm2): Kasemchainan et al., Nat. Mater. 18 (2019) 1105
 MEASURED = ((3, 0.2), (7, 1.0))
@@ -119,8 +120,9 @@ def closing_time(run: Ended, outer: float | None, vacancies: bool) -> float:
     outer: radius b of the Li around it, m; None without creep. Norton creep in plane strain under P = p + gamma/a,
     da/dt = -(sqrt(3)/2) a A (sqrt(3) P/(n s (1 - (a/b)^(2/n))))^n: the thick-walled cylinder of
     tests/verification/test_mechanics_creep.py.
-    vacancies: the surface holds theta = lambda theta_c/a, in equilibrium with its curvature, and the layer sqrt(D/r)
-    takes them away, da/dt = -D theta k K1(k a)/K0(k a), k = sqrt(r(p)/D).
+    vacancies: the surface holds theta in equilibrium with its curvature, f'(theta) = gamma/a
+    (solver/laws/free_energy.py), and the layer sqrt(D/r) takes them away, da/dt = -D theta k K1(k a)/K0(k a),
+    k = sqrt(r(p)/D).
     """
     li, p = run.case.lithium, run.case.drive.stack_pressure
     radius = li.voids[0].radius
@@ -137,9 +139,18 @@ def closing_time(run: Ended, outer: float | None, vacancies: bool) -> float:
         speed += 0.5 * np.sqrt(3) * a * prefactor * (stress / s) ** n
     if vacancies:
         k = np.sqrt(float(run.annihilation.rate(p)) / li.diffusivity)
-        theta = run.case.interface.width * li.critical_vacancy_fraction / a
+        theta = vacancies_beside(run.case, li.surface_energy / a)
         speed += li.diffusivity * theta * k * k1e(k * a) / k0e(k * a)
     return float(np.sum(0.5 * (1 / speed[1:] + 1 / speed[:-1]) * -np.diff(a)))
+
+
+def vacancies_beside(case: Case, force: Array) -> Array:
+    """theta with A theta/(1 + b theta) = force, Pa: Gibbs and Thomson's while it is small."""
+    li = case.lithium
+    critical = li.surface_energy / case.interface.width
+    ideal = max(GAS_CONSTANT * case.drive.temperature / li.molar_volume, critical / li.critical_vacancy_fraction)
+    bend = ideal / critical - 1 / li.critical_vacancy_fraction
+    return np.asarray(force / (ideal - bend * force))
 
 
 # -- tables ----------------------------------------------------------------------------------------------------
@@ -160,9 +171,7 @@ def critical_table(output: Path) -> str:
         "formula: (F/Omega) sqrt(D r(p)) theta_c; share: of the planes that vanish where the layer is made 2 lambda\n"
         "deep, in the end; *: it is so at the stack pressure or where a tenth of them vanish"
     )
-    headings = (
-        "p/MPa  lambda/nm  formula  j at 2 %  j at 10 %  *  over formula  void/nm  share  steps  with"
-    )
+    headings = "p/MPa  lambda/nm  formula  j at 2 %  j at 10 %  *  over formula  void/nm  share  steps  with"
     rows = []
     for run in ended(output, "ramp"):
         c, critical = run.curves, run.critical(LOST)
@@ -183,27 +192,45 @@ def critical_table(output: Path) -> str:
     return table(title, headings, rows)
 
 
+def held_table(output: Path) -> str:
+    """Constant currents: those that keep the contact, and when others lose it."""
+    title = (
+        "    Constant currents, mA/cm2, for at most 20/r: the least contact over that at the start, and when a tenth\n"
+        "    of it was lost, in s and in units of 1/r"
+    )
+    rows = []
+    for run in sorted(ended(output, "held"), key=lambda r: (r.pressure, r.curves["current_density"][0] * -1)):
+        current = -float(run.curves["current_density"][0]) * MA_CM2
+        contact = run.curves["contact_fraction"]
+        lost = run.first("contact_fraction", LOST, "time")
+        fillings = lost * float(run.annihilation.rate(run.case.drive.stack_pressure))
+        numbers = (current, current / run.formula, np.min(contact) / contact[0])
+        when = ("held", "") if np.isnan(lost) else (f"{lost:.0f}", f"{fillings:.1f}")
+        rows.append((f"{run.pressure:.0f}", f"{run.width}", *(f"{x:.3f}" for x in numbers), *when))
+    return table(title, "p/MPa  lambda/nm  j  over formula  least contact  lost after  r t", rows)
+
+
 def closing_table(output: Path) -> str:
     """Closing times beside the estimates."""
     title = (
-        "(b) Time in s in which a void of radius 1 um (2-D: a cylinder) loses 95 % of its volume at rest\n"
-        "estimates: by creep of endless Li, by creep of a cylinder of Li of radius 4 um (half the distance of the\n"
-        "voids), by vacancies, by vacancies and each of the two; share: planes that vanish in thickened layers"
+        "(b) Time in s in which a void of radius 1 um (2-D: a cylinder) loses half and 95 % of its volume at rest\n"
+        "estimates for 95 %: by creep of endless Li, by creep of a cylinder of Li of radius 4 um (half the distance\n"
+        "of the voids), by vacancies, by vacancies and each of the two; share: planes that vanish in thickened layers"
     )
     rows = []
     for run in ended(output, "closing"):
-        time = run.first("void_volume", CLOSED, "time")
+        times = (run.first("void_volume", left, "time") for left in (HALF, CLOSED))
         estimates = [closing_time(run, *which) for which in ESTIMATES.values()]
         row = (
             f"{run.pressure:.0f}",
             f"{run.width}",
             "2 um below" if "below" in run.name else "at the contact",
-            f"{time:.0f}",
+            *(f"{time:.0f}" for time in times),
             *(f"{x:.3g}" for x in estimates),
             f"{np.max(run.curves['thickened_share']):.2f}",
         )
         rows.append(row)
-    return table(title, "p/MPa  lambda/nm  where  time  " + "  ".join(ESTIMATES) + "  share", rows)
+    return table(title, "p/MPa  lambda/nm  where  50 %  95 %  " + "  ".join(ESTIMATES) + "  share", rows)
 
 
 def fixture_table(output: Path) -> str:
@@ -220,12 +247,13 @@ def fixture_table(output: Path) -> str:
                 f"{capacity[n]:.3f}",
                 f"{c['platen_pressure'][n] / 1e6:.3f}",
                 f"{c['contact_fraction'][n]:.3f}",
+                f"{c['touching_fraction'][n]:.3f}",
                 f"{1e9 * c['void_volume'][n]:.0f}",
                 f"{1e3 * c['voltage'][n]:.1f}",
                 f"{1e6 * c['platen_displacement'][n]:.3f}",
             )
             rows.append(row)
-    headings = "fixture  MPa/um  mAh/cm2  p/MPa  contact  void/nm  V/mV  platen/um"
+    headings = "fixture  MPa/um  mAh/cm2  p/MPa  contact  touching  void/nm  V/mV  platen/um"
     return table("(c) Stripping at 1.0 mA/cm2 from 7 MPa", headings, rows)
 
 
@@ -233,15 +261,21 @@ def hot_table(output: Path) -> str:
     """The current beside a void against kinetics and lambda."""
     title = (
         "(d) Largest current per column of cells over the mean, beside a void that takes a quarter of the contact\n"
-        "W = conductivity R T/(F i0): length over which the kinetics evens out the current; f: contact fraction"
+        "W = conductivity R T/(F i0): length over which the kinetics evens out the current; f: contact fraction\n"
+        "sharp: of a sharp contact (sharp.py); start: in the first step, while the stress is the same along the contact"
     )
     rows = []
     for run in sorted(ended(output, "hot"), key=lambda r: (r.case.interface.exchange_current_density, -r.width)):
-        largest, evenly = run.curves["local_current_max_ratio"][-1], 1 / run.curves["contact_fraction"][-1]
-        i0 = run.case.interface.exchange_current_density * MA_CM2
-        numbers = (largest, evenly, largest / evenly)
-        rows.append((f"{i0:.1f}", f"{1e6 * wagner_length(run):.1f}", f"{run.width}", *(f"{x:.2f}" for x in numbers)))
-    return table(title, "i0/(mA/cm2)  W/um  lambda/nm  largest  1/f  largest f", rows)
+        case, largest = run.case, run.curves["local_current_max_ratio"]
+        columns = float(np.diff(run.run.faces["x"])[0])
+        lengths = (case.lithium.voids[0].radius, case.domain.width, case.electrolyte[0].thickness, columns)
+        evenly = 1 / run.curves["contact_fraction"][-1]
+        numbers = (evenly, largest_ratio(wagner_length(run), *lengths), largest[0], largest[-1])
+        direction = case.protocol[0].direction
+        i0 = case.interface.exchange_current_density * MA_CM2
+        words = (direction, f"{i0:.1f}", f"{1e6 * wagner_length(run):.1f}", f"{run.width}")
+        rows.append((*words, *(f"{x:.2f}" for x in numbers)))
+    return table(title, "direction  i0/(mA/cm2)  W/um  lambda/nm  1/f  sharp  start  after 0.2 s", rows)
 
 
 def opened_table(output: Path) -> str:
@@ -263,8 +297,8 @@ def wagner_length(run: Ended) -> float:
 
 def write_tables(output: Path, path: Path) -> None:
     """All tables as text."""
-    tables = (critical_table, closing_table, fixture_table, hot_table, opened_table)
-    runs = [run for family in ("ramp", "closing", "fixture", "hot", "opened") for run in ended(output, family)]
+    tables = (critical_table, held_table, closing_table, fixture_table, hot_table, opened_table)
+    runs = [run for family in ("ramp", "held", "closing", "fixture", "hot", "opened") for run in ended(output, family)]
     commits = {run.run.summary["provenance"]["versions"]["git commit"][:10] for run in runs}
     head = f"python cases/pressure/sweep.py: {len(runs)} runs, commit {', '.join(sorted(commits))}"
     write_text(path, "\n\n".join([head, *(make(output) for make in tables)]) + "\n")
@@ -298,7 +332,15 @@ def critical_picture(output: Path, path: Path) -> None:
             label = f"model, $\\lambda$ = {width} nm" + (", thickened layer" if thickened else "")
             if points:
                 axes.plot(*np.transpose(points), "o", ms=8, color=colour, mfc=face, label=label)
-    axes.plot(*np.transpose(MEASURED), "*", ms=22, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")
+    held = ended(output, "held")
+    for width, pressure in sorted({(run.width, run.pressure) for run in held}, reverse=True):
+        group = [run for run in held if (run.width, run.pressure) == (width, pressure)]
+        keeps = np.array([np.isnan(run.first("contact_fraction", LOST, "time")) for run in group])
+        currents = -np.array([run.curves["current_density"][0] for run in group]) * MA_CM2
+        ends = currents[keeps].max(), currents[~keeps].min()
+        label = f"held, not held, {width} nm" if pressure == max(run.pressure for run in held) else None
+        axes.plot([pressure, pressure], ends, "_-", ms=12, mew=1.5, color=COLOURS[width], label=label)
+    axes.plot(*np.transpose(MEASURED), "*", ms=15, mfc="none", mec="#d68910", mew=1.5, label="measured (calibrated)")
     axes.set(xscale="log", yscale="log", xlabel="stack pressure / MPa")
     axes.set_ylabel("critical stripping current / (mA/cm$^2$)")
     finish(axes, [1, 2, 3, 5, 7, 10, 15, 20])
@@ -368,7 +410,7 @@ def hot_picture(output: Path, path: Path) -> None:
     """The current along the contact beside a void."""
     figure = picture(7.5, 4)
     axes = figure.subplots()
-    runs = [run for run in ended(output, "hot") if run.width == 100]
+    runs = [run for run in ended(output, "hot") if run.width == 100 and not run.name.endswith("plated")]
     for run in sorted(runs, key=lambda r: r.case.interface.exchange_current_density):
         contact = Contact.read(run.run, -1)
         i0 = run.case.interface.exchange_current_density * MA_CM2
