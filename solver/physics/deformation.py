@@ -42,7 +42,7 @@ COLUMNS = (
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
     Column("platen_displacement", "m", "of the platen towards the electrolyte"),
     Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
-    Column("thickened_share", "1", "share of the vanishing planes in vacancy layers made 2 lambda deep"),
+    Column("thickened_share", "1", "of all planes made or lost, those lost in vacancy layers made 2 lambda deep"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
 
@@ -216,7 +216,7 @@ class Deformation(Part):
         touching = grid.sum(active)
         vanishing = np.maximum(-fields["growth"], 0.0) * grid.volume
         thickened = self.annihilation.thickening(s_n) > 1
-        total = grid.sum(vanishing)
+        total = grid.sum(np.abs(fields["growth"]) * grid.volume)
         return {
             "contact_pressure": grid.sum(active * s_n) / touching if touching else 0.0,
             "platen_pressure": self.platen_pressure(fields, stack_pressure),
