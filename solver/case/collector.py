@@ -115,12 +115,12 @@ def most_plated(segments: Iterable[Segment]) -> float:
     """Largest charge that segments, one after the other, can have plated, C/m^2; inf if nothing bounds it."""
     most = now = 0.0
     for segment in segments:
-        now = max(0.0, now + _charge(segment))
+        now = max(0.0, now + largest_charge(segment))
         most = max(most, now)
     return most
 
 
-def _charge(segment: Segment) -> float:
+def largest_charge(segment: Segment) -> float:
     """Charge of a segment, positive plates, at most, C/m^2."""
     if segment.times:
         pairs = zip(segment.times, segment.times[1:], segment.currents, segment.currents[1:], strict=False)

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver.case.collector import largest_charge
 from solver.case.protocol import AnySegment, Loop
 from solver.case.segments import Segment, expected_duration, unroll
 from solver.case.types import Problem
+from solver.constants import FARADAY
 from solver.text import is_whole
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ BYTES_PER_RANK = 1e8  # interpreter and libraries
 # s per cell and step on one core, without voids and with them: 2-D from benchmarks/results/scaling.txt and the demo,
 # 3-D from runs of 24^3 to 64^3 cells; in 1-D, as in all small cases, the next number counts
 SECONDS_PER_CELL = {1: (1e-5, 1e-4), 2: (7e-6, 50e-6), 3: (17e-6, 60e-6)}
+WAY_PER_STEP = 0.03  # of lambda: what a collector moves in a step, in the demo
 SECONDS_PER_STEP = 0.01  # that a step takes however few cells there are
 STEP_GROWTH = 2.0  # a step is at most this much larger than the one before
 COMPONENTS = {"velocity": 3, "displacement": 3, "stress": 9}  # of a field in a snapshot; 1 of the others
@@ -116,7 +119,11 @@ def _steps(case: Case, segment: Segment) -> float:
     if time.fixed_step is not None or not math.isfinite(duration):
         return duration / (time.fixed_step or time.max_step)
     growing = math.log(time.max_step / time.first_step) / math.log(STEP_GROWTH)
-    return math.ceil(max(duration / time.max_step, len(segment.times))) + math.ceil(growing)
+    fewest = max(duration / time.max_step, len(segment.times))
+    if case.collector:
+        way = abs(largest_charge(segment)) * case.lithium.molar_volume / FARADAY
+        fewest = max(fewest, way / (WAY_PER_STEP * case.interface.width))
+    return math.ceil(fewest) + math.ceil(growing)
 
 
 # -- cells -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from solver.case.collector import most_plated
+from solver.case.cost import cost
 from solver.case.io import CaseError, case_from_dict
 from solver.case.schema import Case
 from solver.case.segments import unroll
@@ -98,3 +99,10 @@ def test_lithium_on_a_collector_needs_one() -> None:
     }
     with pytest.raises(CaseError, match="the Li of a thick electrode is there already"):
         case_from_dict(data)
+
+
+def test_a_collector_that_goes_far_takes_many_steps() -> None:
+    """As many as 0.03 lambda go into its way, whatever time.max_step allows."""
+    far, near = (cost(case([PLATE | {"capacity": f"{q} mAh/cm^2"}], lithium=FILM)).steps for q in (1.0, 0.1))
+    assert far > 0.9 * 4.85e-6 / (0.03 * 100e-9)
+    assert far > 5 * near
