@@ -169,6 +169,24 @@ def test_a_film_from_one_nanometre_lifts_the_collector() -> None:
     assert found["force_error"].max() < 3e-7
 
 
+def test_a_film_that_is_plated_and_stripped_again_and_again_comes_back() -> None:
+    """Twice by 48 nm, below the critical current: the gap is within 1 nm of the film at the start, and so is its Li."""
+    half_cycles = [
+        {"kind": "galvanostatic", "direction": direction, "capacity": "0.01 mAh/cm^2"}
+        for direction in ("plate", "strip")
+    ]
+    drive = {"stack_pressure": "20 MPa", "current_density": "0.5 mA/cm^2"}
+    sections = COLUMN | {"lithium": {"film": "100 nm"}, "drive": drive}
+    simulation, _ = prepare(make_case(sections, [{"kind": "loop", "repeat": 2, "segments": half_cycles}]))
+    assert finish(simulation) == "protocol finished"
+    found = curves(simulation)
+    assert found["gap"].max() == pytest.approx(148.5e-9, rel=0.01)
+    assert found["gap"][-1] == pytest.approx(100e-9, abs=1e-9)
+    assert found["lithium_thickness"][-1] == pytest.approx(100e-9, rel=2e-3)
+    assert found["lithium_error"].max() < 1e-6
+    assert found["force_error"].max() < 3e-7
+
+
 def test_a_collector_that_reaches_the_bottom_says_so() -> None:
     case = make_case(COLUMN | {"lithium": {"film": "20 nm"}, "collector": {"room": "450 nm"}}, plate("0.06 mAh/cm^2"))
     simulation, _ = prepare(case)
