@@ -140,17 +140,18 @@ def islands(case: Case) -> list[tuple[tuple[float, ...], float]]:
 
 
 def make_collector(case: Case, grid: Grid, contact: Contact) -> Collector:
-    """The collector of a case; its smallest distance from z = 0 at the start is `collector.gap` (collective)."""
+    """The collector of a case, at its closest `collector.gap` from the electrolyte at the start (collective)."""
     own = case.collector
     assert own is not None and own.gap is not None
-    rough, gap = rough_surface(case, own.roughness), own.gap
-    lowest = -grid.max(-(rough(*grid.cell_coordinates()[:-1])[0] + np.zeros(grid.local_shape)))
+    rough, height, gap = rough_surface(case, own.roughness), surface_height(case), own.gap
+    lateral = grid.cell_coordinates()[:-1]
+    closest = -grid.max(-(rough(*lateral)[0] + height(*lateral)[0] + np.zeros(grid.local_shape)))
 
     def depth(*lateral: Array) -> tuple[Array, Sequence[Array]]:
         value, slopes = rough(*lateral)
-        return gap + value - lowest, slopes
+        return gap + value - closest, slopes
 
-    return Collector(grid, case.interface.width, contact, depth, surface_height(case))
+    return Collector(grid, case.interface.width, contact, depth, height)
 
 
 def lining_energy(case: Case, grid: Grid) -> Array:

@@ -1,10 +1,9 @@
 """The mechanics as the coupled step sees it: its fields in the state, growth by vacancies, what is measured.
 
-The stress of a collector means nothing: s_n is 0 there.
-
 Per time step the balance of forces is solved for the lattice velocity with the sources of `vacancies`, S(s_n); the face
-velocities then carry occupancy and order parameter. Of the stress, s_n - p enters the charge transfer at the next step
-(p: pressure of the platen). Symbols: `mechanics`.
+velocities then carry occupancy and order parameter. Of the stress, s_n - p enters the charge transfer at the next step,
+where Li is plated in the same one (p: pressure of the platen). The stress of a collector means nothing: s_n is 0 there.
+Symbols: `mechanics`.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ COLUMNS = (
 )
 
 Made = Callable[[Array], tuple[Array, Array]]  # change of s_n since the last step -> S_j and dS_j/ds_n
-
 
 SCALARS = ("pressure", "solid_pressure", "growth", "normal_stress")
 
@@ -129,7 +127,7 @@ class Deformation(Part):
     # -- the step ------------------------------------------------------------------------------------
 
     def excess_pressure(self, state: Fields, stack_pressure: float) -> Array:
-        """s_n - p of the last step, Pa; 0 in the collector, whose stress means nothing (collective)."""
+        """s_n - p, Pa; 0 in the collector (collective)."""
         meant = self.mechanics.rheology.remembering
         return np.asarray(state["normal_stress"] - meant * self.platen_pressure(state, stack_pressure))
 

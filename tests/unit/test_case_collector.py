@@ -12,7 +12,7 @@ from solver.case.io import CaseError, case_from_dict
 from solver.case.schema import Case
 from solver.case.segments import unroll
 from solver.laws.bare_contact import BareContact
-from solver.model.build import islands
+from solver.model.build import islands, make_coupling, make_grid
 
 PLATE = {"kind": "galvanostatic", "direction": "plate", "capacity": "1 mAh/cm^2"}
 STRIP = {"kind": "galvanostatic", "direction": "strip", "capacity": "0.4 mAh/cm^2"}
@@ -99,6 +99,17 @@ def test_lithium_on_a_collector_needs_one() -> None:
     }
     with pytest.raises(CaseError, match="the Li of a thick electrode is there already"):
         case_from_dict(data)
+
+
+def test_the_gap_is_the_smallest_one_between_two_rough_surfaces() -> None:
+    rough = {"amplitude": "60 nm", "correlation_length": "0.7 um"}
+    found = case(
+        collector={"gap": "70 nm", "roughness": rough | {"seed": 2}}, interface={"roughness": rough}, lithium=ISLANDS
+    )
+    contact = make_coupling(found, make_grid(found)).places.start()
+    assert contact.collector is not None
+    assert contact.collector.gap.min() == pytest.approx(70e-9)
+    assert contact.collector.gap.max() > 150e-9
 
 
 def test_a_collector_that_goes_far_takes_many_steps() -> None:
