@@ -3,7 +3,7 @@
     e     = dev(d - S n n)                                  strain rate that makes stress
     tau   = w tau_s + 2 eta_void e                          w share of solid in a cell
     tau_s = 2 eta e_s,    e_s = e + tau_s,old/(2 G dt)      elastic and creeping in series: eta of `creep`
-    G     = M G_electrolyte + (1 - M) G_Li,                 creep only by the share 1 - M
+    G     = M G_electrolyte + (1 - M) G_Li,                 creep by the share (w - M)/w, of Li in what is solid (k = 0)
     w     = M + (1 - M) [k + (1 - k) s(xi)]                 k share of the collector, see below
     s_n   = P - n.tau.n                                     normal stress on the planes of the contact
     div v = S - (P - w P_s,old)/kappa - rate(P, 1 - w)      kappa = w K dt + (1 - w) zeta,  K as G;  rate: `creep`
@@ -11,8 +11,9 @@
 
 So the electrolyte (M = 1) is elastic, Li creeps as soon as its stress is high, and a void (w = 0) has neither
 strength nor memory. M is a smooth step of psi between MEMORY_RANGE: where the metal may still grow nothing is
-remembered for longer than creep lets it. The memory of Li stays where it is while the metal drifts by: in steady flow
-the stress is that of pure creep.
+remembered for longer than creep lets it. Where the metal has drawn back the electrolyte's half of the contact is
+elastic: else a bare collector that bears 100 MPa on a tip of its roughness would make it flow as Li. The memory of Li
+stays where it is while the metal drifts by: in steady flow the stress is that of pure creep.
 
 **Collector.** A body that moves with the platen, k a smooth step of chi between COLLECTOR_RANGE. It has the viscosity
 k RIGID in addition to G dt, and the same to K dt, and no memory, which would stay in its place while the body moves on.
@@ -168,7 +169,7 @@ class Rheology:
         bulk = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
         self.stiffest = float(np.max(shear))
         self.shear_modulus, self.bulk_modulus, self._rigid = shear, bulk, RIGID * p.collector
-        self.creeping = (1 - p.memory) * (1 - p.collector)
+        self.soft = (1 - p.memory) * (1 - p.collector)
         self.remembering: Array | float = 1 - p.collector
         self.remembering_edges: Sequence[Array | float] = [1.0] * len(mac.pairs)
         self._rigid_edges: Sequence[Array | float] = [0.0] * len(mac.pairs)
@@ -182,7 +183,12 @@ class Rheology:
 
     def solid_share(self, lithium: Array) -> Array:
         """w in the cells."""
-        return 1 - self.creeping * (1 - solid_fraction(lithium))
+        return 1 - self.soft * (1 - solid_fraction(lithium))
+
+    def creeping(self, solid_share: Array) -> Array:
+        """Share of Li in what is solid in the cells."""
+        share: Array = np.maximum(1 - (1 - self.soft) / np.maximum(solid_share, np.finfo(float).tiny), 0.0)
+        return share
 
     def _stiffness(self, dt: float) -> Array:
         """G dt, with the collector's viscosity, Pa s."""
@@ -207,7 +213,7 @@ class Rheology:
         """Rate at which the cells lose volume beyond S, 1/s, and dP/d(rate), Pa s; held: P_s of the old state, Pa."""
         elastic, kappa = self._elastic_rate(pressure, held, solid_share, dt)
         p, void = self.properties, VOID_BULK_RATIO * self.properties.void_viscosity
-        rate, slope = p.creep.compaction(pressure, 1 - solid_share, void, self.creeping)
+        rate, slope = p.creep.compaction(pressure, 1 - solid_share, void, self.creeping(solid_share))
         return elastic + rate, 1 / (1 / kappa + slope)
 
     def solid_pressure(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> Array:
@@ -272,7 +278,7 @@ class Rheology:
         rates = e + held
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
         stiffness = self._stiffness(dt)
-        eta, stress_slope = p.creep.viscosity(magnitude, stiffness, self.creeping)
+        eta, stress_slope = p.creep.viscosity(magnitude, stiffness, self.creeping(solid_share))
         # d eta/d(e:e) of eta = sigma_eq/(3 R_e) and R_e^2 = 2/3 e:e
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
 
