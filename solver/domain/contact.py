@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FLOOR = 1e-6
 SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error of a step
 NEAR = 0.5  # of 4 psi (1 - psi): there it counts too, however thin the metal is
+OUTER = 0.4  # psi up to which no planes are made of Li that is plated
 FITTED = 2.0  # gap over lambda from which on both diffuse walls have room, and Li between them its full capillarity
 
 Height = Callable[..., tuple[Array, Sequence[Array]]]
@@ -103,12 +104,16 @@ class Contact:
 
     @property
     def outer(self) -> Array:
-        """3 psi^2 in the cells, so that |grad psi| outer is the slope of psi^3: the outer side of the diffuse contact.
+        """o'(psi) in the cells, so that |grad psi| outer is the slope of o: the outer side of the diffuse contact.
 
-        Planes that are made there push all of the metal, and leave c as it is where the metal is.
+            o = max(0, (psi - OUTER)/(1 - OUTER))^2
+
+        Planes that are made there push all of the metal, and leave c as it is where the metal is; they push a collector
+        too that is as near as it can be, since it is rigid where chi > 1 - OUTER.
         """
         lower, upper = self.electrolyte_faces[-1][..., :-1], self.electrolyte_faces[-1][..., 1:]
-        return lower**2 + lower * upper + upper**2
+        a, b = (np.maximum(psi - OUTER, 0.0) / (1 - OUTER) for psi in (lower, upper))
+        return (a + b) * np.divide(b - a, upper - lower, out=np.zeros_like(a), where=upper > lower)
 
     def walls(self, width: float) -> tuple[Array, ...]:
         """Areas per volume that Li wets, of electrolyte and collector, 1/m.

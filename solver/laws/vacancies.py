@@ -4,7 +4,7 @@ Vacancies that reach dislocations and boundaries disappear, and with them lattic
 
     div v = S,   S = S_j + w r_plus (c - h) h      where that is more   (creation),   r_plus = D/(2 lambda^2)
                  S = - m (r/k) (h - c) h           elsewhere            (annihilation, c < h)
-    S_j = |grad psi^3| h (t/f) (Omega/F) max(j, 0)   planes that grow with the Li that is plated
+    S_j = |grad o| h (t/f) (Omega/F) max(j, 0)       planes that grow with the Li that is plated, o(psi) of `contact`
 
     r(p)   = A_cr (p/s_0)^n + r_lin p                                             p = max(pressure, 0) in MPa
     w      = max(m, 4 psi (1 - psi)^2)                 m of a thick electrode, but for films of less than lambda
@@ -22,13 +22,18 @@ same vacancy fraction (Omega j/F)/sqrt(D r) at the contact, the same threshold, 
 changes is that vacancies spread k times as fast along the contact, over 2 lambda instead of sqrt(D/r), which evens out
 hot spots narrower than that, and that the layer takes k/r to fill. Only the product D r is known of Li anyway.
 
-Semi-implicit source. Over a step dt the deficit theta = h - c decays by r while everything else (stripping,
+Semi-implicit source. Over a step dt the deficit theta = h - c decays by the source while everything else (stripping,
 diffusion) feeds it at a rate q known from the last step; the source used is the one of the implicit estimate
 
-    theta* = (theta + dt q) / (1 + dt r m h),   S* = S_j - m r h theta*,   q <- (theta_new - theta)/dt - (S* - S_j)
+    theta* = (theta + dt q) / (1 + dt r M h),   S* = S_j - m r h theta*,   q <- q + (theta_new - theta*)/dt
 
-with r/k for r. It is stable for any r dt and has the exact steady state S = -m r h theta. The difference between S*
-and the source of the new fields is a coupling error that the step control bounds.
+with r/k for r, and where planes are made r_plus w for r m. M is how fast the source takes from theta: m, but in a film
+that is thinner than the 2 lambda in which planes are made, and in which vacancies spread at once, at least
+
+    int w dz / int m dz        (at most 1 where planes vanish)
+
+It is stable for any r dt and has the exact steady state S = -m r h theta. The difference between S* and the source of
+the new fields is a coupling error that the step control bounds.
 
 The pressure that counts is the normal stress s_n on the planes that vanish (see `mechanics`, which solves for the
 velocities and S(s_n) together).
@@ -37,6 +42,7 @@ velocities and S(s_n) together).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +53,21 @@ from solver.numerics.array import Array
 MEGAPASCAL = 1e6
 SURFACE_THICKNESS = 0.3e-9  # m, delta_s: one atomic layer carries the surface diffusion
 
-Weights = tuple[Array, Array]  # m where planes vanish, w where they are made
+
+class Weights(NamedTuple):
+    """Where planes vanish (m) and are made (w); thin: int w dz/int m dz."""
+
+    vanish: Array
+    grow: Array
+    thin: Array | float = 0.0
+
+
+class Planes(NamedTuple):
+    """S* in 1/s, dS*/ds_n in 1/(s Pa), theta*."""
+
+    source: Array
+    slope: Array
+    deficit: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,21 +137,28 @@ def plane_source(
     p: AnnihilationParameters,
     normal_stress: Array,
     dt: float,
-) -> tuple[Array, Array]:
-    """S* in 1/s, source of lattice volume over a step dt (see the module's text), and dS*/ds_n in 1/(s Pa).
+) -> Planes:
+    """The source of lattice volume over a step dt (see the module's text).
 
-    weights m and w, h(xi), deficit theta = h - c, feed q in 1/s, made: S_j in 1/s and dS_j/ds_n, s_n in Pa.
+    h(xi), deficit theta = h - c, feed q in 1/s, made: S_j in 1/s and dS_j/ds_n, s_n in Pa.
     """
     expected = deficit + dt * feed
-    vanish, grow = weights
-    k, k_slope = p.rate(normal_stress) * vanish * h, p.rate_slope(normal_stress) * vanish * h
-    lost, lost_slope = -k * expected / (1 + dt * k), -k_slope * expected / (1 + dt * k) ** 2
+    vanish, grow, thin = weights
+    r, r_slope = p.rate(normal_stress) * h, p.rate_slope(normal_stress) * h
+    takes = np.maximum(vanish, np.minimum(thin, 1.0))
+    less = expected / (1 + dt * r * takes)
+    lost, lost_slope = -r * vanish * less, -r_slope * vanish * less / (1 + dt * r * takes)
 
     # on plating, vacancies are filled before planes are made
-    k = np.where(expected > 0, np.maximum(k, p.creation_rate * grow * h), p.creation_rate * grow * h)
-    gained = made[0] - k * expected / (1 + dt * k)
+    plus = p.creation_rate * h
+    filling = (expected > 0) & (r * vanish > plus * grow)
+    k = np.where(filling, r * vanish, plus * grow)
+    rest = expected / (1 + dt * np.where(filling, r * takes, plus * np.maximum(grow, thin)))
+    gained = made[0] - k * rest
     growing = (expected <= 0) | (gained > lost)
-    return np.where(growing, gained, lost), np.where(growing, made[1], lost_slope)
+    return Planes(
+        np.where(growing, gained, lost), np.where(growing, made[1], lost_slope), np.where(growing, rest, less)
+    )
 
 
 def plane_source_now(
@@ -139,7 +166,7 @@ def plane_source_now(
 ) -> Array:
     """S of the given fields, 1/s."""
     nothing = np.zeros_like(deficit)
-    return plane_source(weights, h, deficit, nothing, (made, nothing), p, normal_stress, 0.0)[0]
+    return plane_source(weights, h, deficit, nothing, (made, nothing), p, normal_stress, 0.0).source
 
 
 def void_half_width(

@@ -207,7 +207,7 @@ class Coupling:
             current, filled, newton, krylov = self._current(state, expected, state, contact, step)
         made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer, ahead)
         with self.timers("mechanics"):
-            mechanics_result, motion = self.deformation.balance(
+            mechanics_result, motion, foreseen = self.deformation.balance(
                 state, contact, ahead, made, step.stack_pressure, step.dt
             )
             velocity = self.deformation.face_velocities(motion)
@@ -243,7 +243,7 @@ class Coupling:
             **motion,
             **filled,
         }
-        fields["feed"] = (deficit(fields) - deficit(state)) / step.dt - (motion["growth"] - plated)
+        fields["feed"] = state["feed"] + (deficit(fields) - foreseen) / step.dt
         results = mechanics_result, occupancy_result, lithium_result
         measured = {
             **self._measure(state, fields, contact, current, step),
@@ -329,7 +329,7 @@ class Coupling:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
-        weights = contact.metal, contact.growing
+        weights = vacancies.Weights(contact.metal, contact.growing)
         found = vacancies.plane_source_now(weights, h, deficit(fields), plated, annihilation, fields["normal_stress"])
         source = step.dt * self._largest(contact.significant * (fields["growth"] - found))
         errors.append(source / TOLERANCES["source"])

@@ -45,6 +45,8 @@ COLUMNS = (
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
 
+THINNEST = 1e-12  # m of Li in a column of cells
+
 Made = Callable[[Array], tuple[Array, Array]]  # change of s_n since the last step -> S_j and dS_j/ds_n
 
 SCALARS = ("pressure", "solid_pressure", "growth", "normal_stress")
@@ -97,8 +99,7 @@ class Deformation(Part):
             if collector is None:
                 self.mechanics.place(memory, contact.normal)
             else:
-                share = collector_share(collector.indicator)
-                self.mechanics.place(memory, contact.normal, share, collector.area_density)
+                self.mechanics.place(memory, contact.normal, collector_share(collector.indicator))
 
     def start(self, contact: Contact) -> dict[str, Array]:
         """Fields of the assembled cell at rest (collective)."""
@@ -146,18 +147,27 @@ class Deformation(Part):
 
     def balance(
         self, state: State, contact: Contact, lithium: Array, made: Made, stack_pressure: float, dt: float
-    ) -> tuple[MechanicsResult, dict[str, Array]]:
-        """Solve for the end of the step, with xi given there; made: planes of plated Li (collective)."""
+    ) -> tuple[MechanicsResult, dict[str, Array], Array]:
+        """Solve for the end of the step, with xi given there; made: planes of plated Li (collective).
+
+        Returns what the mechanics found, its fields, and the deficit theta* that is expected of them.
+        """
         self.place(contact)
         h, feed = fe.step(state["lithium"]), state["feed"]
-        deficit, weights = h - state["occupancy"], (contact.metal, contact.growing)
+        deficit, vanish, grow = h - state["occupancy"], contact.metal, contact.growing
+        dz = self.grid.spacing[-1]
+        planes, metal = self.grid.columns(grow * h * dz), self.grid.columns(vanish * h * dz)
+        weights = vacancies.Weights(vanish, grow, planes / np.maximum(metal, THINNEST))
 
         before, meant = state["normal_stress"].copy(), self.mechanics.rheology.remembering
 
-        def growth(normal_stress: Array) -> tuple[Array, Array]:
+        def planes_at(normal_stress: Array) -> vacancies.Planes:
             s_n = normal_stress * meant
-            planes = vacancies.plane_source(weights, h, deficit, feed, made(s_n - before), self.annihilation, s_n, dt)
-            return planes[0], planes[1] * meant
+            return vacancies.plane_source(weights, h, deficit, feed, made(s_n - before), self.annihilation, s_n, dt)
+
+        def growth(normal_stress: Array) -> tuple[Array, Array]:
+            found = planes_at(normal_stress)
+            return found.source, found.slope * meant
 
         load = Load(
             pressure=stack_pressure,
@@ -166,7 +176,7 @@ class Deformation(Part):
             touch=self._touch(contact, lithium) if contact.collector else None,
         )
         result = self.mechanics.step(self._state(state), lithium, growth, load, dt)
-        return result, self._fields(result.state, result.normal_stress * meant)
+        return result, self._fields(result.state, result.normal_stress * meant), planes_at(result.normal_stress).deficit
 
     def _touch(self, contact: Contact, lithium: Array) -> Touch:
         """How the collector of the contact and the electrolyte meet, with the order parameter given (collective)."""

@@ -116,22 +116,20 @@ class Mechanics:
         memory: Array,
         normal: tuple[Array, ...],
         collector: Array | float = 0.0,
-        surface: Array | None = None,
     ) -> None:
-        """Take over where the solids are (collective): M, n, a collector and its surface per volume in the cells."""
+        """Take over where the solids are (collective): M, n and the share k of a collector in the cells."""
         self.properties = replace(self.properties, memory=memory, normal=normal, collector=collector)
         self._weights = self.mac.bottom_area / self.loaded_area
-        if surface is not None:
-            last = self.grid.dim - 1
-            lower, upper = self.grid.sides(self.grid.ghosted(surface * self.grid.volume), last)
-            weights = (lower + upper)[..., :-1]
+        if isinstance(collector, np.ndarray):
+            lower, upper = self.grid.sides(self.grid.ghosted(collector), self.grid.dim - 1)
+            weights = (lower - upper)[..., :-1] * self.grid.area[-1]
             self._weights = weights / self.grid.sum(weights)
         self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
 
     def drift(self, velocity: Array) -> float:
         """Velocity of the platen towards the electrolyte, of a collector that of its surface, m/s (collective).
 
-        A collector yields a little under its load; where it is goes by its surface.
+        A collector yields a little under its load; where it is goes by where it begins, the slope of k along z.
         """
         return self.grid.sum(self._weights * velocity[..., -1])
 
