@@ -2,8 +2,8 @@
 
 One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2) and Li in defects of the electrolyte. Its parts
 that no chain of cells joins to the electrode are dead: they have no electrons to give or to take, so charge
-transfer and filaments stand still there, and in a halo of HALO widths around them (their interfaces are that wide)
-unless that belongs to living Li. The halo is counted in cells of the finest spacing.
+transfer and filaments stand still there, and in a halo of HALO widths around them (their interfaces are that wide) as
+far as living Li, or a collector, is not nearer. The halo is counted in cells of the finest spacing, GHOSTS at a time.
 """
 
 from __future__ import annotations
@@ -43,18 +43,25 @@ def find_conductor(grid: Grid, electrode: Electrode, lithium: Array, width: floa
     if grid.sum(dead) > 0:
         finest = min(float(np.diff(f).min()) for f in grid.faces)
         rounds = int(np.ceil(HALO * width / finest / GHOSTS))
-        active[dead | (_halo(grid, dead, rounds) & ~_halo(grid, living, rounds))] = 0.0
+        active[_with_halo(grid, dead, living, rounds)] = 0.0
     return Conductor(living, dead, active)
 
 
-def _halo(grid: Grid, cells: Array, rounds: int) -> Array:
-    """The cells and those within about `rounds` times GHOSTS cells of them (collective)."""
+def _with_halo(grid: Grid, dead: Array, living: Array, rounds: int) -> Array:
+    """Dead cells, and those within about `rounds` times GHOSTS cells to which no living one is nearer (collective)."""
+    for _ in range(rounds):
+        near_living, near_dead = _grown(grid, living), _grown(grid, dead)
+        living, dead = living | (near_living & ~dead), dead | (near_dead & ~near_living & ~living)
+    return dead
+
+
+def _grown(grid: Grid, cells: Array) -> Array:
+    """The cells and those within about GHOSTS cells of them (collective)."""
     inner = (slice(GHOSTS, -GHOSTS),) * grid.dim
     beside, around = (generate_binary_structure(grid.dim, corners) for corners in (1, grid.dim))
-    for _ in range(rounds):
-        wide = grid.ghosted(cells.astype(float)) > 0.5
-        cells = binary_dilation(binary_dilation(wide, beside), around)[inner]  # in turn: nearly round
-    return cells
+    wide = grid.ghosted(cells.astype(float)) > 0.5
+    grown: Array = binary_dilation(binary_dilation(wide, beside), around)[inner]  # in turn: nearly round
+    return grown
 
 
 @dataclass
