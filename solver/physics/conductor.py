@@ -1,9 +1,10 @@
 """Which Li conducts electrons from the electrode: living Li reacts, dead Li does not.
 
-One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2) and Li in defects of the electrolyte. Its parts
-that no chain of cells joins to the electrode are dead: they have no electrons to give or to take, so charge
-transfer and filaments stand still there, and in a halo of HALO widths around them (their interfaces are that wide) as
-far as living Li, or a collector, is not nearer. The halo is counted in cells of the finest spacing, GHOSTS at a time.
+One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2), Li in defects of the electrolyte and a
+collector. Parts of the Li that no chain of cells joins to the electrode are dead: they have no electrons to give or to
+take, so charge transfer and filaments stand still there, and in a halo of HALO widths around them where no living Li is
+nearer: their diffuse contact, the tails of which would pass what they may not at a higher voltage. The halo is counted
+in cells of the finest spacing, GHOSTS at a time.
 """
 
 from __future__ import annotations
@@ -21,24 +22,27 @@ from solver.numerics.grid import GHOSTS, Grid
 from solver.numerics.state import FieldInfo
 from solver.physics.part import Column, Part
 
-HALO = 3.0  # widths lambda: half a diffuse interface, from xi = 1/2 to 0.05
+HALO = 8.0  # widths lambda: beyond are 3e-4 of a diffuse contact
 
 
 @dataclass(frozen=True)
 class Conductor:
-    """Cells of living and of dead Li; `active` is 0 where Li is dead, 1 elsewhere."""
+    """Cells of living and of dead Li; `active` is 0 where the contact is that of dead Li, 1 elsewhere."""
 
     living: Array
     dead: Array
     active: Array
 
 
-def find_conductor(grid: Grid, electrode: Electrode, lithium: Array, width: float) -> Conductor:
-    """Sort the cells of Li (bool) into living and dead ones (collective). width lambda, m."""
-    seeds = np.zeros_like(lithium)
-    seeds[electrode.cells] = lithium[electrode.cells]
-    living = connected(grid, lithium, seeds)
-    dead = lithium & ~living
+def find_conductor(
+    grid: Grid, electrode: Electrode, lithium: Array, width: float, collector: Array | None = None
+) -> Conductor:
+    """Sort the cells of Li (bool) into living and dead ones (collective). width lambda, m; collector: its cells."""
+    conducting = lithium if collector is None else lithium | collector
+    seeds = np.zeros_like(conducting)
+    seeds[electrode.cells] = conducting[electrode.cells]
+    joined = connected(grid, conducting, seeds)
+    living, dead = lithium & joined, lithium & ~joined
     active = np.ones(grid.local_shape)
     if grid.sum(dead) > 0:
         finest = min(float(np.diff(f).min()) for f in grid.faces)
@@ -71,20 +75,23 @@ class DeadLithium(Part):
     grid: Grid
     width: float
     # most steps change no cell of Li: what was found last, and for what
-    _found: tuple[Electrode, Array, Conductor] | None = field(default=None, repr=False)
+    _found: tuple[Electrode, list[Array], Conductor] | None = field(default=None, repr=False)
 
     name = "dead_lithium"
     outputs = (FieldInfo("dead_lithium", "", "1", "1 where Li is not joined to the electrode"),)
     columns = (Column("dead_lithium", "m", "Li that is not joined to the electrode, per cross-section"),)
 
-    def find(self, electrode: Electrode, lithium: Array) -> Conductor:
-        """Sort the cells of Li (bool, collective)."""
-        if self._found is None or self._found[0] is not electrode or self._differs(self._found[1], lithium):
-            self._found = electrode, lithium, find_conductor(self.grid, electrode, lithium, self.width)
+    def find(self, electrode: Electrode, lithium: Array, collector: Array | None) -> Conductor:
+        """Sort the cells of Li (bool, collective); collector: its cells, None without one."""
+        cells = [lithium] if collector is None else [lithium, collector]
+        if self._found is None or self._found[0] is not electrode or self._differ(self._found[1], cells):
+            found = find_conductor(self.grid, electrode, lithium, self.width, collector)
+            self._found = electrode, cells, found
         return self._found[2]
 
-    def _differs(self, one: Array, other: Array) -> bool:
-        return bool(self.grid.comm.allreduce(not np.array_equal(one, other), MPI.LOR))
+    def _differ(self, some: list[Array], others: list[Array]) -> bool:
+        differ = any(not np.array_equal(a, b) for a, b in zip(some, others, strict=True))
+        return bool(self.grid.comm.allreduce(differ, MPI.LOR))
 
     def measure(self, conductor: Conductor, lithium: Array) -> dict[str, float]:
         """Scalars of a step; lithium: Li per volume of the box (collective)."""
