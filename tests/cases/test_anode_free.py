@@ -47,3 +47,14 @@ def test_a_film_on_a_measured_collector() -> None:
     np.testing.assert_allclose(curves["smallest_gap"] + lifted, 80e-9, atol=1e-12)
     assert 4e-9 < -lifted.min() < 1.347e-11 * 360  # of what is plated, some presses the Li first
     assert curves["lithium_error"].max() < 1e-6
+
+
+@pytest.mark.long
+def test_lithium_in_a_valley_is_left_behind_dead() -> None:
+    """cases/anode_free/valley.toml: the voltage limit ends the run when the island lets go of the collector."""
+    result = solver.run(solver.load_case(CASES / "anode_free" / "valley.toml"))
+    thickness, dead = result.curves["lithium_thickness"], result.curves["dead_lithium"]
+    assert result.stop_kind == "voltage limit"
+    assert 0.4 < thickness[-1] / thickness.max() < 0.6
+    assert dead[0] == 0.0 and 15e-9 < dead[-1] < 21e-9
+    assert result.curves["lithium_error"].max() < 1e-6
