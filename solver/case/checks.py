@@ -333,6 +333,9 @@ def _resolution_warnings(case: Case) -> Iterator[str]:
 
 def _random_warnings(case: Case) -> Iterator[str]:
     lengths = {}
+    rough = case.collector.roughness if case.collector else None
+    if rough is not None:
+        lengths["collector.roughness.correlation_length"] = rough.correlation_length
     for name in ("roughness", "heterogeneity"):
         table = getattr(case.interface, name)
         if hasattr(table, "correlation_length"):

@@ -6,10 +6,13 @@ Without this section the Li goes on below the box (`domain.lithium_thickness`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver.case.columns import TableRefused
 from solver.case.segments import Segment
+from solver.case.surface import SurfaceTable, read_surface, surface_problems
 from solver.case.types import (
     Angle,
     Extent,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from solver.case.schema import Case
 
 WIDTHS_BELOW = 12.0  # widths lambda of collector that the box holds at the end of its way
+RANDOM_RELIEF = 6.0  # amplitudes between the deepest and the highest place of a random surface, about
 
 
 class Roughness(Section):
@@ -38,6 +42,18 @@ class Roughness(Section):
     amplitude: Width = required("root-mean-square height")
     correlation_length: Length = required("correlation length along the contact")
     seed: Seed = key(1, "seed of the random field")
+
+    @property
+    def relief(self) -> float:
+        """Height from the deepest to the highest place, about, m."""
+        return RANDOM_RELIEF * self.amplitude
+
+
+class MeasuredProfile(Section):
+    """A measured surface."""
+
+    file: str = required("CSV file, its path relative to the case file")
+    table: SurfaceTable = resolved("the surface in the file; when it is given the file is not read")
 
 
 class Nuclei(Section):
@@ -57,16 +73,26 @@ class Collector(Section):
         "pressure, and with lithium.film the thickness of the film"
     )
     room: Extent | None = resolved(
-        "extent of the box below the contact; default what the protocol can plate, the gap and 12 interface.width"
+        "extent of the box below the contact; default what the protocol can plate, the gap, the relief of rough "
+        "surfaces and 12 interface.width"
     )
     roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
+    profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
     nuclei: Nuclei | None = key(None, "Li islands at random places at the start; none without it")
+
+    @property
+    def relief(self) -> float:
+        """Height of the collector's surface from the deepest to the highest place, m."""
+        table = self.profile.table if self.profile else None
+        if table is not None:
+            return max(table.height) - min(table.height)
+        return self.roughness.relief if self.roughness else 0.0
 
     def problems(self, case: Case) -> Iterable[Problem]:
         yield from self._start(case)
-        lateral = len(case.domain.lateral_extents)
-        if not lateral:
-            for name in ("roughness", "nuclei"):
+        yield from self._surface(case)
+        if not case.domain.lateral_extents:
+            for name in ("roughness", "profile", "nuclei"):
                 if getattr(self, name) is not None:
                     wrong = "a 1-D case has nothing along the contact"
                     yield Problem(f"collector.{name}", wrong, "this table only when domain.dimension is 2 or 3")
@@ -79,6 +105,15 @@ class Collector(Section):
         if not case.mechanics.platen:
             yield Problem("mechanics.platen", "a collector without a platen to move it", "true beside [collector]")
 
+    def _surface(self, case: Case) -> Iterator[Problem]:
+        if self.profile is None or not case.domain.lateral_extents:
+            return
+        if self.roughness is not None:
+            yield Problem("collector.roughness", "beside collector.profile", "a measured or a random surface")
+        periodic = case.domain.lateral == "periodic"
+        extents, width = case.domain.lateral_extents, case.interface.width
+        yield from surface_problems(self.profile.table, "collector.profile.file", extents, width, periodic)
+
     def _start(self, case: Case) -> Iterator[Problem]:
         li = case.lithium
         if li.film is None and not li.islands and self.nuclei is None:
@@ -90,6 +125,19 @@ class Collector(Section):
             yield Problem("collector.gap", "another distance than the thickness of the film between", "no such key")
 
 
+def with_surface(collector: Collector, extents: Sequence[float], directory: Path) -> Collector:
+    """The collector with its measured surface, read and cut to a box of these extents (m) where it covers it."""
+    profile = collector.profile
+    if profile is None:
+        return collector
+    try:
+        table = profile.table or read_surface(directory / profile.file)
+    except TableRefused as error:
+        raise problem_error([Problem("collector.profile.file", str(error))]) from None
+    table = table.cut(extents) if table.covers(extents) else table
+    return collector.model_copy(update={"profile": profile.model_copy(update={"table": table})})
+
+
 def with_room(
     collector: Collector,
     protocol: Iterable[Segment],
@@ -98,13 +146,14 @@ def with_room(
     width: float,
     film: float | None,
     pressure: float,
+    relief: float,
 ) -> Collector:
-    """The collector with what it leaves open; width lambda m, film m, stack pressure Pa."""
+    """The collector with what it leaves open; width lambda m, film m, stack pressure Pa, relief of electrolyte m."""
     gap, room = collector.gap, collector.room
     if gap is None:
         gap = BareContact(width).gap_under(pressure) if film is None else film
     if room is None:
-        room = most_plated(protocol) * molar_volume / FARADAY + gap + WIDTHS_BELOW * width
+        room = most_plated(protocol) * molar_volume / FARADAY + gap + relief + collector.relief + WIDTHS_BELOW * width
         if not math.isfinite(room):
             wrong = "missing; the protocol does not say how much it can plate"
             raise problem_error([Problem("collector.room", wrong, "the way of the collector, and some more")])

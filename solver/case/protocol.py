@@ -7,14 +7,13 @@ start with # are skipped. Time starts at 0 and grows strictly; the values are jo
 
 from __future__ import annotations
 
-import csv
-import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from solver.case.columns import Headings, TableRefused, read_columns
 from solver.case.ramp import Ramp
 from solver.case.types import (
     Capacity,
@@ -33,9 +32,7 @@ from solver.case.types import (
     required,
     resolved,
 )
-from solver.conversion import NumberError, decimal_of
-from solver.text import LARGEST_TABLE, LONGEST_LINE, NoSuchFile, Unreadable, neighbours, printable, read_text, short
-from solver.units import Quantity, ValueRefused, nearest
+from solver.units import Quantity, ValueRefused
 
 Direction = Literal["strip", "plate"]
 
@@ -129,103 +126,31 @@ AnySegment = Annotated[
 Loop.model_rebuild()
 
 
-_TIME = Quantity("s", what="time", ge=0)
-_COLUMNS = {
-    "time": _TIME,
-    "current_density": Quantity("A/m^2", show="mA/cm^2", what="current density"),
-    "stack_pressure": Quantity("Pa", show="MPa", what="pressure", ge=0),
-}
-_HEADING = re.compile(r"\s*(\w+)\s*\[(.+)\]\s*")
-_HEADINGS = "time [s], current_density [A/m^2] and optionally stack_pressure [Pa]"
-
-
-class ProfileRefused(ValueError):
-    """A profile file that cannot be used; the message names file and line."""
+_HEADINGS = Headings(
+    {
+        "time": Quantity("s", what="time", ge=0),
+        "current_density": Quantity("A/m^2", show="mA/cm^2", what="current density"),
+        "stack_pressure": Quantity("Pa", show="MPa", what="pressure", ge=0),
+    },
+    needed=("time", "current_density"),
+    words="time [s], current_density [A/m^2] and optionally stack_pressure [Pa]",
+)
 
 
 def read_profile(path: Path) -> ProfileTable:
-    """The columns of the profile `path` in SI; raises ProfileRefused."""
-    try:
-        text = read_text(path, LARGEST_TABLE)
-    except NoSuchFile:
-        found = nearest(path.name, neighbours(path, "*.csv"))
-        hint = f"; did you mean '{found}'?" if found else ""
-        raise ProfileRefused(f"no such file: {printable(str(path))[:LONGEST_LINE]}{hint}") from None
-    except Unreadable as error:
-        raise ProfileRefused(f"cannot read {printable(str(path))[:LONGEST_LINE]}: {error}") from None
-    lines = [
-        (n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if len(lines) < 3:
-        raise ProfileRefused(f"{path}: needs a line of headings and at least two rows")
-    columns = _headings(path, _cells(path, *lines[0]))
-    values: dict[str, list[float]] = {name: [] for name, _ in columns}
-    for number, line in lines[1:]:
-        row = _cells(path, number, line)
-        if len(row) != len(columns):
-            comma = "; numbers are written with a decimal point, not a comma" if len(row) > len(columns) else ""
-            raise ProfileRefused(
-                f"{path}, line {number}: {len(row)} values; the headings name {len(columns)}{comma}"
-            )
-        for (name, unit), cell in zip(columns, row, strict=True):
-            try:
-                values[name].append(_COLUMNS[name].from_number(decimal_of(cell), unit))
-            except (NumberError, ValueRefused):
-                allowed = _COLUMNS[name].allowed()
-                raise ProfileRefused(
-                    f"{path}, line {number}: {name} is {short(cell.strip())}; allowed: {allowed}"
-                ) from None
-        times = values["time"]
-        if len(times) == 1 and times[0] != 0.0:
-            raise ProfileRefused(f"{path}, line {number}: the first time is {times[0]:g} s; it must be 0")
-        if len(times) > 1 and times[-1] <= times[-2]:
-            raise ProfileRefused(
-                f"{path}, line {number}: time {times[-1]:g} s is not later than in the row above"
-            )
+    """The columns of the profile `path` in SI; raises TableRefused."""
+    columns = read_columns(path, _HEADINGS)
+    values, times = columns.values, columns.values["time"]
+    if times[0] != 0.0:
+        raise TableRefused(f"{path}, line {columns.lines[0]}: the first time is {times[0]:g} s; it must be 0")
+    for number, (before, time) in zip(columns.lines[1:], pairwise(times), strict=True):
+        if time <= before:
+            raise TableRefused(f"{path}, line {number}: time {time:g} s is not later than in the row above")
     return ProfileTable.model_construct(
-        time=tuple(values["time"]),
+        time=tuple(times),
         current_density=tuple(values["current_density"]),
         stack_pressure=tuple(values["stack_pressure"]) if "stack_pressure" in values else None,
     )
-
-
-def _cells(path: Path, number: int, line: str) -> list[str]:
-    """The cells of a line, none of which may go on in the next one."""
-    if '"' not in line:
-        return line.split(",")
-    try:
-        return next(csv.reader([line], strict=True))
-    except csv.Error:
-        raise ProfileRefused(f"{path}, line {number}: a quotation mark that is out of place or not closed") from None
-
-
-def _headings(path: Path, row: list[str]) -> list[tuple[str, str]]:
-    """Name and unit of every column."""
-    columns = []
-    for heading in row:
-        match = _HEADING.fullmatch(heading)
-        for character, word in ((";", "semicolon"), ("\t", "tab")):
-            if character in heading:
-                raise ProfileRefused(f"{path}: columns are separated by a {word}; allowed: a comma; {_HEADINGS}")
-        if not match:
-            raise ProfileRefused(f"{path}: heading {short(heading)} is not 'name [unit]'; allowed: {_HEADINGS}")
-        name, unit = match[1], match[2].strip()
-        if name not in _COLUMNS:
-            found = nearest(name, _COLUMNS)
-            hint = f"; did you mean '{found}'?" if found else ""
-            raise ProfileRefused(f"{path}: unknown column '{name}'; allowed: {_HEADINGS}{hint}")
-        try:
-            _COLUMNS[name].check_unit(unit)
-        except ValueRefused as error:
-            raise ProfileRefused(f"{path}: column {name}: {error}") from None
-        columns.append((name, unit))
-    names = [name for name, _ in columns]
-    for name in ("time", "current_density"):
-        if name not in names:
-            raise ProfileRefused(f"{path}: column '{name}' is missing; allowed: {_HEADINGS}")
-    if len(set(names)) < len(names):
-        raise ProfileRefused(f"{path}: a column appears twice; allowed: {_HEADINGS}")
-    return columns
 
 
 def resolve_segments(
@@ -254,7 +179,7 @@ def resolve_segments(
                 if segment.file not in read:
                     read[segment.file] = read_profile(directory / segment.file)
                 segment = segment.model_copy(update={"table": read[segment.file]})
-            except ProfileRefused as error:
+            except TableRefused as error:
                 problems.append(Problem(f"{where}.file", str(error)))
         elif (
             isinstance(segment, Galvanostatic | ConstantCurrentConstantVoltage)

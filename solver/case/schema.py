@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from solver.case.checks import find_problems
-from solver.case.collector import Collector, Roughness, with_room
+from solver.case.collector import Collector, Roughness, with_room, with_surface
 from solver.case.defects import AnyDefect, Geometry
 from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
 from solver.case.materials import (
@@ -297,6 +297,8 @@ class Case(WithMaterials):
     def resolved(self) -> dict[str, Any]:
         """The complete case as plain data for JSON, which can be read again; values carry their SI unit."""
         data = self.model_dump(mode="json", exclude_none=True)
+        if self.collector:
+            del data["domain"]["lithium_thickness"]  # there is none
         return data if self.materials else {name: value for name, value in data.items() if name != "materials"}
 
     @property
@@ -408,16 +410,19 @@ class Case(WithMaterials):
     @field_validator("collector", mode="after")
     @classmethod
     def _resolve_collector(cls, collector: Collector | None, info: ValidationInfo) -> Collector | None:
-        if collector is None or not {"interface", "lithium", "drive", "protocol"} <= info.data.keys():
+        if collector is None or not {"domain", "interface", "lithium", "drive", "protocol"} <= info.data.keys():
             return collector  # reported by themselves
         data = info.data
+        directory = Path((info.context or {}).get("directory", "."))
+        rough = data["interface"].roughness
         return with_room(
-            collector,
+            with_surface(collector, data["domain"].lateral_extents, directory),
             unroll(data["protocol"]),
             molar_volume=data["lithium"].molar_volume,
             width=data["interface"].width,
             film=data["lithium"].film,
             pressure=data["drive"].stack_pressure,
+            relief=rough.relief if rough else 0.0,
         )
 
     @model_validator(mode="after")

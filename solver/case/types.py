@@ -47,6 +47,7 @@ MeshUnit = Annotated[
     float, Quantity("m", show="um", what="length", gt=0, usual=Usual("0.1 nm", "1 m", "units that meshes are made in"))
 ]
 Position = Annotated[float, Quantity("m", show="um", what="position")]
+Height = Annotated[float, Quantity("m", show="nm", what="height")]
 Width = Annotated[
     float, Quantity("m", show="nm", what="length", gt=0, usual=Usual("0.3 nm", "100 um", _WITHIN_A_CELL))
 ]

@@ -225,9 +225,11 @@ def _copies(case: Case, directory: Path) -> dict[str, bytes]:
 
 def _seeds(case: Case) -> dict[str, int]:
     seeds = {"defects": case.lithium.defect_seed, "noise": case.lithium.noise_seed}
-    for name, part in (("roughness", case.interface.roughness), ("heterogeneity", case.interface.heterogeneity)):
-        if part is not None and hasattr(part, "seed"):
-            seeds[name] = part.seed
+    for where, section in (("", case.interface), ("collector.", case.collector)):
+        for name in ("roughness", "heterogeneity", "nuclei"):
+            seed = getattr(getattr(section, name, None), "seed", None)
+            if seed is not None:
+                seeds[where + name] = seed
     for number, table in enumerate(case.defects):
         if hasattr(table, "seed"):
             seeds[f"defects.{number}"] = table.seed

@@ -8,6 +8,7 @@ import numpy as np
 from mpi4py import MPI
 
 from solver import defects
+from solver.case.collector import Collector as CollectorTable
 from solver.case.collector import Roughness
 from solver.case.derived import annihilation_parameters, boundary_energy
 from solver.case.schema import Case, RandomHeterogeneity
@@ -16,6 +17,7 @@ from solver.domain import contact as geometry
 from solver.domain.collector import Collector
 from solver.domain.contact import Contact
 from solver.domain.electrode import Electrode
+from solver.domain.measured import MeasuredHeight
 from solver.domain.places import Fixed, Moved, Places
 from solver.laws import free_energy, infiltration, kinetics, vacancies
 from solver.laws.bare_contact import BareContact
@@ -84,6 +86,15 @@ def rough_surface(case: Case, rough: Roughness | None) -> geometry.Height:
     return height
 
 
+def collector_depth(case: Case, collector: CollectorTable) -> geometry.Height:
+    """How deep the collector's surface lies, measured or random, but for a constant."""
+    if collector.profile is None:
+        return rough_surface(case, collector.roughness)
+    table = collector.profile.table
+    axes = tuple(np.array(places) for places in table.axes)
+    return MeasuredHeight(axes, -table.heights, mirrored=case.domain.lateral == "symmetric")
+
+
 def exchange_current(case: Case, grid: Grid) -> Array:
     """i0(x) on the owned cells, A/m^2: log-normal with the case's mean, or with patches."""
     kind = case.interface.heterogeneity
@@ -143,12 +154,12 @@ def make_collector(case: Case, grid: Grid, contact: Contact) -> Collector:
     """The collector of a case, at its closest `collector.gap` from the electrolyte at the start (collective)."""
     own = case.collector
     assert own is not None and own.gap is not None
-    rough, height, gap = rough_surface(case, own.roughness), surface_height(case), own.gap
+    below, height, gap = collector_depth(case, own), surface_height(case), own.gap
     lateral = grid.cell_coordinates()[:-1]
-    closest = -grid.max(-(rough(*lateral)[0] + height(*lateral)[0] + np.zeros(grid.local_shape)))
+    closest = -grid.max(-(below(*lateral)[0] + height(*lateral)[0] + np.zeros(grid.local_shape)))
 
     def depth(*lateral: Array) -> tuple[Array, Sequence[Array]]:
-        value, slopes = rough(*lateral)
+        value, slopes = below(*lateral)
         return gap + value - closest, slopes
 
     return Collector(grid, case.interface.width, contact, depth, height)

@@ -153,12 +153,11 @@ class Coupling:
 
     def conductor(self, fields: Fields, contact: Contact) -> Conductor:
         """Living and dead Li (collective)."""
-        lithium = contact.inside & (fields["lithium"] > 0.5)
-        if contact.collector:
-            lithium |= contact.collector.indicator > 0.5
+        lithium = (contact.electrolyte < 0.5) & (fields["lithium"] > 0.5)  # between bodies less than a cell apart too
         if self.penetration:
             lithium |= self.penetration.filled(fields["filament"], contact)
-        return self.dead.find(contact.electrode, lithium)
+        collector = contact.collector.indicator > 0.5 if contact.collector else None
+        return self.dead.find(contact.electrode, lithium, collector)
 
     def largest_step(self, state: State) -> float:
         """Largest dt (s) that damps no growth of a void and moves no collector too far at once (collective)."""

@@ -9,7 +9,8 @@ import pytest
 
 import solver
 
-DEMO = Path(__file__).resolve().parent.parent.parent / "cases" / "demo.toml"
+CASES = Path(__file__).resolve().parent.parent.parent / "cases"
+DEMO, FOIL = CASES / "demo.toml", CASES / "anode_free" / "foil.toml"
 SHRUNK = (
     'domain.width="2.4 um"',
     'grid.max_spacing="400 nm"',
@@ -34,3 +35,26 @@ def test_a_first_cycle() -> None:
     assert curves["lithium_error"].max() < 1e-6
     assert curves["charge_error"].max() < 1e-8
     assert curves["force_error"].max() < 3e-7
+
+
+def test_a_film_on_a_measured_collector() -> None:
+    """cases/anode_free/foil.toml, shrunk: the film lifts a foil whose heights are those of foil.csv."""
+    case = solver.load_case(FOIL, ('protocol.0.capacity="0.001 mAh/cm^2"', 'protocol.1.capacity="0.0005 mAh/cm^2"'))
+    heights = np.loadtxt(FOIL.with_name("foil.csv"), delimiter=",", skiprows=2)[:61, 1] * 1e-9
+    curves = solver.run(case).curves
+    lifted = curves["platen_displacement"]
+    np.testing.assert_allclose(curves["gap"] + lifted, 80e-9 + heights.max() - heights.mean(), atol=2e-9)
+    np.testing.assert_allclose(curves["smallest_gap"] + lifted, 80e-9, atol=1e-12)
+    assert 4e-9 < -lifted.min() < 1.347e-11 * 360  # of what is plated, some presses the Li first
+    assert curves["lithium_error"].max() < 1e-6
+
+
+@pytest.mark.long
+def test_lithium_in_a_valley_is_left_behind_dead() -> None:
+    """cases/anode_free/valley.toml: the voltage limit ends the run when the island lets go of the collector."""
+    result = solver.run(solver.load_case(CASES / "anode_free" / "valley.toml"))
+    thickness, dead = result.curves["lithium_thickness"], result.curves["dead_lithium"]
+    assert result.stop_kind == "voltage limit"
+    assert 0.4 < thickness[-1] / thickness.max() < 0.6
+    assert dead[0] == 0.0 and 15e-9 < dead[-1] < 21e-9
+    assert result.curves["lithium_error"].max() < 1e-6

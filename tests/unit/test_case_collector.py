@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from solver.case.checks import find_warnings
 from solver.case.collector import most_plated
 from solver.case.cost import cost
 from solver.case.io import CaseError, case_from_dict
@@ -117,3 +118,29 @@ def test_a_collector_that_goes_far_takes_many_steps() -> None:
     far, near = (cost(case([PLATE | {"capacity": f"{q} mAh/cm^2"}], lithium=FILM)).steps for q in (1.0, 0.1))
     assert far > 0.9 * 4.85e-6 / (0.03 * 100e-9)
     assert far > 5 * near
+
+
+def test_the_room_holds_the_relief_of_rough_surfaces() -> None:
+    """A collector of 120 nm roughness reached the bottom of a box that only had room for the Li."""
+    rough = {"amplitude": "120 nm", "correlation_length": "1 um"}
+
+    def room(**sections: Any) -> float:
+        return case(lithium=FILM, **sections).depth_below
+
+    on_either = room(collector={"roughness": rough}), room(interface={"roughness": rough})
+    assert on_either == pytest.approx((room() + 0.72e-6,) * 2)
+
+
+def test_a_roughness_that_no_cell_resolves_gives_a_warning() -> None:
+    def warnings(length: str) -> list[str]:
+        rough = {"amplitude": "20 nm", "correlation_length": length}
+        return [w for w in find_warnings(case(lithium=FILM, collector={"roughness": rough})) if "roughness" in w]
+
+    (warned,) = warnings("60 nm")
+    assert warned.startswith("collector.roughness.correlation_length: 0.06 um is not resolved by grid.spacing")
+    assert warnings("0.5 um") == []
+
+
+def test_a_resolved_case_is_read_again() -> None:
+    found = case(lithium=FILM)
+    assert case_from_dict(found.resolved()).collector == found.collector

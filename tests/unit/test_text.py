@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from solver.case.columns import TableRefused
 from solver.case.io import CaseError, apply_override, load_case, read_table
-from solver.case.protocol import ProfileRefused, read_profile
+from solver.case.protocol import read_profile
 from solver.text import DEEPEST, NoSuchFile, Unreadable, one_line, parse_json, parse_toml, printable, read_text, short
 from tests.fuzz.damage import PROFILE
 from tests.mpi import ROOT
@@ -15,7 +16,7 @@ MINIMAL = ROOT / "cases/minimal.toml"
 
 
 def refusal(action, *arguments):
-    with pytest.raises((Unreadable, CaseError, ProfileRefused, ValueError)) as caught:
+    with pytest.raises((Unreadable, CaseError, TableRefused, ValueError)) as caught:
         action(*arguments)
     text = str(caught.value)
     assert len(text.splitlines()) == 1 and text.isprintable()
