@@ -110,7 +110,7 @@ def test_lithium_is_conserved(stripped) -> None:
 
 
 def test_plating_creates_planes() -> None:
-    """Plating pushes the metal down at (Omega/F) j to 1e-5; c - 1 is a fifth at most of the (Omega j/F) sqrt(2)
+    """Plating pushes the metal down at (Omega/F) j to 1e-5; c - 1 is a quarter at most of the (Omega j/F) sqrt(2)
     lambda/D that r_plus alone would need.
     """
     simulation, _ = prepare(layer_case("plate", duration=300))
@@ -119,7 +119,7 @@ def test_plating_creates_planes() -> None:
     metal = simulation.grid.centres[-1] < 0
     excess = simulation.state["occupancy"][metal] - 1
     assert curves(simulation)["drift_velocity"][-1] == pytest.approx(-drift, rel=1e-5)
-    assert np.abs(excess).max() < 0.2 * drift * np.sqrt(2) * WIDTH / DIFFUSIVITY
+    assert np.abs(excess).max() < 0.25 * drift * np.sqrt(2) * WIDTH / DIFFUSIVITY
     assert simulation.balance_errors()["lithium_error"] < 1e-9
 
 
