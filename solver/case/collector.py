@@ -15,11 +15,16 @@ from solver.case.segments import Segment
 from solver.case.surface import SurfaceTable, read_surface, surface_problems
 from solver.case.types import (
     Angle,
+    BarrierSpread,
+    BirthRate,
     Extent,
     Length,
+    NucleusAngle,
     Problem,
+    PseudoCapacitance,
     Section,
     Seed,
+    SiteDensity,
     Width,
     key,
     problem_error,
@@ -64,6 +69,18 @@ class Nuclei(Section):
     seed: Seed = key(1, "seed of the places")
 
 
+class Nucleation(Section):
+    """Li that is born on the bare collector from the current."""
+
+    contact_angle: NucleusAngle = required("effective contact angle of the nuclei: sets their barrier and shape")
+    capacitance: PseudoCapacitance = key("2430 F/m^2", "pseudo-capacitance of the bare contact near 0 V")
+    birth_rate: BirthRate = key("1e19 1/(m^2*s)", "births per area and time without a barrier")
+    sites: SiteDensity | None = key(None, "places where nuclei can be born, per area; no bound without it")
+    spread: BarrierSpread = key(0.0, "standard deviation of the logarithm of the effective surface energy")
+    correlation_length: Length = key("1 um", "correlation length of the spread along the contact")
+    seed: Seed = key(1, "seed of the spread")
+
+
 class Collector(Section):
     """A rigid current collector that the platen moves."""
 
@@ -79,6 +96,8 @@ class Collector(Section):
     roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
     profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
     nuclei: Nuclei | None = key(None, "Li islands at random places at the start; none without it")
+
+    nucleation: Nucleation | None = key(None, "nuclei that are born from the current; none without it")
 
     @property
     def relief(self) -> float:
@@ -116,9 +135,9 @@ class Collector(Section):
 
     def _start(self, case: Case) -> Iterator[Problem]:
         li = case.lithium
-        if li.film is None and not li.islands and self.nuclei is None:
-            wrong = "there is no Li to start from"
-            yield Problem("collector", wrong, "lithium.film, lithium.islands or collector.nuclei")
+        if li.film is None and not li.islands and self.nuclei is None and self.nucleation is None:
+            wrong = "there is no Li to start from, and none is born"
+            yield Problem("collector", wrong, "collector.nucleation, collector.nuclei, lithium.film or lithium.islands")
         if li.film is not None and (li.islands or self.nuclei is not None):
             yield Problem("lithium.film", "islands in a film", "a film or islands")
         if li.film is not None and self.gap != li.film:

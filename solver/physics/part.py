@@ -180,6 +180,10 @@ class Part:
         """Advance the own fields; new: those of the coupled step, which is over (see `model.coupling`)."""
         return PartResult()
 
+    def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """What changes at once at the end of a step, by the names of fields: no error of it, and no lasting slope."""
+        return {}
+
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         """Fields for snapshots, those of `outputs`."""
         return {}
