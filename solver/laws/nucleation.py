@@ -111,13 +111,13 @@ def births(p: NucleationParameters, eta: Array, barrier: Array | float) -> tuple
 
 
 def _mean(start: Array, end: Array) -> tuple[Array, Array]:
-    """Mean of what grows exponentially from start to end, and its derivative by the end."""
+    """Mean of what grows exponentially from start to end, and its derivative by the logarithm of the end."""
     least = np.finfo(float).tiny
-    rise = np.log(np.maximum(end, least) / np.maximum(start, least))
+    rise = np.log(np.maximum(end, least)) - np.log(np.maximum(start, least))
     close = np.abs(rise) < 1e-4
     over = np.where(close, 1.0, rise)
     mean = np.where(close, 0.5 * (start + end), (end - start) / over)
-    slope = np.where(close, 0.5, (1 - mean / np.maximum(end, least)) / over)
+    slope = np.where(close, 0.5 * end, (end - mean) / over)
     return mean, slope
 
 
@@ -137,7 +137,7 @@ def grow(
     start, eta = potentials
     at_start, at_end = births(p, start, barrier), births(p, eta, barrier)
     free, slope = _mean(at_start[0], at_end[0])
-    free_slope = slope * at_end[0] * at_end[1]
+    free_slope = slope * at_end[1]
     taken = 1 / (1 + dt * free / p.sites)
     zeroth = (old.zeroth + dt * free) * taken
     born, born_slope = zeroth - old.zeroth, dt * free_slope * taken * (1 - zeroth / p.sites)

@@ -163,9 +163,12 @@ class Coupling:
         """Largest dt (s) that damps no growth of a void and moves no collector too far at once (collective)."""
         contact = self.places.now(state)
         growth = self.lithium.equation.growth_rate(contact, state["lithium"], state["occupancy"])
-        limit = GROWTH_PER_STEP / growth if growth > 0 else np.inf
         speed = abs(self.deformation.drift(state)) if contact.collector else 0.0
-        return min(limit, MOTION_PER_STEP * self.energy.width / speed) if speed else limit
+        return min(
+            GROWTH_PER_STEP / growth if growth > 0 else np.inf,
+            MOTION_PER_STEP * self.energy.width / speed if speed else np.inf,
+            *(part.largest_step(state, contact) for part in self.parts),
+        )
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
         """The fields of `outputs` for the present state (collective)."""

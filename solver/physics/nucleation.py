@@ -38,7 +38,9 @@ from solver.physics.step import Step
 MOMENTS = ("nucleus_density", "nucleus_moment_0", "nucleus_moment_1", "nucleus_moment_2")
 SEEN = 1e-6  # A from which on nuclei count in the error of a step
 TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
+OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
 NO_SHARE = 1e-12  # of the contact
+NO_LITHIUM = 1e-12  # m
 
 Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
 
@@ -130,10 +132,9 @@ class Nucleation(Part):
         nuclei, current, _ = self._plated(state, bare, step.dt)(phi)
         grown = self.parameters.volume_per_charge * step.dt * bare * current
         thickness = np.maximum(state["nucleated_lithium"] + grown, 0.0)
-        left = np.where((thickness > 0) | (phi >= 0), 1.0, 0.0)
         moments = (nuclei.number, nuclei.zeroth, nuclei.first, nuclei.second)
         fields = {
-            name: np.where(bare > NO_SHARE, left * value, state[name])
+            name: np.where(bare > NO_SHARE, value, state[name])
             for name, value in zip(MOMENTS, moments, strict=True)
         }
         overlap = self.parameters.overlap(fields["nucleus_moment_2"])
@@ -156,19 +157,35 @@ class Nucleation(Part):
 
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What nuclei that have become a film change at once (collective)."""
-        grid, nuclei, dz = self.grid, fields["nucleated_lithium"], self.grid.spacing[-1]
-        own = grid.columns(contact.area_density * nuclei * dz)
+        changes, nuclei = {}, fields["nucleated_lithium"]
+        gone = ((nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (fields["nucleus_density"] > 0)).astype(float)
+        if self.grid.max(gone):
+            changes = {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}
+        grown, held, gap = self._films(fields, contact)
+        full = (grown & (held >= gap)).astype(float)
+        if self.grid.max(full):
+            changes["lithium"] = full * (1 - fields["lithium"])
+            changes["occupancy"] = full * (held / gap - fields["occupancy"])
+            changes["nucleated_lithium"] = -full * nuclei
+        return changes
+
+    def _films(self, fields: Fields, contact: Contact) -> tuple[Array, Array, Array]:
+        """Columns of cells where nuclei have grown together, what Li these hold, what there is room for, m."""
+        grid, dz = self.grid, self.grid.spacing[-1]
+        own = grid.columns(contact.area_density * fields["nucleated_lithium"] * dz)
+        covered = grid.columns(contact.area * self._share(fields)) > FULL * grid.columns(contact.area)
         held = own + grid.columns(contact.metal * fields["occupancy"] * dz)
-        gap, area = grid.columns(contact.metal * dz), grid.columns(contact.area)
-        covered = grid.columns(contact.area * self._share(fields)) > FULL * area
-        full = ((own > 0) & covered & (held >= gap)).astype(float)
-        if not grid.max(full):
-            return {}
-        return {
-            "lithium": full * (1 - fields["lithium"]),
-            "occupancy": full * (held / gap - fields["occupancy"]),
-            "nucleated_lithium": -full * nuclei,
-        }
+        return (own > NO_LITHIUM) & covered, held, grid.columns(contact.metal * dz)
+
+    def largest_step(self, state: State, contact: Contact) -> float:
+        """In which no film that is about to fill its gap outgrows it, s (collective)."""
+        grown, held, gap = self._films(state, contact)
+        current, _ = kinetics.transfer_current(
+            self.kinetics, state["potential"], np.zeros(()), self.exchange, np.ones(())
+        )
+        speed = self.parameters.volume_per_charge * np.max(current, axis=-1, keepdims=True, initial=0.0)
+        needed = np.maximum(gap - held, OUTGROWN * gap) / np.maximum(speed, np.finfo(float).tiny)
+        return -self.grid.max(-np.where(grown, needed, np.inf))
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         names = ("nucleus_density", "nucleated_lithium")
