@@ -96,7 +96,6 @@ class Collector(Section):
     roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
     profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
     nuclei: Nuclei | None = key(None, "Li islands at random places at the start; none without it")
-
     nucleation: Nucleation | None = key(None, "nuclei that are born from the current; none without it")
 
     @property
@@ -115,6 +114,9 @@ class Collector(Section):
                 if getattr(self, name) is not None:
                     wrong = "a 1-D case has nothing along the contact"
                     yield Problem(f"collector.{name}", wrong, "this table only when domain.dimension is 2 or 3")
+        if self.nucleation is not None and self.nucleation.spread and not case.domain.lateral_extents:
+            wrong = "a spread along the contact in a 1-D case"
+            yield Problem("collector.nucleation.spread", wrong, "0, or domain.dimension 2 or 3")
         if "lithium_thickness" in case.domain.model_fields_set:
             wrong = "below the contact is the collector, not a thick electrode of Li"
             allowed = "no such key beside [collector]; collector.room is its room"
