@@ -28,7 +28,7 @@ Array = np.ndarray
 
 TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 TEXTS = ("segment",)  # columns of log.csv that are no numbers
-UNITS = ("1", "s", "m", "m/s", "A/m^2", "C/m^2", "V", "Pa")  # of its other columns
+UNITS = ("1", "s", "m", "m/s", "1/m^2", "A/m^2", "C/m^2", "V", "Pa")  # of its other columns
 # columns and fields by their names of now, and what earlier versions called them
 EARLIER_COLUMNS = {"platen_pressure": "stack_pressure"}
 EARLIER_FIELDS = {"local_current_density": "current_density"}

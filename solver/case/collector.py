@@ -15,11 +15,16 @@ from solver.case.segments import Segment
 from solver.case.surface import SurfaceTable, read_surface, surface_problems
 from solver.case.types import (
     Angle,
+    BarrierSpread,
+    BirthRate,
     Extent,
     Length,
+    NucleusAngle,
     Problem,
+    PseudoCapacitance,
     Section,
     Seed,
+    SiteDensity,
     Width,
     key,
     problem_error,
@@ -64,6 +69,18 @@ class Nuclei(Section):
     seed: Seed = key(1, "seed of the places")
 
 
+class Nucleation(Section):
+    """Li that is born on the bare collector from the current."""
+
+    contact_angle: NucleusAngle = required("effective contact angle of the nuclei: sets their barrier and shape")
+    capacitance: PseudoCapacitance = key("2430 F/m^2", "pseudo-capacitance of the bare contact near 0 V")
+    birth_rate: BirthRate = key("1e19 1/(m^2*s)", "births per area and time without a barrier")
+    sites: SiteDensity | None = key(None, "places where nuclei can be born, per area; no bound without it")
+    spread: BarrierSpread = key(0.0, "standard deviation of the logarithm of the effective surface energy")
+    correlation_length: Length = key("1 um", "correlation length of the spread along the contact")
+    seed: Seed = key(1, "seed of the spread")
+
+
 class Collector(Section):
     """A rigid current collector that the platen moves."""
 
@@ -79,6 +96,7 @@ class Collector(Section):
     roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
     profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
     nuclei: Nuclei | None = key(None, "Li islands at random places at the start; none without it")
+    nucleation: Nucleation | None = key(None, "nuclei that are born from the current; none without it")
 
     @property
     def relief(self) -> float:
@@ -96,6 +114,9 @@ class Collector(Section):
                 if getattr(self, name) is not None:
                     wrong = "a 1-D case has nothing along the contact"
                     yield Problem(f"collector.{name}", wrong, "this table only when domain.dimension is 2 or 3")
+        if self.nucleation is not None and self.nucleation.spread and not case.domain.lateral_extents:
+            wrong = "a spread along the contact in a 1-D case"
+            yield Problem("collector.nucleation.spread", wrong, "0, or domain.dimension 2 or 3")
         if "lithium_thickness" in case.domain.model_fields_set:
             wrong = "below the contact is the collector, not a thick electrode of Li"
             allowed = "no such key beside [collector]; collector.room is its room"
@@ -116,9 +137,9 @@ class Collector(Section):
 
     def _start(self, case: Case) -> Iterator[Problem]:
         li = case.lithium
-        if li.film is None and not li.islands and self.nuclei is None:
-            wrong = "there is no Li to start from"
-            yield Problem("collector", wrong, "lithium.film, lithium.islands or collector.nuclei")
+        if li.film is None and not li.islands and self.nuclei is None and self.nucleation is None:
+            wrong = "there is no Li to start from, and none is born"
+            yield Problem("collector", wrong, "collector.nucleation, collector.nuclei, lithium.film or lithium.islands")
         if li.film is not None and (li.islands or self.nuclei is not None):
             yield Problem("lithium.film", "islands in a film", "a film or islands")
         if li.film is not None and self.gap != li.film:

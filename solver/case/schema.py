@@ -101,6 +101,9 @@ FieldName = Literal[
     "collector",
     "gap",
     "lithium_thickness",
+    "nucleus_density",
+    "nucleated_share",
+    "nucleated_lithium",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 

@@ -61,6 +61,13 @@ InterfaceWidth = Annotated[
 CellSize = Annotated[float, Quantity("m", show="nm", what="length", gt=0, usual=Usual("0.1 nm", "10 um", _CELLS))]
 WideCellSize = Annotated[float, Quantity("m", show="um", what="length", gt=0, usual=Usual("0.1 nm", "1 mm", _CELLS))]
 Angle = Annotated[float, Quantity("rad", show="deg", what="angle", ge=0, le=180)]
+NucleusAngle = Annotated[
+    float,
+    Quantity(
+        "rad", show="deg", what="angle", gt=0, lt=180,
+        usual=Usual("2 deg", "120 deg", "barriers of nothing, or that no overpotential gets over"),
+    ),
+]
 Time = Annotated[float, Quantity("s", what="time", gt=0, usual=Usual("1 ms", "20 year", _PROTOCOL))]
 Instant = Annotated[float, Quantity("s", what="time", ge=0, usual=Usual("1 us", "20 year", _PROTOCOL))]
 Step = Annotated[
@@ -163,6 +170,27 @@ Capacitance = Annotated[
         usual=Usual("1e-5 F/m^2", "10 F/m^2", "a micron of ceramic; double layers have 0.01 to 1 F/m^2"),
     ),
 ]
+PseudoCapacitance = Annotated[
+    float,
+    Quantity(
+        "F/m^2", what="capacitance per area", gt=0,
+        usual=Usual("0.01 F/m^2", "1e5 F/m^2", "a double layer; 0.1 V on 1e5 F/m^2 are 0.3 mAh/cm^2"),
+    ),
+]
+BirthRate = Annotated[
+    float,
+    Quantity(
+        "1/(m^2*s)", what="rate per area", gt=0,
+        usual=Usual("1 1/(m^2*s)", "1e40 1/(m^2*s)", "attempts of all atoms of a surface"),
+    ),
+]
+SiteDensity = Annotated[
+    float,
+    Quantity(
+        "1/m^2", what="number per area", gt=0,
+        usual=Usual("1e6 1/m^2", "2e19 1/m^2", "one in a square millimetre; all atoms of a surface"),
+    ),
+]
 Conductivity = Annotated[
     float,
     Quantity(
@@ -257,6 +285,9 @@ Strengthening = Annotated[
 ]
 Spread = Annotated[
     float, Number(gt=0, le=10, usual=Usual(0.01, 3, "a factor of exp(3) = 20 is more than is measured"))
+]
+BarrierSpread = Annotated[
+    float, Number(ge=0, lt=1, usual=Usual(1e-3, 0.3, "barriers go with its cube: 0.3 is a factor of 2.5"))
 ]
 PatchFactor = Annotated[
     float, Number(ge=0, le=1e12, usual=Usual(1e-6, 1e6, "more than between insulators and metals of one contact"))

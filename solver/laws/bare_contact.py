@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 
 STRENGTH = 80e6  # Pa, E
 RANGE = 0.4  # of lambda: g_on
+TOUCHING = 0.05  # g_on/g - 1 from which on the surfaces touch everywhere, at 0.2 MPa
 LEAST = 0.05  # of lambda
 
 
@@ -34,6 +36,10 @@ class BareContact:
         closed = on / g - 1
         slope = 2 * STRENGTH * closed * on / g**2
         return STRENGTH * closed**2 + slope * np.maximum(least - gap, 0.0), slope
+
+    def touches(self, gap: Array) -> Array:
+        """Share of the surfaces that touch at a gap in m, from 0 where p_c is 0 to 1."""
+        return smooth_step(RANGE * self.width / np.maximum(gap, LEAST * self.width) - 1, 0.0, TOUCHING)
 
     def gap_under(self, pressure: float) -> float:
         """Gap (m) at which the law gives the pressure (Pa)."""

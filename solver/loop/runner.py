@@ -226,7 +226,7 @@ def _copies(case: Case, directory: Path) -> dict[str, bytes]:
 def _seeds(case: Case) -> dict[str, int]:
     seeds = {"defects": case.lithium.defect_seed, "noise": case.lithium.noise_seed}
     for where, section in (("", case.interface), ("collector.", case.collector)):
-        for name in ("roughness", "heterogeneity", "nuclei"):
+        for name in ("roughness", "heterogeneity", "nuclei", "nucleation"):
             seed = getattr(getattr(section, name, None), "seed", None)
             if seed is not None:
                 seeds[where + name] = seed

@@ -288,7 +288,10 @@ class Simulation:
         p, measured, start_time = self.progress, outcome.measured, self.progress.time
         self.previous = self._line(outcome.fields, dt)
         for name, values in outcome.fields.items():
-            self.state[name] = values
+            self.state[name] = values + outcome.jumps.get(name, 0.0)
+        for name, change in outcome.jumps.items():
+            if self.previous and name in self.previous:
+                self.previous[name] += change
         self.stepper.accept(dt, outcome.error)
         self.state.time = p.time = time
         p.step += 1

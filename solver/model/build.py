@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ from solver.domain.contact import Contact
 from solver.domain.electrode import Electrode
 from solver.domain.measured import MeasuredHeight
 from solver.domain.places import Fixed, Moved, Places
-from solver.laws import free_energy, infiltration, kinetics, vacancies
+from solver.laws import free_energy, infiltration, kinetics, nucleation, vacancies
 from solver.laws.bare_contact import BareContact
 from solver.laws.creep import CreepLaw, creep_prefactor
 from solver.model.coupling import Coupling
@@ -35,6 +36,7 @@ from solver.physics.deformation import Deformation
 from solver.physics.deposit import Deposit
 from solver.physics.lithium import Lithium, LithiumEquation, Noise
 from solver.physics.mechanics import Mechanics
+from solver.physics.nucleation import Nucleation
 from solver.physics.occupancy import DiffusionParameters, Occupancy, OccupancyBalance
 from solver.physics.part import Part
 from solver.physics.penetration import Penetration
@@ -293,9 +295,20 @@ def plane_modulus(case: Case, grid: Grid) -> Array:
     return geometry.layer_values(grid, [x.thickness for x in case.electrolyte], values)[0]
 
 
+def make_kinetics(case: Case) -> kinetics.KineticsParameters:
+    """Charge transfer at the contact of a case."""
+    return kinetics.KineticsParameters(
+        transfer_coefficient=case.interface.transfer_coefficient,
+        temperature=case.drive.temperature,
+        molar_volume=case.lithium.molar_volume,
+        area_resistance=case.interface.area_resistance,
+        film_permeance=case.interface.permeance,
+    )
+
+
 def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.EnergyParameters) -> Transfer:
     """The charge equation of a case with its kinetics (collective)."""
-    li, face, drive, numerics = case.lithium, case.interface, case.drive, case.solver
+    face, drive, numerics = case.interface, case.drive, case.solver
     layers = geometry.Layers(
         tuple(layer.thickness for layer in case.electrolyte), tuple(layer.conductivity for layer in case.electrolyte)
     )
@@ -312,13 +325,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         grid=grid,
         equation=equation,
         layers=layers,
-        kinetics=kinetics.KineticsParameters(
-            transfer_coefficient=face.transfer_coefficient,
-            temperature=drive.temperature,
-            molar_volume=li.molar_volume,
-            area_resistance=face.area_resistance,
-            film_permeance=face.permeance,
-        ),
+        kinetics=make_kinetics(case),
         energy=energy,
         exchange=exchange,
         capacitance=face.double_layer_capacitance,
@@ -356,8 +363,31 @@ def make_deposit(case: Case, grid: Grid) -> Deposit | None:
     return Deposit(grid) if case.collector else None
 
 
+def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
+    """Nuclei on a bare collector, None where the case has none."""
+    own = case.collector.nucleation if case.collector else None
+    if own is None:
+        return None
+    parameters = nucleation.NucleationParameters(
+        surface_energy=case.lithium.surface_energy,
+        angle=own.contact_angle,
+        birth_rate=own.birth_rate,
+        capacitance=own.capacitance,
+        volume_per_charge=case.lithium.molar_volume / FARADAY,
+        temperature=case.drive.temperature,
+        sites=math.inf if own.sites is None else own.sites,
+    )
+    barrier = np.full(grid.local_shape, parameters.barrier)
+    if own.spread:
+        field = random_field(case, own.correlation_length, own.seed)
+        barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
+    return Nucleation(
+        grid, parameters, make_kinetics(case), exchange_current(case, grid), barrier, BareContact(case.interface.width)
+    )
+
+
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
-FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_deposit]
+FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_nucleation, make_deposit]
 
 
 def make_coupling(case: Case, grid: Grid) -> Coupling:

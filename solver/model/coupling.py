@@ -163,9 +163,12 @@ class Coupling:
         """Largest dt (s) that damps no growth of a void and moves no collector too far at once (collective)."""
         contact = self.places.now(state)
         growth = self.lithium.equation.growth_rate(contact, state["lithium"], state["occupancy"])
-        limit = GROWTH_PER_STEP / growth if growth > 0 else np.inf
         speed = abs(self.deformation.drift(state)) if contact.collector else 0.0
-        return min(limit, MOTION_PER_STEP * self.energy.width / speed) if speed else limit
+        return min(
+            GROWTH_PER_STEP / growth if growth > 0 else np.inf,
+            MOTION_PER_STEP * self.energy.width / speed if speed else np.inf,
+            *(part.largest_step(state, contact) for part in self.parts),
+        )
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Array]:
         """The fields of `outputs` for the present state (collective)."""
@@ -243,24 +246,26 @@ class Coupling:
             **filled,
         }
         fields["feed"] = state["feed"] + (deficit(fields) - foreseen) / step.dt
-        results = mechanics_result, occupancy_result, lithium_result
-        measured = {
-            **self._measure(state, fields, contact, current, step),
-            "force_error": mechanics_result.force_error,
-            "bottom_inflow": occupancy_result.bottom_inflow / self.grid.lateral_area * step.dt,
-            "newton": newton + mechanics_result.newton + lithium_result.newton,
-            "krylov": krylov + sum(result.outcome.iterations for result in results),
-        }
+        followed: dict[str, float] = {}
         for part in self.followers:
             with self.timers(part.name):
                 part_result = part.step(state, fields, contact, step)
             if part_result.outcome:
                 require(part.name, part_result.outcome)
             fields |= part_result.fields
-            measured |= part_result.measured
+            followed |= part_result.measured
+        results = mechanics_result, occupancy_result, lithium_result
+        measured = followed | {
+            **self._measure(state, fields, contact, current, step),
+            "force_error": mechanics_result.force_error,
+            "bottom_inflow": occupancy_result.bottom_inflow / self.grid.lateral_area * step.dt,
+            "newton": newton + mechanics_result.newton + lithium_result.newton,
+            "krylov": krylov + sum(result.outcome.iterations for result in results),
+        }
         measured |= self._stored(fields, contact)
         error = self._error(state, fields, contact, plated, step)
-        return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]))
+        jumps = {name: change for part in self.followers for name, change in part.jump(fields, contact).items()}
+        return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]), jumps)
 
     def _moved(self, state: State, motion: Fields, step: Step) -> Contact:
         """The contact at the end of a step, when the forces are balanced (collective). Raises SolveFailed."""

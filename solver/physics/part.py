@@ -10,6 +10,7 @@ make of it, such as matrices, may be kept while the contact is the same object (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -179,6 +180,14 @@ class Part:
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
         """Advance the own fields; new: those of the coupled step, which is over (see `model.coupling`)."""
         return PartResult()
+
+    def largest_step(self, state: State, contact: Contact) -> float:
+        """Largest dt, s."""
+        return math.inf
+
+    def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """What changes at once at the end of a step, by the names of fields: no error of it, and no lasting slope."""
+        return {}
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         """Fields for snapshots, those of `outputs`."""

@@ -52,13 +52,17 @@ class Step:
 
 @dataclass
 class StepResult:
-    """A tried step: new fields, which solve failed and why ("" if none), scaled error, what it measured (SI)."""
+    """A tried step: new fields, which solve failed and why ("" if none), scaled error, what it measured (SI).
+
+    jumps: what the fields change by at once at its end.
+    """
 
     fields: dict[str, Array]
     failed: str
     error: float
     measured: dict[str, float] = field(default_factory=dict)
     warning: str = ""
+    jumps: Mapping[str, Array] = field(default_factory=dict)
 
 
 class SolveFailed(Exception):

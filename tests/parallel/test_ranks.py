@@ -29,6 +29,7 @@ from tests.parallel.runs import (
     differences,
     gathered,
     merged,
+    nucleating_case,
     run_case,
     small_case,
 )
@@ -125,6 +126,23 @@ def test_a_collector_moves_alike_on_all_numbers_of_ranks(ranks):
     found = differences(one, many, ("field", "curve"))
     assert len(found) == 22
     assert max(found.values()) < 1e-7, found
+
+
+def nuclei() -> dict[str, Any]:
+    """Nuclei that become islands in fixed steps, solved tightly."""
+    changes = {"time": {"fixed_step": "0.05 s"}, "lithium": {"noise_amplitude": 0.0}}
+    return run_case(nucleating_case(merged(FIXED, changes)))
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_nuclei_are_born_alike_on_all_numbers_of_ranks(ranks):
+    """Fields and curves to 1e-7 of their range; some columns of cells have become Li, others not yet."""
+    one, many = nuclei(), rank_results(ranks, nuclei)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    assert one["steps"] == many["steps"]
+    found = differences(one, many, ("field", "curve"))
+    assert max(found.values()) < 1e-7, found
+    assert 0 < one["integrals"][4] < 1
 
 
 def adaptive(tolerance: float) -> dict[str, Any]:

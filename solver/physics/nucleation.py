@@ -1,0 +1,196 @@
+"""Nuclei on a bare current collector as the coupled step sees them: a state of the contact, until they are a film.
+
+Where the collector faces the electrolyte and no Li is between them the contact passes
+
+    b [ C d_t phi + S i(phi) ],     b = 1 - h(xi) t/f   where the collector touches (`bare_contact`), else 0
+
+with S of `nucleation`, followed within Newton's method of the charge, so that the voltage has its dip. What S i plates
+is the thickness of Li h_n per area of the contact, which the gap has room for.
+
+**Hand-over.** In a column of cells where the nuclei have grown together (X > FULL) and what it holds fills the gap,
+
+    int m c dz + h_n >= int m dz        ->        xi = 1,   c = (int m c dz + h_n)/int m dz,   h_n = 0
+
+so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it.
+
+Nuclei that have been stripped are gone, and the bare collector begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.domain.contact import Contact
+from solver.laws import free_energy as fe
+from solver.laws import kinetics, nucleation
+from solver.laws.bare_contact import BareContact
+from solver.laws.nucleation import FULL, NucleationParameters, Nuclei
+from solver.numerics.array import Array
+from solver.numerics.grid import Grid
+from solver.numerics.state import FieldInfo, Fields, State
+from solver.physics import touching
+from solver.physics.part import Column, Part, PartResult, Reaction, StateField, Supply
+from solver.physics.step import Step
+
+MOMENTS = ("nucleus_density", "nucleus_moment_0", "nucleus_moment_1", "nucleus_moment_2")
+SEEN = 1e-6  # A from which on nuclei count in the error of a step
+TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
+OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
+NO_SHARE = 1e-12  # of the contact
+NO_LITHIUM = 1e-12  # m
+
+Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
+
+
+@dataclass
+class Nucleation(Part):
+    """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there."""
+
+    grid: Grid
+    parameters: NucleationParameters
+    kinetics: kinetics.KineticsParameters
+    exchange: Array
+    barrier: Array
+    bare_contact: BareContact
+
+    name = "nucleation"
+    fields = (
+        *(StateField(name) for name in MOMENTS),
+        StateField("nucleated_extent", predicted=True, tolerance=TOLERANCE),
+        StateField("nucleated_lithium"),
+        StateField("facing"),
+    )
+    outputs = (
+        FieldInfo("nucleus_density", "N", "1/m^2", "number of nuclei per area of the contact"),
+        FieldInfo("nucleated_share", "X", "1", "share of the contact that nuclei cover"),
+        FieldInfo("nucleated_lithium", "h_n", "m", "thickness of Li in nuclei"),
+    )
+    columns = (
+        Column("nucleus_density", "1/m^2", "mean number of nuclei per area of the contact"),
+        Column("nucleated_share", "1", "mean share of the contact that nuclei have covered"),
+        Column("nucleated_lithium", "m", "mean thickness of Li in nuclei"),
+    )
+
+    def __post_init__(self) -> None:
+        self.supplies = (Supply("lithium", "nucleated_charge", self.parameters.volume_per_charge),)
+
+    def start(self, contact: Contact) -> dict[str, Array]:
+        nothing = {kept.name: np.zeros(self.grid.local_shape) for kept in self.fields}
+        return nothing | {"facing": self._facing(contact)}
+
+    def weight(self, contact: Contact) -> Array:
+        return np.asarray(contact.area_density > 0)
+
+    def lithium(self, fields: Fields, contact: Contact) -> Array:
+        return np.asarray(contact.area_density * fields["nucleated_lithium"])
+
+    def _facing(self, contact: Contact) -> Array:
+        """Where the collector touches the electrolyte, in the cells."""
+        assert contact.collector is not None
+        return np.broadcast_to(self.bare_contact.touches(contact.collector.gap), self.grid.local_shape).copy()
+
+    def _bare(self, state: State, contact: Contact) -> Array:
+        """b as the step finds it (collective)."""
+        lithium = state["lithium"]
+        factor = touching.factor(touching.weight(self.grid, contact, lithium))
+        return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
+
+    def _plated(self, state: State, bare: Array, dt: float) -> Plated:
+        """What nuclei do in a step; of what is stripped there is no more than there was."""
+        p, old = self.parameters, Nuclei(*(state[name].copy() for name in MOMENTS))
+        before = state["potential"].copy()
+        room = p.volume_per_charge * dt * np.maximum(bare, NO_SHARE)
+        least = -state["nucleated_lithium"] / room
+
+        def plated(phi: Array) -> tuple[Nuclei, Array, Array]:
+            rest, there = np.zeros(()), np.ones(())
+            current, rise = kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, there)
+            nuclei, more = nucleation.grow(p, old, (before, phi), (current, rise), self.barrier, dt)
+            surface, steeper = p.surface(p.overlap(nuclei.second))
+            slope = surface * rise + steeper * p.overlap(more) * current
+            passed, short = surface * current, surface * current < least
+            return nuclei, np.where(short, least, passed), np.where(short, 0.0, slope)
+
+        return plated
+
+    def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
+        """The current of the bare contact; its Li stays with the nuclei."""
+        bare, before = self._bare(state, contact), state["potential"].copy()
+        plated, charging = self._plated(state, bare, step.dt), self.parameters.capacitance / step.dt
+
+        def law(phi: Array) -> tuple[Array, Array]:
+            _, current, slope = plated(phi)
+            return current + charging * (phi - before), slope + charging
+
+        return [Reaction(law, bare, atoms=0.0)]
+
+    def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
+        phi, bare = new["potential"], self._bare(state, contact)
+        nuclei, current, _ = self._plated(state, bare, step.dt)(phi)
+        grown = self.parameters.volume_per_charge * step.dt * bare * current
+        thickness = np.maximum(state["nucleated_lithium"] + grown, 0.0)
+        moments = (nuclei.number, nuclei.zeroth, nuclei.first, nuclei.second)
+        fields = {
+            name: np.where(bare > NO_SHARE, value, state[name])
+            for name, value in zip(MOMENTS, moments, strict=True)
+        }
+        overlap = self.parameters.overlap(fields["nucleus_moment_2"])
+        fields |= {"nucleated_lithium": thickness, "facing": self._facing(contact)}
+        fields["nucleated_extent"] = np.log1p(overlap / SEEN)
+        area = self.grid.lateral_area
+        density, covered, lithium, charge = self.grid.sums(
+            contact.area * fields["nucleus_density"],
+            contact.area * nucleation.coverage(overlap),
+            contact.area * thickness,
+            contact.area * bare * current * step.dt,
+        )
+        measured = {
+            "nucleus_density": density / area,
+            "nucleated_share": covered / area,
+            "nucleated_lithium": lithium / area,
+            "nucleated_charge": charge / area,
+        }
+        return PartResult(fields, measured)
+
+    def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """What nuclei that have become a film change at once (collective)."""
+        changes, nuclei = {}, fields["nucleated_lithium"]
+        gone = ((nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (fields["nucleus_density"] > 0)).astype(float)
+        if self.grid.max(gone):
+            changes = {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}
+        grown, held, gap = self._films(fields, contact)
+        full = (grown & (held >= gap)).astype(float)
+        if self.grid.max(full):
+            changes["lithium"] = full * (1 - fields["lithium"])
+            changes["occupancy"] = full * (held / gap - fields["occupancy"])
+            changes["nucleated_lithium"] = -full * nuclei
+        return changes
+
+    def _films(self, fields: Fields, contact: Contact) -> tuple[Array, Array, Array]:
+        """Columns of cells where nuclei have grown together, what Li these hold, what there is room for, m."""
+        grid, dz = self.grid, self.grid.spacing[-1]
+        own = grid.columns(contact.area_density * fields["nucleated_lithium"] * dz)
+        covered = grid.columns(contact.area * self._share(fields)) > FULL * grid.columns(contact.area)
+        held = own + grid.columns(contact.metal * fields["occupancy"] * dz)
+        return (own > NO_LITHIUM) & covered, held, grid.columns(contact.metal * dz)
+
+    def largest_step(self, state: State, contact: Contact) -> float:
+        """In which no film that is about to fill its gap outgrows it, s (collective)."""
+        grown, held, gap = self._films(state, contact)
+        current, _ = kinetics.transfer_current(
+            self.kinetics, state["potential"], np.zeros(()), self.exchange, np.ones(())
+        )
+        speed = self.parameters.volume_per_charge * np.max(current, axis=-1, keepdims=True, initial=0.0)
+        needed = np.maximum(gap - held, OUTGROWN * gap) / np.maximum(speed, np.finfo(float).tiny)
+        return -self.grid.max(-np.where(grown, needed, np.inf))
+
+    def output(self, state: State, contact: Contact) -> dict[str, Array]:
+        names = ("nucleus_density", "nucleated_lithium")
+        return {name: state[name].copy() for name in names} | {"nucleated_share": self._share(state)}
+
+    def _share(self, fields: Fields) -> Array:
+        """X in the cells."""
+        return nucleation.coverage(self.parameters.overlap(fields["nucleus_moment_2"]))
