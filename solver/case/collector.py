@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import ValidationInfo
 
 from solver.case.columns import TableRefused
+from solver.case.materials import material_of, shelf_of
 from solver.case.segments import Segment
 from solver.case.surface import SurfaceTable, read_surface, surface_problems
 from solver.case.types import (
@@ -37,6 +40,7 @@ from solver.laws.bare_contact import BareContact
 if TYPE_CHECKING:
     from solver.case.schema import Case
 
+DEFAULT_CONTACT_ANGLE = math.pi / 2  # rad
 WIDTHS_BELOW = 12.0  # widths lambda of collector that the box holds at the end of its way
 RANDOM_RELIEF = 6.0  # amplitudes between the deepest and the highest place of a random surface, about
 
@@ -72,7 +76,9 @@ class Nuclei(Section):
 class Nucleation(Section):
     """Li that is born on the bare collector from the current."""
 
-    contact_angle: NucleusAngle = required("effective contact angle of the nuclei: sets their barrier and shape")
+    contact_angle: NucleusAngle = resolved(
+        "effective contact angle of the nuclei, in their barrier and shape; default that of collector.material"
+    )
     capacitance: PseudoCapacitance = key("2430 F/m^2", "pseudo-capacitance of the bare contact near 0 V")
     birth_rate: BirthRate = key("1e19 1/(m^2*s)", "births per area and time without a barrier")
     sites: SiteDensity | None = key(None, "places where nuclei can be born, per area; no bound without it")
@@ -84,7 +90,8 @@ class Nucleation(Section):
 class Collector(Section):
     """A rigid current collector that the platen moves."""
 
-    contact_angle: Angle = key("90 deg", "contact angle of Li on the collector")
+    material: Annotated[str, material_of("film")] | None = key(None, "name of its surface's material")
+    contact_angle: Angle = resolved("contact angle of Li on the collector; default that of its material, else 90 deg")
     gap: Width | None = resolved(
         "smallest distance from the electrolyte at the start; default that at which the bare collector bears the stack "
         "pressure, and with lithium.film the thickness of the film"
@@ -144,6 +151,20 @@ class Collector(Section):
             yield Problem("lithium.film", "islands in a film", "a film or islands")
         if li.film is not None and self.gap != li.film:
             yield Problem("collector.gap", "another distance than the thickness of the film between", "no such key")
+
+
+def with_angles(collector: Collector, info: ValidationInfo) -> Collector:
+    """The collector with its contact angles, those of its material where the case gives none."""
+    material = shelf_of(info).load(collector.material).properties if collector.material else {}
+    angle, nucleation = collector.contact_angle, collector.nucleation
+    if angle is None:
+        angle = material["contact_angle"].value if "contact_angle" in material else DEFAULT_CONTACT_ANGLE
+    if nucleation is not None and nucleation.contact_angle is None:
+        if "nucleus_angle" not in material:
+            wrong = "missing, and there is no collector.material that has a nucleus_angle"
+            raise problem_error([Problem("collector.nucleation.contact_angle", wrong, "an angle > 0 and < 180 deg")])
+        nucleation = nucleation.model_copy(update={"contact_angle": material["nucleus_angle"].value})
+    return collector.model_copy(update={"contact_angle": angle, "nucleation": nucleation})
 
 
 def with_surface(collector: Collector, extents: Sequence[float], directory: Path) -> Collector:

@@ -81,7 +81,7 @@ class WithMaterials(Section):
         return self.model_copy(update={"materials": dict(shelf_of(info).own)})
 
 
-def _material(kind: str) -> AfterValidator:
+def material_of(kind: str) -> AfterValidator:
     """A validator for the name of a material of one kind."""
 
     def check(name: str, info: ValidationInfo) -> str:
@@ -96,7 +96,7 @@ def _material(kind: str) -> AfterValidator:
 class Additive(Section):
     """A material that is mixed into the electrolyte and lines its grain boundaries."""
 
-    material: Annotated[str, _material("film")] = required("name of the additive")
+    material: Annotated[str, material_of("film")] = required("name of the additive")
     weight_percent: Percentage = required("share of the mass of the mixture, in per cent")
     film_thickness: Width = required("thickness of the film that the additive makes on the grain boundaries")
     grain_size: Length = resolved(
@@ -109,7 +109,7 @@ class Additive(Section):
 class ElectrolyteLayer(Section):
     """One layer of the electrolyte."""
 
-    material: Annotated[str, _material("electrolyte")] = key("Li6PS5Cl", "name of the electrolyte material")
+    material: Annotated[str, material_of("electrolyte")] = key("Li6PS5Cl", "name of the electrolyte material")
     thickness: LayerThickness = key("10 um", "extent along the normal")
     conductivity: Conductivity = resolved("ionic conductivity")
     youngs_modulus: ElectrolyteModulus = resolved("Young's modulus")
@@ -127,7 +127,7 @@ class ElectrolyteLayer(Section):
 class Film(Section):
     """A film between Li and electrolyte that is too thin for cells of its own."""
 
-    material: Annotated[str, _material("film")] = required("name of the film's material")
+    material: Annotated[str, material_of("film")] = required("name of the film's material")
     thickness: Width = required("thickness of the film")
     mouth_depth: Length = key("1 um", "depth from the contact down to which the film lines the defects")
     lithium_interfacial_energy: InterfacialEnergy | None = resolved(
@@ -162,7 +162,7 @@ class Island(Section):
 class Lithium(Section):
     """The Li metal."""
 
-    material: Annotated[str, _material("metal")] = key("Li", "name of the metal")
+    material: Annotated[str, material_of("metal")] = key("Li", "name of the metal")
     surface_energy: SurfaceEnergy = resolved("energy of the Li/void surface")
     molar_volume: MolarVolume = resolved("molar volume")
     diffusivity: Diffusivity = resolved("diffusivity of vacancies in the bulk")

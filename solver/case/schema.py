@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from solver.case.checks import find_problems
-from solver.case.collector import Collector, Roughness, with_room, with_surface
+from solver.case.collector import Collector, Roughness, with_angles, with_room, with_surface
 from solver.case.defects import AnyDefect, Geometry
 from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
 from solver.case.materials import (
@@ -419,7 +419,7 @@ class Case(WithMaterials):
         directory = Path((info.context or {}).get("directory", "."))
         rough = data["interface"].roughness
         return with_room(
-            with_surface(collector, data["domain"].lateral_extents, directory),
+            with_surface(with_angles(collector, info), data["domain"].lateral_extents, directory),
             unroll(data["protocol"]),
             molar_volume=data["lithium"].molar_volume,
             width=data["interface"].width,

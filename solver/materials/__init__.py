@@ -123,6 +123,10 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
     "film": {
         "lithium_interfacial_energy": _INTERFACIAL,
         "contact_angle": PropertyInfo(Quantity("rad", show="deg", what="angle", ge=0, le=180), "contact angle of Li"),
+        "nucleus_angle": PropertyInfo(
+            Quantity("rad", show="deg", what="angle", gt=0, lt=180),
+            "effective contact angle of nuclei of Li, in the barrier of their birth",
+        ),
         "ionic_conductivity": PropertyInfo(_CONDUCTIVITY, "ionic conductivity of Li", activated=True),
         "lithium_diffusivity": PropertyInfo(
             Quantity("m^2/s", what="diffusivity", gt=0),

@@ -158,7 +158,8 @@ class Nucleation(Part):
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What nuclei that have become a film change at once (collective)."""
         changes, nuclei = {}, fields["nucleated_lithium"]
-        gone = ((nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (fields["nucleus_density"] > 0)).astype(float)
+        stripped = (nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (fields["lithium"] < 0.5)
+        gone = (stripped & (fields["nucleus_density"] > 0)).astype(float)
         if self.grid.max(gone):
             changes = {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}
         grown, held, gap = self._films(fields, contact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from solver.case.checks import find_warnings
@@ -69,7 +70,20 @@ def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
-        ({}, "collector: there is no Li to start from; allowed: lithium.film, lithium.islands or collector.nuclei"),
+        (
+            {},
+            "collector: there is no Li to start from, and none is born; allowed: collector.nucleation, "
+            "collector.nuclei, lithium.film or lithium.islands",
+        ),
+        (
+            {"collector": {"nucleation": {}}},
+            "collector.nucleation.contact_angle: missing, and there is no collector.material that has a nucleus_angle",
+        ),
+        (
+            {"collector": {"nucleation": {"contact_angle": "10 deg", "spread": 0.1}}, "domain": {"dimension": 1}},
+            "collector.nucleation.spread",
+        ),
+        ({"collector": {"material": "copper", "nucleation": {}}}, "collector.material"),
         ({"lithium": FILM | ISLANDS}, "lithium.film: value '50 nm': islands in a film"),
         ({"lithium": FILM, "collector": {"gap": "70 nm"}}, "collector.gap: value '70 nm': another distance than"),
         ({"lithium": FILM, "domain": {"width": "6 um", "lithium_thickness": "9 um"}}, "collector.room is its room"),
@@ -144,3 +158,14 @@ def test_a_roughness_that_no_cell_resolves_gives_a_warning() -> None:
 def test_a_resolved_case_is_read_again() -> None:
     found = case(lithium=FILM)
     assert case_from_dict(found.resolved()).collector == found.collector
+
+
+def test_angles_of_a_collector_are_those_of_its_material_or_of_the_case() -> None:
+    found = case(collector={"material": "steel", "nucleation": {}}).collector
+    assert found is not None and found.nucleation is not None
+    assert found.nucleation.contact_angle == pytest.approx(np.radians(19.1))
+    assert found.contact_angle == pytest.approx(np.pi / 2)
+    own = {"material": "Cu", "contact_angle": "60 deg", "nucleation": {"contact_angle": "12 deg"}}
+    found = case(collector=own).collector
+    assert found is not None and found.nucleation is not None
+    assert (found.contact_angle, found.nucleation.contact_angle) == pytest.approx(np.radians([60, 12]))
