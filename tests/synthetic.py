@@ -17,8 +17,9 @@ from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.deposit import Deposit
+from solver.physics.nucleation import Nucleation
 
-COLUMNS = headings([column for column in OF_PARTS if column not in Deposit.columns])  # of a thick electrode
+COLUMNS = headings([column for column in OF_PARTS if column not in (*Deposit.columns, *Nucleation.columns)])  # of a thick electrode
 PROVENANCE: dict[str, Any] = {
     "case": 'title = "made up"  # \u00b5m\n',
     "resolved_case": '{"title": "made up", "domain": {"lateral": "periodic"}, "drive": {"current_density": 10.0}}',
