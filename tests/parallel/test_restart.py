@@ -186,6 +186,15 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def kill_all(process: Any) -> None:
+    """SIGKILL to mpirun and to its ranks."""
+    ranks = children(process.pid)
+    assert len(ranks) >= 2
+    for pid in (process.pid, *ranks):
+        os.kill(pid, signal.SIGKILL)
+    process.wait(200)
+
+
 def test_kill_9_and_restart(tmp_path):
     """mpirun and its ranks die at once in the middle of writing; `--restart latest` reaches the same end state."""
     table = write_case(tmp_path / "case.json", 20)
@@ -193,11 +202,7 @@ def test_kill_9_and_restart(tmp_path):
     command = ["-m", "solver", "run", tmp_path / "case.json", "--output", run]
     with start_ranks(2, command) as process:
         wait_for(lambda: rows(run) >= 6, process)
-        ranks = children(process.pid)
-        assert len(ranks) >= 2
-        for pid in (process.pid, *ranks):
-            os.kill(pid, signal.SIGKILL)
-        process.wait(200)
+        kill_all(process)
     assert 6 <= rows(run) < 20, "was not killed in the middle"
     done = run_ranks(3, [*command, "--restart", "latest"])
     assert done.returncode == EXIT_DONE, done.stderr
