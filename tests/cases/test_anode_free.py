@@ -10,7 +10,8 @@ import pytest
 import solver
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
-DEMO, FOIL = CASES / "demo.toml", CASES / "anode_free" / "foil.toml"
+DEMO = CASES / "demo.toml"
+COPPER, FOIL = (CASES / "anode_free" / name for name in ("copper.toml", "foil.toml"))
 SHRUNK = (
     'domain.width="2.4 um"',
     'grid.max_spacing="400 nm"',
@@ -35,6 +36,19 @@ def test_a_first_cycle() -> None:
     assert curves["lithium_error"].max() < 1e-6
     assert curves["charge_error"].max() < 1e-8
     assert curves["force_error"].max() < 3e-7
+
+
+def test_birth_of_lithium_on_copper() -> None:
+    """cases/anode_free/copper.toml: the dip on which Cu is calibrated, and what it is at a fifth of the current."""
+    dips = {}
+    for current in (0.05, 0.25):
+        case = solver.load_case(COPPER, (f'drive.current_density="{current} mA/cm^2"',))
+        curves = solver.run(case).curves
+        dips[current] = curves["voltage"].max(), curves["voltage"].max() - curves["voltage"][-1]
+        assert curves["contact_fraction"][-1] == pytest.approx(1.0, abs=1e-6)
+        assert curves["lithium_error"].max() < 1e-6
+    assert dips[0.25][1] == pytest.approx(10.4e-3, rel=0.02)
+    assert dips[0.25][0] / dips[0.05][0] == pytest.approx(1.19, abs=0.03)
 
 
 def test_a_film_on_a_measured_collector() -> None:
