@@ -19,7 +19,8 @@ from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.deposit import Deposit
 from solver.physics.nucleation import Nucleation
 
-COLUMNS = headings([column for column in OF_PARTS if column not in (*Deposit.columns, *Nucleation.columns)])  # of a thick electrode
+OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns)
+COLUMNS = headings([column for column in OF_PARTS if column not in OF_COLLECTOR])  # of a thick electrode
 PROVENANCE: dict[str, Any] = {
     "case": 'title = "made up"  # \u00b5m\n',
     "resolved_case": '{"title": "made up", "domain": {"lateral": "periodic"}, "drive": {"current_density": 10.0}}',

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import solver
+from solver.case.io import case_from_dict
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
 DEMO = CASES / "demo.toml"
@@ -42,8 +44,10 @@ def test_birth_of_lithium_on_copper() -> None:
     """cases/anode_free/copper.toml: the dip on which Cu is calibrated, and what it is at a fifth of the current."""
     dips = {}
     for current in (0.05, 0.25):
-        case = solver.load_case(COPPER, (f'drive.current_density="{current} mA/cm^2"',))
-        curves = solver.run(case).curves
+        table = tomllib.loads(COPPER.read_text()) | {"drive": {"stack_pressure": "5 MPa"}}
+        del table["sweep"]
+        table["drive"]["current_density"] = f"{current} mA/cm^2"
+        curves = solver.run(case_from_dict(table)).curves
         dips[current] = curves["voltage"].max(), curves["voltage"].max() - curves["voltage"][-1]
         assert curves["contact_fraction"][-1] == pytest.approx(1.0, abs=1e-6)
         assert curves["lithium_error"].max() < 1e-6
