@@ -17,6 +17,7 @@ from solver.case.defect_checks import (
 )
 from solver.case.materials import missing
 from solver.case.ramp import Ramp, ramp_problems
+from solver.case.segments import LIMITS
 from solver.case.types import Problem, Section, in_um
 from solver.case.usual import usual_warnings
 from solver.constants import FARADAY, GAS_CONSTANT
@@ -255,19 +256,17 @@ def _walk(
             yield f"{prefix}.{index}", segment
 
 
-_LIMITS = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
-
-
 def _segment(where: str, segment: protocol.AnySegment, voltage_limit: float) -> Iterator[Problem]:
-    limits = [name for name in _LIMITS if name in type(segment).model_fields]
+    limits = [name for name in LIMITS if name in type(segment).model_fields]
     if not isinstance(segment, protocol.Profile) and all(getattr(segment, name) is None for name in limits):
         yield Problem(
             where, "a segment without any limit does not end", f"at least one of {', '.join(limits)}"
         )
-    voltage = getattr(segment, "voltage", None)
-    if voltage is not None and abs(voltage) > voltage_limit:
-        wrong = f"beyond drive.voltage_limit ({voltage_limit:.4g} V), which ends the run"
-        yield Problem(f"{where}.voltage", wrong, f"at most {voltage_limit:.4g} V in magnitude")
+    for name in ("voltage", "cutoff_voltage"):
+        voltage = getattr(segment, name, None)
+        if voltage is not None and abs(voltage) > voltage_limit:
+            wrong = f"beyond drive.voltage_limit ({voltage_limit:.4g} V), which ends the run"
+            yield Problem(f"{where}.{name}", wrong, f"at most {voltage_limit:.4g} V in magnitude")
     if isinstance(segment, protocol.ConstantCurrentConstantVoltage):
         cutoff = segment.cutoff_current_density
         if cutoff is not None and cutoff >= segment.current_density:
@@ -353,7 +352,7 @@ def _random_warnings(case: Case) -> Iterator[str]:
 
 def _protocol_warnings(case: Case) -> Iterator[str]:
     for where, segment in _walk(case.protocol, "protocol"):
-        certain = ("duration", "capacity", "cutoff_current_density")
+        certain = ("duration", "capacity", "cutoff_current_density", "cutoff_voltage")
         if not isinstance(segment, protocol.Profile | Ramp) and all(
             getattr(segment, n, None) is None for n in certain
         ):

@@ -168,6 +168,7 @@ def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> E
         p.segment_time,
         abs(p.segment_charge),
         m["current_density"],
+        m["voltage"],
         m["contact_fraction"],
         m["void_volume"] / initial_lithium,
         SegmentState.from_json(p.segment_state),

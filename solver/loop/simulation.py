@@ -256,12 +256,28 @@ class Simulation:
                 ),
             )
             if not outcome.failed and not self.stepper.rejects(outcome.error):
-                return outcome, dt, landed
+                if not self._goes_too_far(segment, outcome.measured, dt):
+                    return outcome, dt, landed
+                p.rejected += 1
+                continue
             p.rejected += 1
             if outcome.failed:
                 self.recorder.message(f"t = {p.time:.6g} s, dt = {dt:.3g} s: {outcome.failed}; trying a smaller step")
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
+
+    def _goes_too_far(self, segment: Segment, measured: Mapping[str, float], dt: float) -> bool:
+        """Whether a step passes the cutoff voltage by more than a shorter one would, which is tried next.
+
+        Not of the first step of a segment, where the voltage jumps, nor of one as short as that.
+        """
+        p, first = self.progress, self.stepper.first
+        if p.segment_time == 0.0 or self.stepper.fixed or dt <= first:
+            return False
+        share = segment.share_to_cutoff(p.measured["voltage"], measured["voltage"], measured["current_density"])
+        if share is not None:
+            self.stepper.dt = max(share * dt, first)
+        return share is not None
 
     def _history(self, dt: float) -> dict[str, Array] | None:
         """What predicts a step of dt, None after one that was too small to."""
