@@ -220,7 +220,7 @@ def _protocol(case: Case) -> Iterator[Problem]:
         )
     for where, segment in _walk(case.protocol, "protocol"):
         if not isinstance(segment, Ramp):
-            yield from _segment(where, segment, case.drive.voltage_limit)
+            yield from _segment(where, segment, case)
 
 
 def _ramps(case: Case) -> Iterator[Problem]:
@@ -256,9 +256,11 @@ def _walk(
             yield f"{prefix}.{index}", segment
 
 
-def _segment(where: str, segment: protocol.AnySegment, voltage_limit: float) -> Iterator[Problem]:
+def _segment(where: str, segment: protocol.AnySegment, case: Case) -> Iterator[Problem]:
+    voltage_limit = case.drive.voltage_limit
     limits = [name for name in LIMITS if name in type(segment).model_fields]
-    if not isinstance(segment, protocol.Profile) and all(getattr(segment, name) is None for name in limits):
+    ends = isinstance(segment, protocol.Profile) or case.cathode is not None
+    if not ends and all(getattr(segment, name) is None for name in limits):
         yield Problem(
             where, "a segment without any limit does not end", f"at least one of {', '.join(limits)}"
         )
@@ -353,7 +355,7 @@ def _random_warnings(case: Case) -> Iterator[str]:
 def _protocol_warnings(case: Case) -> Iterator[str]:
     for where, segment in _walk(case.protocol, "protocol"):
         certain = ("duration", "capacity", "cutoff_current_density", "cutoff_voltage")
-        if not isinstance(segment, protocol.Profile | Ramp) and all(
+        if case.cathode is None and not isinstance(segment, protocol.Profile | Ramp) and all(
             getattr(segment, n, None) is None for n in certain
         ):
             yield f"{where}: has no duration or capacity; it ends only if the contact reaches its limit"
