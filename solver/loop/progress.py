@@ -97,7 +97,7 @@ class Progress:
         charge, dt, before = self.measured["charge"], self.dt_previous, len(self.half_cycles)
         present = half_cycle_of(self.half_cycles, start_time, dt, self.segment, charge)
         if present is not None:
-            present.add(self.time, dt, self.segment, charge, self.measured["voltage"], self.charge)
+            present.add(self.time, dt, self.segment, self.measured, self.charge)
         return 0 < before < len(self.half_cycles)
 
     def half_cycle_rows(self, stop: str = "") -> list[Row]:

@@ -37,6 +37,7 @@ def test_three_cycles_of_a_cathode_that_loses_a_part_in_the_first() -> None:
     assert [half["end"] for half in result.half_cycles] == ["cathode empty", "cathode full"] * 3
     assert [cycle["plated"] for cycle in result.cycles] == pytest.approx([PLATED, 0.95 * PLATED, 0.95 * PLATED])
     assert [cycle["coulombic_efficiency"] for cycle in result.cycles] == pytest.approx([0.95, 1.0, 1.0])
+    assert [cycle["capacity_retention"] for cycle in result.cycles] == pytest.approx([1.0, 1.0, 1.0])
     log = result.curves
     assert log["cathode_lithium"].min() == pytest.approx(0.0, abs=1e-6 * PLATED)
     assert log["cathode_lithium"][-1] == pytest.approx(0.95 * PLATED)
