@@ -224,10 +224,10 @@ def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float,
     """Why the run ends when the cell voltage has reached the limit of the drive, None when it has not.
 
     A held voltage does not end a run, nor does the overshoot of the step that makes CC-CV switch to its hold, or that
-    ends a segment by its cutoff.
+    ends a segment by its cutoff. At rest nothing is applied, and without contact the voltage stays where it was.
     """
-    held = segment.holds_voltage(segment.advance(state, voltage))
-    if held or segment.cutoff_reached(voltage) or abs(voltage) < limit:
+    free = segment.kind == "rest" or segment.holds_voltage(segment.advance(state, voltage))
+    if free or segment.cutoff_reached(voltage) or abs(voltage) < limit:
         return None
     return Ending("voltage limit", f"voltage limit {limit:g} V")
 

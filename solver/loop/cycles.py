@@ -142,9 +142,11 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
     """A row by `COLUMNS` for each half-cycle that is over, None where nothing applies.
 
     ended: segments that are over. stop: kind of the end of the run, with which the last one is over too; "" before.
-    end: the kind of the end of its last segment, `REVERSAL` in mid-segment, or that of the run.
+    end: the kind of the end of its last segment, `REVERSAL` in mid-segment, or that of the run. A cutoff voltage ends
+    the half-cycle also where the last steps up to it have passed no charge, as the contact was lost.
     """
     ends = {(end.segment, end.time): end.kind for end in ended}
+    cut = {end.segment: end.kind for end in ended if end.kind == "voltage"}
     rows: list[Row] = []
     plated = None
     for number, h in enumerate(half_cycles if stop else half_cycles[:-1], 1):
@@ -172,7 +174,7 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
                 **{name: h.final.get(name) for name in FINAL},
                 "first_segment": h.first_segment,
                 "last_segment": h.last_segment,
-                "end": ends.get((h.last_segment, h.end_time), stop if last else REVERSAL),
+                "end": cut.get(h.last_segment) or ends.get((h.last_segment, h.end_time), stop if last else REVERSAL),
                 "coulombic_efficiency": efficiency,
             }
         )

@@ -42,6 +42,7 @@ WALL = Column("wall", "s", "wall-clock time of the run")
 FINISHED = Ending("finished", "protocol finished")
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
+SHORTEST_TO_CUTOFF = 0.05  # of time.first_step: a step that is repeated because it would pass a cutoff voltage by far
 
 
 def headings(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -280,14 +281,14 @@ class Simulation:
     def _goes_too_far(self, segment: Segment, measured: Mapping[str, float], dt: float) -> bool:
         """Whether a step passes the cutoff voltage by more than a shorter one would, which is tried next.
 
-        Not of the first step of a segment, where the voltage jumps, nor of one as short as that.
+        Not of the first step of a segment, where the voltage jumps, nor of a much shorter one.
         """
-        p, first = self.progress, self.stepper.first
-        if p.segment_time == 0.0 or self.stepper.fixed or dt <= first:
+        p, shortest = self.progress, max(SHORTEST_TO_CUTOFF * self.stepper.first, self.stepper.smallest)
+        if p.segment_time == 0.0 or self.stepper.fixed or dt <= shortest:
             return False
         share = segment.share_to_cutoff(p.measured["voltage"], measured["voltage"], measured["current_density"])
         if share is not None:
-            self.stepper.dt = max(share * dt, first)
+            self.stepper.dt = max(share * dt, shortest)
         return share is not None
 
     def _history(self, dt: float) -> dict[str, Array] | None:

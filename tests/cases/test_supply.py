@@ -44,3 +44,52 @@ def test_three_cycles_of_a_cathode_that_loses_a_part_in_the_first() -> None:
     assert log["cell_voltage"] == pytest.approx(3.9 + log["voltage"])
     assert (log["cell_voltage"][log["current_density"] > 0] > 3.9).all()
     assert log["lithium_thickness"][-1] == pytest.approx(5e-9 + 0.05 * PLATED * 13.0e-6 / 96485.33, rel=0.01)
+
+
+def test_li_that_a_cutoff_leaves_behind_is_missing_in_the_next_cycle() -> None:
+    """What the cathode has not got back it cannot give; Li of cell and cathode together is what it was."""
+    cathode = {"areal_capacity": "0.01 mAh/cm^2"}
+    strip = STRIP | {"cutoff_voltage": "15 mV"}
+    result = cycled(strip, strip, cathode=cathode)
+    assert [half["end"] for half in result.half_cycles] == ["cathode empty", "voltage"] * 2
+    first, second = result.cycles
+    assert first["plated"] == pytest.approx(360.0) and second["plated"] == pytest.approx(first["stripped"])
+    assert first["coulombic_efficiency"] == pytest.approx(first["stripped"] / 360.0) != pytest.approx(1.0, abs=0.05)
+    assert second["capacity_retention"] == pytest.approx(second["stripped"] / first["stripped"])
+    log = result.curves
+    assert -log["voltage"].min() == pytest.approx(0.015, rel=0.021)
+    together = log["cathode_lithium"] + log["capacity"]
+    assert together == pytest.approx(360.0)
+    assert "cell_voltage" not in log
+
+
+def without_cathode(voltage_limit: str, *protocol: dict[str, Any]) -> solver.Result:
+    cell = {name: table for name, table in CELL.items() if name != "cathode"} | {"collector": {"room": "0.8 um"}}
+    drive = CELL["drive"] | {"voltage_limit": voltage_limit}
+    return solver.run(case_from_dict(cell | {"protocol": list(protocol), "drive": drive}))
+
+
+def test_a_film_stripped_to_a_cutoff_is_plated_again() -> None:
+    """To 0.2 V, where hardly any contact is left; with the limit of the run as low as that plating ends it at once."""
+
+    def ends(limit: str) -> tuple[str, list[Any]]:
+        plate = {"kind": "galvanostatic", "direction": "plate", "capacity": "0.01 mAh/cm^2"}
+        result = without_cathode(limit, plate, STRIP | {"cutoff_voltage": "0.2 V"}, plate)
+        stripping = result.half_cycles[1]
+        assert stripping["end"] == "voltage" and -0.21 < stripping["end_voltage"] <= -0.2  # -0.25 without shorter steps
+        return result.stop_kind, [half["end"] for half in result.half_cycles]
+
+    assert ends("0.5 V") == ("finished", ["capacity", "voltage", "capacity"])
+    assert ends("0.2 V") == ("voltage limit", ["capacity", "voltage", "voltage limit"])
+
+
+def test_a_film_stripped_until_nothing_touches_ends_its_segment_and_rests() -> None:
+    """Just below the limit, which is held in the place of the current that no contact takes any more."""
+    plate = {"kind": "galvanostatic", "direction": "plate", "capacity": "0.01 mAh/cm^2"}
+    pause = {"kind": "rest", "duration": "2 s"}
+    result = without_cathode("0.5 V", plate, STRIP | {"cutoff_voltage": "0.49 V"}, pause)
+    assert result.stop_kind == "finished" and result.half_cycles[1]["end"] == "voltage"
+    assert result.curves["voltage"].min() == -0.5
+    assert result.curves["current_density"][result.curves["voltage"] == -0.5] == pytest.approx(0.0, abs=1e-9)
+    limited = without_cathode("0.5 V", plate, STRIP | {"duration": "1 min"}, pause)
+    assert limited.stop_kind == "voltage limit"

@@ -225,6 +225,20 @@ def without_thickness(result: Any) -> Any:
     return result
 
 
+def test_a_cutoff_ends_a_half_cycle_also_where_the_contact_was_lost_before():
+    """The limit of the cell is held, and nothing passes; plating after it, and a run that ends with it."""
+    lost = {"voltage": -0.2, "charge": 0.0, "current_density": 0.0, "transferred_charge": 0.0}
+
+    def ends(**limits: float) -> list[Any]:
+        run = Run(plate(2.0), strip(20.0, **limits), rest(1.0), plate(2.0), first=0.5, largest=0.5).begin()
+        run.model.measures = lambda time: lost if run.progress.segment == 1 and time > 6.0 else {}
+        run.finish()
+        return column(run, "end")
+
+    assert ends(cutoff_voltage=-0.15) == ["duration", "voltage", "duration"]
+    assert ends() == ["duration", "voltage limit"]
+
+
 def test_stripping_that_is_not_known_to_be_over_has_no_efficiency():
     def stopped(**measures: float) -> list[Any]:
         run = Run(plate(5.0), strip(20.0)).begin()

@@ -174,6 +174,8 @@ def test_voltage_limit_ends_the_run_except_where_the_voltage_is_held():
     assert voltage_limit_reached(cc_cv, START, 0.3, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
     assert voltage_limit_reached(cc_cv, SegmentState("cv"), -0.3, 0.2) is None
     assert voltage_limit_reached(hold, START, 0.2, 0.2) is None
+    (rest,) = segments({"kind": "rest", "duration": "1 s"})
+    assert voltage_limit_reached(rest, START, -0.3, 0.2) is None  # of a cell that has lost its contact before
 
 
 def test_loops_are_unrolled_in_order():
