@@ -267,12 +267,12 @@ class Simulation:
                     previous=self._history(dt),
                 ),
             )
-            if not outcome.failed and not self.stepper.rejects(outcome.error):
-                if not self._goes_too_far(segment, outcome.measured, dt):
-                    return outcome, dt, landed
-                p.rejected += 1
-                continue
+            good = not outcome.failed and not self.stepper.rejects(outcome.error)
+            if good and not self._goes_too_far(segment, outcome.measured, dt):
+                return outcome, dt, landed
             p.rejected += 1
+            if good:
+                continue
             if outcome.failed:
                 self.recorder.message(f"t = {p.time:.6g} s, dt = {dt:.3g} s: {outcome.failed}; trying a smaller step")
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
