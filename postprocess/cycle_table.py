@@ -10,7 +10,18 @@ from postprocess.reader import Run
 from solver.text import one_line, plain_console, printable
 
 SHOWN = 20  # of the last half-cycles
-LEFT_OUT = ("half_cycle", "capacity [C/m^2]", "first_segment", "last_segment")
+LEFT_OUT = (
+    "half_cycle",
+    "capacity [C/m^2]",
+    "largest_voltage [V]",
+    "plateau_voltage [V]",
+    "contact_fraction [1]",
+    "lithium_thickness [m]",
+    "thickness_spread [m]",
+    "dead_lithium [m]",
+    "first_segment",
+    "last_segment",
+)
 PLAIN_WIDTH = 160  # columns when the output is not a terminal
 
 

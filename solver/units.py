@@ -47,6 +47,8 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "J/m^2": ("J/m^2", "mJ/m^2", "meV/angstrom^2"),
     "m/s": ("m/s", "cm/s", "nm/s", "um/s"),
     "m^2/s": ("m^2/s", "cm^2/s"),
+    "kg/m^2": ("mg/cm^2", "g/m^2", "kg/m^2"),
+    "C/kg": ("mAh/g", "C/kg"),
     "kg/m^3": ("g/cm^3", "kg/m^3"),
     "Pa*m^0.5": ("MPa*m^0.5", "Pa*m^0.5"),
     "m^3/mol": ("cm^3/mol", "m^3/mol"),

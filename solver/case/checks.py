@@ -17,6 +17,7 @@ from solver.case.defect_checks import (
 )
 from solver.case.materials import missing
 from solver.case.ramp import Ramp, ramp_problems
+from solver.case.segments import LIMITS
 from solver.case.types import Problem, Section, in_um
 from solver.case.usual import usual_warnings
 from solver.constants import FARADAY, GAS_CONSTANT
@@ -219,7 +220,7 @@ def _protocol(case: Case) -> Iterator[Problem]:
         )
     for where, segment in _walk(case.protocol, "protocol"):
         if not isinstance(segment, Ramp):
-            yield from _segment(where, segment, case.drive.voltage_limit)
+            yield from _segment(where, segment, case)
 
 
 def _ramps(case: Case) -> Iterator[Problem]:
@@ -255,19 +256,19 @@ def _walk(
             yield f"{prefix}.{index}", segment
 
 
-_LIMITS = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
-
-
-def _segment(where: str, segment: protocol.AnySegment, voltage_limit: float) -> Iterator[Problem]:
-    limits = [name for name in _LIMITS if name in type(segment).model_fields]
-    if not isinstance(segment, protocol.Profile) and all(getattr(segment, name) is None for name in limits):
+def _segment(where: str, segment: protocol.AnySegment, case: Case) -> Iterator[Problem]:
+    voltage_limit = case.drive.voltage_limit
+    limits = [name for name in LIMITS if name in type(segment).model_fields]
+    ends = isinstance(segment, protocol.Profile) or case.cathode is not None
+    if not ends and all(getattr(segment, name) is None for name in limits):
         yield Problem(
             where, "a segment without any limit does not end", f"at least one of {', '.join(limits)}"
         )
-    voltage = getattr(segment, "voltage", None)
-    if voltage is not None and abs(voltage) > voltage_limit:
-        wrong = f"beyond drive.voltage_limit ({voltage_limit:.4g} V), which ends the run"
-        yield Problem(f"{where}.voltage", wrong, f"at most {voltage_limit:.4g} V in magnitude")
+    for name in ("voltage", "cutoff_voltage"):
+        voltage = getattr(segment, name, None)
+        if voltage is not None and abs(voltage) > voltage_limit:
+            wrong = f"beyond drive.voltage_limit ({voltage_limit:.4g} V), which ends the run"
+            yield Problem(f"{where}.{name}", wrong, f"at most {voltage_limit:.4g} V in magnitude")
     if isinstance(segment, protocol.ConstantCurrentConstantVoltage):
         cutoff = segment.cutoff_current_density
         if cutoff is not None and cutoff >= segment.current_density:
@@ -353,8 +354,8 @@ def _random_warnings(case: Case) -> Iterator[str]:
 
 def _protocol_warnings(case: Case) -> Iterator[str]:
     for where, segment in _walk(case.protocol, "protocol"):
-        certain = ("duration", "capacity", "cutoff_current_density")
-        if not isinstance(segment, protocol.Profile | Ramp) and all(
+        certain = ("duration", "capacity", "cutoff_current_density", "cutoff_voltage")
+        if case.cathode is None and not isinstance(segment, protocol.Profile | Ramp) and all(
             getattr(segment, n, None) is None for n in certain
         ):
             yield f"{where}: has no duration or capacity; it ends only if the contact reaches its limit"

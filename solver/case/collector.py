@@ -97,8 +97,8 @@ class Collector(Section):
         "pressure, and with lithium.film the thickness of the film"
     )
     room: Extent | None = resolved(
-        "extent of the box below the contact; default what the protocol can plate, the gap, the relief of rough "
-        "surfaces and 12 interface.width"
+        "extent of the box below the contact; default what protocol and cathode can plate, the gap, the relief of "
+        "rough surfaces and 12 interface.width"
     )
     roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
     profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
@@ -184,18 +184,23 @@ def with_room(
     collector: Collector,
     protocol: Iterable[Segment],
     *,
+    supply: float,
     molar_volume: float,
     width: float,
     film: float | None,
     pressure: float,
     relief: float,
 ) -> Collector:
-    """The collector with what it leaves open; width lambda m, film m, stack pressure Pa, relief of electrolyte m."""
+    """The collector with what it leaves open.
+
+    supply: charge that can be plated, C/m^2; width lambda m, film m, stack pressure Pa, relief of electrolyte m.
+    """
     gap, room = collector.gap, collector.room
     if gap is None:
         gap = BareContact(width).gap_under(pressure) if film is None else film
     if room is None:
-        room = most_plated(protocol) * molar_volume / FARADAY + gap + relief + collector.relief + WIDTHS_BELOW * width
+        plated = min(most_plated(protocol), supply)
+        room = plated * molar_volume / FARADAY + gap + relief + collector.relief + WIDTHS_BELOW * width
         if not math.isfinite(room):
             wrong = "missing; the protocol does not say how much it can plate"
             raise problem_error([Problem("collector.room", wrong, "the way of the collector, and some more")])

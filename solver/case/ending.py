@@ -1,9 +1,9 @@
 """How a segment or a run ends: a word from a fixed list for those who count, and the reason in words for who reads.
 
-Of a segment: its "duration", its "capacity", the last point of its "profile", the "current" of its cutoff, the
-"contact" or the "void" fraction of its limits; "changed": limits that have been changed since, when a run goes on. Of a
-run: "finished" with its protocol; "short circuit", "contact loss", "voltage limit" of the cell; "failed" when the
-equations could not be solved; "interrupted" from outside.
+Of a segment: its "duration", its "capacity", the last point of its "profile", the "current" or the "voltage" of its
+cutoff, "cathode empty" or "cathode full", the "contact" or the "void" fraction of its limits; "changed": limits that
+have been changed since, when a run goes on. Of a run: "finished" with its protocol; "short circuit", "contact loss",
+"voltage limit" of the cell; "failed" when the equations could not be solved; "interrupted" from outside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SegmentKind = Literal["duration", "capacity", "profile", "current", "contact", "void", "changed"]
+LimitKind = Literal["duration", "capacity", "profile", "current", "voltage", "contact", "void"]
+SegmentKind = LimitKind | Literal["cathode empty", "cathode full", "changed"]
 FailureKind = Literal["short circuit", "contact loss", "voltage limit"]
 RunKind = Literal["finished", "failed", "interrupted"] | FailureKind
 

@@ -64,6 +64,11 @@ class Galvanostatic(_ChargeLimits):
     kind: Literal["galvanostatic"] = required("constant current density")
     direction: Direction = required("'strip' takes Li away, 'plate' adds it")
     current_density: CurrentDensity = resolved("magnitude; default drive.current_density")
+    cutoff_voltage: Voltage | None = key(
+        None,
+        "magnitude of the cell voltage, in the direction of the current, at which the segment ends; "
+        "at most drive.voltage_limit",
+    )
 
 
 class Potentiostatic(_ChargeLimits):

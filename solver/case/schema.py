@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from solver.case.cathode import Cathode, with_curve
 from solver.case.checks import find_problems
 from solver.case.collector import Collector, Roughness, with_angles, with_room, with_surface
 from solver.case.defects import AnyDefect, Geometry
@@ -283,6 +284,7 @@ class Case(WithMaterials):
     )
     mechanics: Mechanics = Field(default_factory=Mechanics, description="platen, fixture and force balance")
     protocol: tuple[AnySegment, ...] = Field(min_length=1, description="segments, one after the other")
+    cathode: Cathode | None = key(None, "the other electrode; without it it gives and takes any charge")
     collector: Collector | None = Field(
         default=None, validate_default=True, description="a collector that moves; without it a thick electrode of Li"
     )
@@ -410,10 +412,16 @@ class Case(WithMaterials):
             raise problem_error(problems)
         return segments
 
+    @field_validator("cathode", mode="after")
+    @classmethod
+    def _resolve_cathode(cls, cathode: Cathode | None, info: ValidationInfo) -> Cathode | None:
+        return cathode and with_curve(cathode, Path((info.context or {}).get("directory", ".")))
+
     @field_validator("collector", mode="after")
     @classmethod
     def _resolve_collector(cls, collector: Collector | None, info: ValidationInfo) -> Collector | None:
-        if collector is None or not {"domain", "interface", "lithium", "drive", "protocol"} <= info.data.keys():
+        needed = {"domain", "interface", "lithium", "drive", "protocol", "cathode"}
+        if collector is None or not needed <= info.data.keys():
             return collector  # reported by themselves
         data = info.data
         directory = Path((info.context or {}).get("directory", "."))
@@ -421,6 +429,7 @@ class Case(WithMaterials):
         return with_room(
             with_surface(with_angles(collector, info), data["domain"].lateral_extents, directory),
             unroll(data["protocol"]),
+            supply=data["cathode"].lithium if data["cathode"] else math.inf,
             molar_volume=data["lithium"].molar_volume,
             width=data["interface"].width,
             film=data["lithium"].film,

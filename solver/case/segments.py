@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
 TIME_TOLERANCE = 1e-12
 CAPACITY_TOLERANCE = 1e-9
-LIMITS = ("duration", "capacity", "min_contact_fraction", "max_void_fraction", "cutoff_current_density")
+LIMITS = (
+    "duration",
+    "capacity",
+    "min_contact_fraction",
+    "max_void_fraction",
+    "cutoff_current_density",
+    "cutoff_voltage",
+)
+CUTOFF_OVERSHOOT = 0.02  # of the cutoff voltage: by which a step may pass it
+CUTOFF_SHARES = (0.1, 0.9)  # of a step that went too far: what is tried instead
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,8 @@ class Segment:
     """One segment in SI units. None where something does not apply.
 
     label: words for logs, such as "protocol.1.segments.0 (repetition 2): strip".
-    current_density, voltage: signed, positive plates. cutoff_current_density, capacity (C/m^2): magnitudes.
+    current_density, voltage, cutoff_voltage: signed, positive plates. cutoff_current_density, capacity (C/m^2):
+    magnitudes.
     times, currents, pressures: columns of a measured profile (s, A/m^2 signed, Pa).
     cycle: of the ramp of a critical current density, from 1; 0 outside of it.
     contact_loss_fraction: contact fraction below which the run, not only the segment, ends.
@@ -77,6 +87,7 @@ class Segment:
     current_density: float | None = None
     voltage: float | None = None
     cutoff_current_density: float | None = None
+    cutoff_voltage: float | None = None
     duration: float | None = None
     capacity: float | None = None
     min_contact_fraction: float | None = None
@@ -134,14 +145,15 @@ class Segment:
         t: float,
         capacity: float,
         current_density: float,
+        voltage: float,
         contact_fraction: float,
         void_fraction: float,
         state: SegmentState = START,
     ) -> Ending | None:
         """Why the segment ends now, None when it goes on. To be asked after every accepted step.
 
-        t (s) and capacity (magnitude, C/m^2) count from its start; current_density is that of the cell now
-        (A/m^2); void_fraction is the void volume over the initial volume of Li.
+        t (s) and capacity (magnitude, C/m^2) count from its start; current_density (A/m^2) and voltage (V) are those of
+        the cell now; void_fraction is the void volume over the initial volume of Li.
         """
         end = self.times[-1] if self.times else None
         if self.duration is not None and t >= self.duration * (1 - TIME_TOLERANCE):
@@ -153,6 +165,8 @@ class Segment:
         cutoff = self.cutoff_current_density
         if cutoff is not None and self.holds_voltage(state) and abs(current_density) < cutoff:
             return Ending("current", f"current density below {cutoff:g} A/m^2")
+        if self.cutoff_reached(voltage):
+            return Ending("voltage", f"cutoff voltage {self.cutoff_voltage:g} V")
         if self.min_contact_fraction is not None and contact_fraction < self.min_contact_fraction:
             return Ending("contact", f"contact fraction below {self.min_contact_fraction:g}")
         if self.max_void_fraction is not None and void_fraction > self.max_void_fraction:
@@ -161,13 +175,28 @@ class Segment:
 
     def advance(self, state: SegmentState, voltage: float) -> SegmentState:
         """The state after an accepted step that ended at `voltage` (V): CC-CV switches to its hold."""
-        if self.kind == "cc-cv" and state.phase == "cc" and self._reached(voltage):
+        if self.kind == "cc-cv" and state.phase == "cc" and _beyond(voltage, self.voltage):
             return SegmentState("cv")
         return state
 
-    def _reached(self, voltage: float) -> bool:
-        assert self.voltage is not None  # of every cc-cv segment
-        return voltage * math.copysign(1.0, self.voltage) >= abs(self.voltage)
+    def cutoff_reached(self, voltage: float) -> bool:
+        """Whether the segment ends at this voltage (V)."""
+        return _beyond(voltage, self.cutoff_voltage)
+
+    def share_to_cutoff(self, before: float, voltage: float, current_density: float) -> float | None:
+        """Share of a step that comes near the cutoff voltage, by a straight line; None where it need not be repeated.
+
+        before, voltage: at its start and end, V. current_density: at its end, A/m^2; less than is imposed where the
+        cell cannot pass it any more, and its limit is held instead, so that the voltage says nothing.
+        """
+        if self.cutoff_voltage is None or self.current_density is None or not self.cutoff_reached(voltage):
+            return None
+        least, most = CUTOFF_SHARES
+        if abs(current_density) < abs(self.current_density) * (1 - CAPACITY_TOLERANCE):
+            return 0.5
+        if not _beyond(voltage, self.cutoff_voltage * (1 + CUTOFF_OVERSHOOT)):
+            return None
+        return min(max((self.cutoff_voltage - before) / (voltage - before), least), most)
 
     def _next_breakpoint(self, t: float) -> float:
         """The first time of the profile that lies after t by more than rounding."""
@@ -186,12 +215,19 @@ class Segment:
         return (1 - weight) * values[index - 1] + weight * values[index]
 
 
+def _beyond(voltage: float, limit: float | None) -> bool:
+    """Whether a voltage has reached a limit, in the direction of its sign; never one that is None."""
+    return limit is not None and voltage * math.copysign(1.0, limit) >= abs(limit)
+
+
 def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float, limit: float) -> Ending | None:
     """Why the run ends when the cell voltage has reached the limit of the drive, None when it has not.
 
-    A held voltage does not end a run, nor does the overshoot of the step that makes CC-CV switch to its hold.
+    A held voltage does not end a run, nor does the overshoot of the step that makes CC-CV switch to its hold, or that
+    ends a segment by its cutoff. At rest nothing is applied, and without contact the voltage stays where it was.
     """
-    if segment.holds_voltage(segment.advance(state, voltage)) or abs(voltage) < limit:
+    free = segment.kind == "rest" or segment.holds_voltage(segment.advance(state, voltage))
+    if free or segment.cutoff_reached(voltage) or abs(voltage) < limit:
         return None
     return Ending("voltage limit", f"voltage limit {limit:g} V")
 
@@ -255,6 +291,8 @@ def _segment(item: schema.AnySegment, label: str) -> Segment:
         case schema.Galvanostatic():
             sign = _sign(item.direction)
             label = f"{label}: {item.direction}"
+            if item.cutoff_voltage is not None:
+                common.update(cutoff_voltage=sign * item.cutoff_voltage)
             return Segment(
                 kind="galvanostatic", label=label, current_density=sign * item.current_density, **common
             )

@@ -156,6 +156,20 @@ Capacity = Annotated[
         usual=Usual("1e-7 mAh/cm^2", "200 mAh/cm^2", "an atomic layer of Li has 5e-5 mAh/cm^2, a foil of 1 mm 206"),
     ),
 ]
+Loading = Annotated[
+    float,
+    Quantity(
+        "kg/m^2", show="mg/cm^2", what="mass per area", gt=0,
+        usual=Usual("0.01 mg/cm^2", "200 mg/cm^2", "thin films; pellets of 0.5 mm"),
+    ),
+]
+SpecificCapacity = Annotated[
+    float,
+    Quantity(
+        "C/kg", show="mAh/g", what="capacity per mass", gt=0,
+        usual=Usual("10 mAh/g", "2000 mAh/g", "layered oxides have 150 to 220 mAh/g, sulfur 1672 mAh/g"),
+    ),
+]
 Resistance = Annotated[
     float,
     Quantity(
@@ -264,6 +278,8 @@ RatePerPressure = Annotated[
 ]
 
 Fraction = Annotated[float, Number(gt=0, lt=1)]
+Share = Annotated[float, Number(ge=0, le=1)]
+Loss = Annotated[float, Number(ge=0, lt=1, usual=Usual(1e-3, 0.5, "first cycles lose 5 to 20 %"))]
 Transfer = Annotated[
     float, Number(gt=0, lt=1, usual=Usual(0.05, 0.95, "measured transfer coefficients are near one half"))
 ]

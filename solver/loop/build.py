@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from solver.case.schema import Case
 from solver.case.segments import expand
+from solver.loop.cathode import make_cathode
 from solver.loop.simulation import Simulation
 from solver.loop.stepper import Stepper
 from solver.model.build import make_coupling, make_state
@@ -26,6 +27,7 @@ def make_simulation(case: Case, grid: Grid, recorder: MemoryRecorder) -> Simulat
         recorder=recorder,
         stack_pressure=case.drive.stack_pressure,
         voltage_limit=case.drive.voltage_limit,
+        cathode=make_cathode(case.cathode),
         initial_lithium=case.depth_below,
         output_interval=case.output.interval,
         checkpoint_interval=case.output.checkpoint_interval,

@@ -9,18 +9,23 @@ current changes its direction counts with what remains of its charge.
     mean voltage    sum V q / Q, V at the end of each step, as the steps are implicit: charge-weighted, so that
                     mean voltage times Q is the work done on the cell, J/m^2
     duration        sum dt of its steps, without the rests between them
+    largest voltage the one of the largest magnitude in the direction of the current, V
+    plateau         median of V over the charge of the second half of |Q|, so that a rise at the very end does not count
+    dip             of plating, by which the largest voltage in the first half of |Q| is above the plateau, at least 0 V
 
 A cycle begins with a plating half-cycle. Its coulombic efficiency is the charge that the stripping half-cycle after it
 takes out over the charge plated. What is stripped before anything was plated comes out of the electrode and not out of
 a deposit: that is cycle 0 and has no efficiency, also where the protocol pairs "strip, plate". An efficiency can be
 above 1 where the electrode has Li of its own; where both half-cycles end by their capacity it says what the protocol
-says. It is undefined for stripping that may go on (interrupted, or not solved), or that a short circuit has ended.
+says. It is undefined for stripping that may go on (interrupted, or not solved), or that a short circuit has ended. The
+capacity retention is what was stripped over what was stripped in cycle 1, both where the efficiency is defined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from solver.case.ending import SegmentEnd
 from solver.loop.ramp_results import Scalar
@@ -37,13 +42,21 @@ COLUMNS = (
     "capacity [C/m^2]",
     "mean_voltage [V]",
     "end_voltage [V]",
+    "largest_voltage [V]",
+    "plateau_voltage [V]",
+    "dip [V]",
+    "contact_fraction [1]",
+    "lithium_thickness [m]",
+    "thickness_spread [m]",
+    "dead_lithium [m]",
     "first_segment",
     "last_segment",
     "end",
     "coulombic_efficiency [1]",
 )
 UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in heading)
-UNITS |= {"plated": "C/m^2", "stripped": "C/m^2"}
+UNITS |= {"plated": "C/m^2", "stripped": "C/m^2", "capacity_retention": "1"}
+FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium")  # of the log, at the end
 REVERSAL = "reversal"  # how a half-cycle ends in mid-segment
 NOISE = 1e-9  # of the largest current density: what a held voltage leaves of none; charge is balanced to 1e-10
 UNDECIDED = ("interrupted", "failed", "short circuit")  # ends of a run that say nothing of the stripping
@@ -53,7 +66,11 @@ Row = dict[str, Scalar]
 
 @dataclass
 class HalfCycle:
-    """Sums over the steps of a half-cycle, SI. work: sum V q, J/m^2; capacity: charge since the start of the run."""
+    """Sums over the steps of a half-cycle, SI. work: sum V q, J/m^2; capacity: charge since the start of the run.
+
+    curve: magnitude of the charge and voltage of each step, until the next half-cycle begins; then `plateau_voltage`
+    and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step.
+    """
 
     cycle: int
     start_time: float
@@ -66,14 +83,46 @@ class HalfCycle:
     capacity: float = 0.0
     end_voltage: float = 0.0
     largest_current: float = 0.0
+    largest_voltage: float = 0.0
+    plateau_voltage: float = 0.0
+    dip: float = 0.0
+    final: dict[str, float] = field(default_factory=dict)
+    curve: list[list[float]] = field(default_factory=list)
 
-    def add(self, end_time: float, dt: float, segment: int, charge: float, voltage: float, capacity: float) -> None:
+    def add(self, end_time: float, dt: float, segment: int, measured: Mapping[str, float], capacity: float) -> None:
         """One more step."""
+        charge, voltage = measured["charge"], measured["voltage"]
+        if not self.curve or (voltage - self.largest_voltage) * charge > 0.0:
+            self.largest_voltage = voltage
         self.end_time, self.last_segment, self.end_voltage, self.capacity = end_time, segment, voltage, capacity
         self.duration += dt
         self.charge += charge
         self.work += voltage * charge
         self.largest_current = max(self.largest_current, abs(charge) / dt)
+        self.final = {name: measured[name] for name in FINAL if name in measured}
+        self.curve.append([abs(charge), voltage])
+
+    def plateau(self) -> tuple[float, float]:
+        """Plateau voltage and dip, V."""
+        return plateau_and_dip(self.curve) if self.curve else (self.plateau_voltage, self.dip)
+
+    def close(self) -> None:
+        """The next one begins."""
+        self.plateau_voltage, self.dip = self.plateau()
+        self.curve = []
+
+
+def plateau_and_dip(curve: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Of magnitudes of charges and voltages of steps: see above; the dip as if it were plated."""
+    ends = list(accumulate(charge for charge, _ in curve))
+    half = 0.5 * ends[-1]
+    first = [voltage for (charge, voltage), end in zip(curve, ends, strict=True) if end - charge < half]
+    second = sorted(
+        (voltage, min(charge, end - half)) for (charge, voltage), end in zip(curve, ends, strict=True) if end > half
+    )
+    sums = accumulate(charge for _, charge in second)
+    plateau = next(voltage for (voltage, _), passed in zip(second, sums, strict=True) if passed >= 0.5 * half)
+    return plateau, max(0.0, max(first) - plateau)
 
 
 def half_cycle_of(done: list[HalfCycle], start_time: float, dt: float, segment: int, charge: float) -> HalfCycle | None:
@@ -82,6 +131,8 @@ def half_cycle_of(done: list[HalfCycle], start_time: float, dt: float, segment: 
     if charge == 0.0 or (last and abs(charge) <= NOISE * last.largest_current * dt):
         return None
     if last is None or (charge > 0.0) != (last.charge > 0.0):
+        if last:
+            last.close()
         last = HalfCycle((last.cycle if last else 0) + (charge > 0.0), start_time, segment)
         done.append(last)
     return last
@@ -91,9 +142,11 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
     """A row by `COLUMNS` for each half-cycle that is over, None where nothing applies.
 
     ended: segments that are over. stop: kind of the end of the run, with which the last one is over too; "" before.
-    end: the kind of the end of its last segment, `REVERSAL` in mid-segment, or that of the run.
+    end: the kind of the end of its last segment, `REVERSAL` in mid-segment, or that of the run. A cutoff voltage ends
+    the half-cycle also where the last steps up to it have passed no charge, as the contact was lost.
     """
     ends = {(end.segment, end.time): end.kind for end in ended}
+    cut = {end.segment: end.kind for end in ended if end.kind == "voltage"}
     rows: list[Row] = []
     plated = None
     for number, h in enumerate(half_cycles if stop else half_cycles[:-1], 1):
@@ -102,6 +155,7 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
         if h.charge < 0.0 and plated and not (last and stop in UNDECIDED):
             efficiency = -h.charge / plated
         plated = h.charge
+        plateau, dip = h.plateau()
         rows.append(
             {
                 "half_cycle": number,
@@ -114,9 +168,13 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
                 "capacity": h.capacity,
                 "mean_voltage": h.work / h.charge,
                 "end_voltage": h.end_voltage,
+                "largest_voltage": h.largest_voltage,
+                "plateau_voltage": plateau,
+                "dip": dip if h.charge > 0.0 else None,
+                **{name: h.final.get(name) for name in FINAL},
                 "first_segment": h.first_segment,
                 "last_segment": h.last_segment,
-                "end": ends.get((h.last_segment, h.end_time), stop if last else REVERSAL),
+                "end": cut.get(h.last_segment) or ends.get((h.last_segment, h.end_time), stop if last else REVERSAL),
                 "coulombic_efficiency": efficiency,
             }
         )
@@ -124,12 +182,16 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
 
 
 def cycle_rows(half_cycles: Sequence[Row]) -> list[Row]:
-    """Of the rows of half-cycles: cycle, charges plated and stripped (magnitudes), coulombic_efficiency."""
+    """Of the rows of half-cycles: cycle, charges plated and stripped (magnitudes), efficiency and retention."""
     rows: list[Row] = []
+    empty = {"stripped": None, "coulombic_efficiency": None, "capacity_retention": None}
     for h in half_cycles:
         charge = abs(float(h["charge"] or 0.0))
         if h["direction"] == "plate":
-            rows.append({"cycle": h["cycle"], "plated": charge, "stripped": None, "coulombic_efficiency": None})
+            rows.append({"cycle": h["cycle"], "plated": charge, **empty})
         elif rows:
             rows[-1] |= {"stripped": charge, "coulombic_efficiency": h["coulombic_efficiency"]}
+            first = rows[0]["stripped"]
+            if first and h["coulombic_efficiency"] is not None:
+                rows[-1]["capacity_retention"] = charge / float(first)
     return rows

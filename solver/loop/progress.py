@@ -31,6 +31,7 @@ class Progress:
     """Where a run stands: times in s, charge and capacity in C/m^2, Li in m (m^3 per m^2).
 
     dt_previous: 0 when what is applied has just jumped, so that there is no last step to go by.
+    most_charge: the largest charge so far.
     stored_start, sums, magnitudes: of the balances, see `part.Balance`: what was stored at the start, what was supplied
     since and the magnitudes of what has passed, by name.
     ended: for each segment that is over, when and why it ended. half_cycles: the last one may go on.
@@ -49,6 +50,7 @@ class Progress:
     segment_charge: float = 0.0
     segment_state: dict[str, str] = field(default_factory=START.to_json)
     charge: float = 0.0
+    most_charge: float = 0.0
     stored_start: dict[str, float] = field(default_factory=dict)
     sums: dict[str, float] = field(default_factory=dict)
     magnitudes: dict[str, float] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Progress:
         charge, dt, before = self.measured["charge"], self.dt_previous, len(self.half_cycles)
         present = half_cycle_of(self.half_cycles, start_time, dt, self.segment, charge)
         if present is not None:
-            present.add(self.time, dt, self.segment, charge, self.measured["voltage"], self.charge)
+            present.add(self.time, dt, self.segment, self.measured, self.charge)
         return 0 < before < len(self.half_cycles)
 
     def half_cycle_rows(self, stop: str = "") -> list[Row]:
@@ -168,6 +170,7 @@ def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> E
         p.segment_time,
         abs(p.segment_charge),
         m["current_density"],
+        m["voltage"],
         m["contact_fraction"],
         m["void_volume"] / initial_lithium,
         SegmentState.from_json(p.segment_state),

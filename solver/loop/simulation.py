@@ -19,6 +19,7 @@ from solver.case.ending import Ending
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop import cycles
+from solver.loop.cathode import Cathode
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -41,6 +42,7 @@ WALL = Column("wall", "s", "wall-clock time of the run")
 FINISHED = Ending("finished", "protocol finished")
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
+SHORTEST_TO_CUTOFF = 0.05  # of time.first_step: a step that is repeated because it would pass a cutoff voltage by far
 
 
 def headings(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -110,6 +112,7 @@ class Simulation:
     initial_lithium: float
     output_interval: float
     checkpoint_interval: float
+    cathode: Cathode | None = None
     progress: Progress = field(default_factory=Progress)
     previous: dict[str, Array] | None = None
     _last_failure: str = ""
@@ -164,6 +167,8 @@ class Simulation:
             self._finish()
             return reason, EXIT_DONE
         while self.progress.segment < len(self.segments):
+            if self._cathode_ends_segment():
+                continue
             try:
                 reason = self._advance()
             except StepTooSmall as error:
@@ -200,7 +205,7 @@ class Simulation:
             p.control, p.last_end = segment.fingerprint(limits=False), None
             self._forget()
         event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
-        event = min(event, self._time_to_capacity(segment))
+        event = min(event, self._time_to_charge(segment, segment_state))
         output_time = self._next_output()
         rounding = TIME_TOLERANCE * output_time
         # of an event and an output at the same time the event is met, so that no sliver is left to it
@@ -214,17 +219,24 @@ class Simulation:
             self._snapshot()
         return self._after_step(segment, segment_state)
 
-    def _time_to_capacity(self, segment: Segment) -> float:
-        """Time in s until the capacity is reached at the current of the last step, where the current is not imposed.
+    def _time_to_charge(self, segment: Segment, state: SegmentState) -> float:
+        """Time in s until the segment's capacity is reached, or the cathode's, at the present current.
 
-        Not below the smallest step, so that the end is met within what the current changes in one step.
+        Where the current is not imposed it is that of the last step; the time is not below the smallest step, so that
+        the end is met within what the current changes in one step. At a constant current `next_time` has the capacity.
         """
         p = self.progress
-        imposed = segment.kind == "galvanostatic"
-        if imposed or segment.capacity is None or p.segment_time == 0.0 or p.measured["current_density"] == 0.0:
+        constant = segment.kind != "profile" and not segment.holds_voltage(state)
+        now = 0.0 if p.segment_time == 0.0 else p.measured["current_density"]
+        current = segment.current_density if constant else now
+        if not current:
             return math.inf
-        left = segment.capacity - abs(p.segment_charge)
-        return max(left / abs(p.measured["current_density"]), self.stepper.smallest)
+        left = self.cathode.left(p.charge, p.most_charge, current) if self.cathode else math.inf
+        if constant:
+            return left / abs(current)
+        if segment.capacity is not None:
+            left = min(left, segment.capacity - abs(p.segment_charge))
+        return max(left / abs(current), self.stepper.smallest)
 
     def _next_output(self) -> float:
         """Time of the next snapshot, s: the next multiple of the interval, which a restart may have changed."""
@@ -255,13 +267,29 @@ class Simulation:
                     previous=self._history(dt),
                 ),
             )
-            if not outcome.failed and not self.stepper.rejects(outcome.error):
+            good = not outcome.failed and not self.stepper.rejects(outcome.error)
+            if good and not self._goes_too_far(segment, outcome.measured, dt):
                 return outcome, dt, landed
             p.rejected += 1
+            if good:
+                continue
             if outcome.failed:
                 self.recorder.message(f"t = {p.time:.6g} s, dt = {dt:.3g} s: {outcome.failed}; trying a smaller step")
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
+
+    def _goes_too_far(self, segment: Segment, measured: Mapping[str, float], dt: float) -> bool:
+        """Whether a step passes the cutoff voltage by more than a shorter one would, which is tried next.
+
+        Not of the first step of a segment, where the voltage jumps, nor of a much shorter one.
+        """
+        p, shortest = self.progress, max(SHORTEST_TO_CUTOFF * self.stepper.first, self.stepper.smallest)
+        if p.segment_time == 0.0 or self.stepper.fixed or dt <= shortest:
+            return False
+        share = segment.share_to_cutoff(p.measured["voltage"], measured["voltage"], measured["current_density"])
+        if share is not None:
+            self.stepper.dt = max(share * dt, shortest)
+        return share is not None
 
     def _history(self, dt: float) -> dict[str, Array] | None:
         """What predicts a step of dt, None after one that was too small to."""
@@ -299,9 +327,12 @@ class Simulation:
         p.segment_time += dt
         p.charge += measured["charge"]
         p.segment_charge += measured["charge"]
+        p.most_charge = max(p.most_charge, p.charge)
         for audit in self.model.audits:
             p.count(audit, measured)
         p.measured = dict(measured)
+        if self.cathode:
+            p.measured |= self.cathode.measure(p.charge, measured["voltage"])
         if p.count_step(start_time):
             self.write_cycles()
         if outcome.warning and outcome.warning not in p.warnings:
@@ -332,10 +363,26 @@ class Simulation:
     def _end_segment_if_due(self) -> None:
         """Go on to the next segment when a limit of the present one has been reached."""
         p = self.progress
+        if ending := has_ended(p, self.segments[p.segment], self.initial_lithium):
+            self._end_segment(ending)
+
+    def _end_segment(self, ending: Ending) -> None:
+        self.progress.end_segment(self.segments[self.progress.segment], ending)
+        self.recorder.message(str(self.progress.ended[-1]))
+
+    def _cathode_ends_segment(self) -> bool:
+        """End the present segment where the cathode cannot give or take its current, perhaps before its first step."""
+        if self.cathode is None:
+            return False
+        p = self.progress
         segment = self.segments[p.segment]
-        if ending := has_ended(p, segment, self.initial_lithium):
-            p.end_segment(segment, ending)
-            self.recorder.message(str(p.ended[-1]))
+        control = segment.control(p.segment_time, SegmentState.from_json(p.segment_state))
+        applied = control.voltage if control.current_density is None else control.current_density
+        direction = (applied or 0.0) if p.segment_time == 0.0 else p.measured["charge"]
+        ending = self.cathode.ended(p.charge, p.most_charge, direction)
+        if ending:
+            self._end_segment(ending)
+        return ending is not None
 
     def _forget(self) -> None:
         """What is applied jumps: extrapolation across it would be wrong."""
@@ -354,7 +401,11 @@ class Simulation:
     def headings(self) -> tuple[str, ...]:
         """Columns of the log, with units."""
         errors = [audit.balance.column for audit in self.model.audits]
-        return headings((*self.model.columns, *errors))
+        return headings((*self.model.columns, *self._supply_columns, *errors))
+
+    @property
+    def _supply_columns(self) -> tuple[Column, ...]:
+        return self.cathode.columns if self.cathode else ()
 
     def row(self) -> dict[str, float | str]:
         """The present line of the log."""
@@ -365,7 +416,7 @@ class Simulation:
             "dt": self._dt,
             "segment": self._label,
             "capacity": p.charge,
-            **{column.name: p.measured[column.name] for column in self.model.columns},
+            **{column.name: p.measured[column.name] for column in (*self.model.columns, *self._supply_columns)},
             **self.balance_errors(),
             "wall": round(p.wall, 3),
         }

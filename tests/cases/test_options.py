@@ -177,6 +177,26 @@ def test_without_contact_the_voltage_limit_ends_the_run(direction):
     assert abs(final(result, "current_density")) < 10.0
 
 
+def test_without_contact_a_cutoff_at_the_voltage_limit_ends_the_segment_only():
+    """The limit is held in the place of the current, which ends a stripping; what follows is carried out."""
+    detached = {"voids": [{"centre": ["0 um"], "radius": "4 um"}]}
+    line = {"dimension": 1, "lithium_thickness": "6 um"}
+    loose = {"drive": {"stack_pressure": "0 MPa", "current_density": "1 mA/cm^2"}, "mechanics": {"platen": False}}
+
+    def stripped(cutoff: str) -> solver.Result:
+        strip = {"kind": "galvanostatic", "direction": "strip", "duration": "6 s", "cutoff_voltage": cutoff}
+        pause = {"kind": "rest", "duration": "1 s"}
+        segments = protocol({"kind": "loop", "repeat": 2, "segments": [strip, pause]})
+        return solver.run(case_from_dict({**SMALL, "domain": line, "lithium": detached, **loose, **segments}))
+
+    for cutoff in ("0.2 V", "0.1 V"):
+        result = stripped(cutoff)
+        assert result.stop_reason == "protocol finished"
+        assert {half["end"] for half in result.half_cycles} == {"voltage"}
+        assert final(result, "time") < 3.0
+        assert result.curves["voltage"].min() == -0.2
+
+
 def test_thermal_noise_is_keyed_by_its_seed():
     noisy = [run("lithium.noise_amplitude=1.0", f"lithium.noise_seed={seed}") for seed in (1, 1, 2)]
     volumes = [final(r, "void_volume") for r in noisy]

@@ -40,6 +40,16 @@ FAST = {
     "lithium": {"noise_amplitude": 1.0},
 }
 BIG_VOID = {"voids": [{"centre": ["2 um", "0 um"], "radius": "0.8 um"}]}  # cuts off Li in the boundaries above it
+STRIP_TO = {"kind": "galvanostatic", "direction": "strip"}
+SUPPLY = {
+    "cathode": {"areal_capacity": "20 C/m^2", "first_cycle_loss": 0.3, "open_circuit_voltage": "3.9 V"},
+    "protocol": [
+        {"kind": "galvanostatic", "direction": "plate"},
+        STRIP_TO | {"cutoff_voltage": "29.2 mV"},
+        {"kind": "galvanostatic", "direction": "plate"},
+        STRIP_TO,
+    ],
+}
 CASES = {
     "1-D": {
         "schema_version": 1,
@@ -59,6 +69,7 @@ CASES = {
     "direct": small_case(2, {"mechanics": {"linear_solver": "direct"}} | protocol(("strip", "1 s"))),
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "nucleation": nucleating_case(protocol(("plate", "5.2 s"), ("strip", "1 s"))),
+    "cathode": deposit_case(SUPPLY),
     "3-D": small_case(3, protocol(("strip", "1 s"))),
 }
 EVERY_STEP = {"output": {"checkpoint_interval": "1 us", "keep_checkpoints": 1000}}
@@ -79,11 +90,16 @@ def moments(checkpoints: list[Path]) -> list[Path]:
     return [checkpoints[i] for i in sorted(chosen) if i < len(known) - 1]
 
 
-def end_of(directory: Path) -> dict[str, np.ndarray]:
-    """All curves but the wall time, and the fields of the last checkpoint with what the solvers keep."""
+def end_path(directory: Path) -> Path:
+    """The last checkpoint."""
     path = checkpoint.latest(directory)
     assert path is not None
-    found = Run(directory).curves
+    return path
+
+
+def end_of(directory: Path) -> dict[str, np.ndarray]:
+    """All curves but the wall time, and the fields of the last checkpoint with what the solvers keep."""
+    path, found = end_path(directory), Run(directory).curves
     with h5py.File(path, "r") as file:
         fields = {name: data[...] for name, data in file["fields"].items()}
     return fields | {name: found[name] for name in found.keys() - {"wall", "segment"}}
@@ -116,7 +132,9 @@ def restarts(name: str, folder: str, names: Sequence[str] = (), forget: bool = F
             solver.run(case_from_dict(table), base / path.stem, restart=path)
         found[path.stem] = difference(base / path.stem, base / "whole", names)
     whole = end_of(base / "whole")
-    return {"differences": found, "rejected": scalars(path)["rejected"], "dead": float(whole["dead_lithium"].max())}
+    ends = [end["kind"] for end in scalars(end_path(base / "whole"))["ended"]]
+    dead, rejected = float(whole["dead_lithium"].max()), scalars(path)["rejected"]
+    return {"differences": found, "rejected": rejected, "dead": dead, "ends": ends}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -124,6 +142,7 @@ def test_a_restart_is_the_uninterrupted_run(tmp_path, name):
     result = restarts(name, str(tmp_path))
     assert len(result["differences"]) >= 3
     assert max(result["differences"].values()) <= EXACT, result
+    assert name != "cathode" or result["ends"] == ["cathode empty", "voltage", "cathode empty", "cathode full"]
     assert name not in ("voids", "dead Li") or result["rejected"] > 0, result
     assert name != "dead Li" or result["dead"] > 0, result
 
@@ -132,6 +151,7 @@ def test_a_restart_is_the_uninterrupted_run(tmp_path, name):
     ("ranks", "name"),
     [
         (2, "voids"),
+        (2, "cathode"),
         pytest.param(2, "direct", marks=pytest.mark.long),
         pytest.param(3, "dead Li", marks=pytest.mark.long),
         pytest.param(3, "3-D", marks=pytest.mark.long),

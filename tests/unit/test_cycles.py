@@ -16,7 +16,7 @@ from postprocess import cycle_table
 from solver.__main__ import app
 from solver.case.io import case_from_dict
 from solver.case.segments import Segment
-from solver.loop.cycles import COLUMNS, NAME, UNITS, cycle_rows
+from solver.loop.cycles import COLUMNS, NAME, UNITS, cycle_rows, plateau_and_dip
 from solver.loop.interrupts import Request
 from solver.output import checkpoint
 from solver.output.log import LogTable
@@ -65,6 +65,13 @@ def test_rests_are_in_no_half_cycle_and_segments_of_one_direction_are_one():
         "capacity": pytest.approx(100.0),
         "mean_voltage": pytest.approx(10.0 * RESISTANCE),
         "end_voltage": pytest.approx(10.0 * RESISTANCE),
+        "largest_voltage": pytest.approx(10.0 * RESISTANCE),
+        "plateau_voltage": pytest.approx(10.0 * RESISTANCE),
+        "dip": 0.0,
+        "contact_fraction": 1.0,
+        "lithium_thickness": 0.0,
+        "thickness_spread": 0.0,
+        "dead_lithium": 0.0,
         "first_segment": 1,
         "last_segment": 3,
         "end": "capacity",
@@ -141,8 +148,95 @@ def test_a_cycle_is_a_plating_half_cycle_and_the_stripping_after_it(segments, nu
     assert [row["coulombic_efficiency"] for row in found] == [e and pytest.approx(e) for e in efficiency]
     assert [row["cycle"] for row in found] == list(range(1, len(found) + 1))
     if efficiency == [1.5, None]:
-        assert found[0] == {"cycle": 1, "plated": 20.0, "stripped": 30.0, "coulombic_efficiency": pytest.approx(1.5)}
-        assert found[1] == {"cycle": 2, "plated": 10.0, "stripped": None, "coulombic_efficiency": None}
+        assert found[0] == {
+            "cycle": 1, "plated": 20.0, "stripped": 30.0, "coulombic_efficiency": pytest.approx(1.5),
+            "capacity_retention": 1.0,
+        }  # fmt: skip
+        assert found[1] == {
+            "cycle": 2, "plated": 10.0, "stripped": None, "coulombic_efficiency": None, "capacity_retention": None,
+        }  # fmt: skip
+
+
+def test_the_capacity_that_is_retained_goes_by_the_first_cycle():
+    """Also where stripping comes first, which is no cycle; not of a stripping that may go on."""
+    found = cycle_rows(rows(finished(strip(3.0), plate(10.0), strip(8.0), plate(9.0), strip(6.0), plate(9.0))))
+    assert [row["capacity_retention"] for row in found] == [1.0, pytest.approx(0.75), None]
+    stopped = Run(plate(2.0), strip(2.0), plate(2.0), strip(50.0), first=1.0, largest=1.0).begin()
+    stopped.finish(*[Request.NONE] * 6, Request.STOP)
+    assert [row["capacity_retention"] for row in cycle_rows(rows(stopped))] == [1.0, None]
+
+
+def swinging(*segments: Segment, nucleation: float = 0.05, end: float = 0.15) -> Run:
+    """10 mV, more in the first second of plating, and at the end of stripping, from 18 s on."""
+    run = Run(*segments, largest=0.5).begin()
+    high = {True: nucleation, False: 0.01}
+
+    def resistance(time: float) -> float:
+        return end / 10.0 if time >= 18.0 else high[time < 1.0] / 10.0
+
+    run.model.resistance = resistance
+    run.finish()
+    return run
+
+
+def test_the_dip_of_plating_and_the_plateaus_of_both():
+    plating, stripping = rows(swinging(plate(10.0), strip(9.0)))
+    assert plating["largest_voltage"] == pytest.approx(0.05) and plating["plateau_voltage"] == pytest.approx(0.01)
+    assert plating["dip"] == pytest.approx(0.04) and plating["end_voltage"] == pytest.approx(0.01)
+    assert stripping["largest_voltage"] == stripping["end_voltage"] == pytest.approx(-0.15)
+    assert stripping["plateau_voltage"] == pytest.approx(-0.01) and stripping["dip"] is None
+    flat = rows(swinging(plate(10.0), nucleation=0.01))
+    assert flat[0]["dip"] == 0.0
+    rises = rows(swinging(plate(20.0), nucleation=0.01))  # at its end, which is no dip
+    assert rises[0]["dip"] == pytest.approx(0.0) and rises[0]["largest_voltage"] == pytest.approx(0.15)
+
+
+def test_a_plateau_is_a_median_over_charge():
+    """3 C/m2 at 1 V; then 1, 1, 3 at 3, 1, 2 V, of which the second half of 8 has 1 of the middle one and 3 at 2 V."""
+    assert plateau_and_dip([[3.0, 1.0], [1.0, 3.0], [1.0, 1.0], [3.0, 2.0]]) == (2.0, 1.0)
+    assert plateau_and_dip([[3.0, 1.0], [1.0, 3.0], [3.0, 1.0], [1.0, 2.0]]) == (1.0, 2.0)
+    assert plateau_and_dip([[3.0, 1.0], [1.0, 1.0], [1.0, 1.0], [3.0, 2.0]]) == (2.0, 0.0)
+    assert plateau_and_dip([[2.0, 0.5]]) == (0.5, 0.0)
+
+
+def test_a_half_cycle_keeps_its_curve_only_while_it_may_go_on():
+    run = swinging(plate(10.0), strip(5.0))
+    first, last = run.progress.half_cycles
+    assert first.curve == [] and len(last.curve) > 3
+    assert first.plateau() == pytest.approx((0.01, 0.04))
+
+
+def test_a_half_cycle_ends_with_what_the_log_has():
+    """Of the last step in which charge passed; what the log does not have stays empty."""
+    run = Run(plate(4.0), rest(), strip(4.0), fixed=0.5).begin()
+    run.model.measures = lambda time: {"contact_fraction": 1 - time / 100, "dead_lithium": 1e-9 * time}
+    run.model.columns = tuple(column for column in run.model.columns if "thickness" not in column.name)
+    made = run.model.step
+    run.model.step = lambda state, step: without_thickness(made(state, step))
+    run.finish()
+    first, second = rows(run)
+    assert first["contact_fraction"] == pytest.approx(0.965) and first["dead_lithium"] == pytest.approx(3.5e-9)
+    assert second["contact_fraction"] == pytest.approx(0.875)
+    assert first["lithium_thickness"] is first["thickness_spread"] is None
+
+
+def without_thickness(result: Any) -> Any:
+    result.measured = {name: value for name, value in result.measured.items() if "thickness" not in name}
+    return result
+
+
+def test_a_cutoff_ends_a_half_cycle_also_where_the_contact_was_lost_before():
+    """The limit of the cell is held, and nothing passes; plating after it, and a run that ends with it."""
+    lost = {"voltage": -0.2, "charge": 0.0, "current_density": 0.0, "transferred_charge": 0.0}
+
+    def ends(**limits: float) -> list[Any]:
+        run = Run(plate(2.0), strip(20.0, **limits), rest(1.0), plate(2.0), first=0.5, largest=0.5).begin()
+        run.model.measures = lambda time: lost if run.progress.segment == 1 and time > 6.0 else {}
+        run.finish()
+        return column(run, "end")
+
+    assert ends(cutoff_voltage=-0.15) == ["duration", "voltage", "duration"]
+    assert ends() == ["duration", "voltage limit"]
 
 
 def test_stripping_that_is_not_known_to_be_over_has_no_efficiency():
@@ -222,6 +316,7 @@ def test_a_run_writes_its_cycles(tmp_path):
         "plated": pytest.approx(40.0),
         "stripped": pytest.approx(30.0),
         "coulombic_efficiency": pytest.approx(0.75),
+        "capacity_retention": 1.0,
     }
     assert summary["units"] == UNITS
     assert UNITS["mean_voltage"] == "V" and UNITS["plated"] == "C/m^2" and "direction" not in UNITS
@@ -293,7 +388,9 @@ def test_several_ranks_write_one_table(tmp_path):
     expected = run_cycles(str(one))["half_cycles"]
     found = rank_results(2, run_cycles, str(two))["half_cycles"]
     for row, wanted in zip(found, expected, strict=True):
-        assert row == {k: pytest.approx(v, rel=1e-6) if isinstance(v, float) else v for k, v in wanted.items()}
+        dip = wanted["dip"] and pytest.approx(wanted["dip"], abs=1e-6 * abs(wanted["mean_voltage"]))  # a difference
+        near = {k: pytest.approx(v, rel=1e-6) if isinstance(v, float) else v for k, v in wanted.items()}
+        assert row == near | {"dip": dip}
     lines = [(path / NAME).read_text().splitlines() for path in (one, two)]
     assert lines[0][0] == lines[1][0] and len(lines[0]) == len(lines[1]) == 4
     assert not list(Path(two).glob("*.part"))

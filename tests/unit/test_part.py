@@ -14,6 +14,7 @@ from postprocess import Run
 from solver.case import io
 from solver.case.io import CaseError, case_from_dict
 from solver.case.schema import Case
+from solver.loop import cathode
 from solver.loop.runner import run
 from solver.loop.simulation import BEFORE, WALL
 from solver.model import build
@@ -161,7 +162,7 @@ def test_all_columns_and_fields_of_a_model_have_names_of_their_own() -> None:
 def test_all_columns_and_fields_are_in_the_documentation() -> None:
     """With unit and meaning, in the words of the parts."""
     text = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-    for column in (*BEFORE, *COLUMNS, WALL):
+    for column in (*BEFORE, *COLUMNS, *cathode.COLUMNS, WALL):
         assert f"| `{column.name}` | {column.unit or '-'} | {column.meaning} |\n" in text
     for field in FIELDS.values():
         assert f"| `{field.name}` | {field.symbol or '-'} | {field.unit} | {field.long_name} |\n" in text

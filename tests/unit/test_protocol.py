@@ -8,7 +8,7 @@ import pytest
 
 from solver.case import protocol as case_protocol
 from solver.case.ending import Ending
-from solver.case.io import case_from_dict
+from solver.case.io import CaseError, case_from_dict
 from solver.case.segments import START, Control, Segment, SegmentState, expand, expected_duration, voltage_limit_reached
 
 
@@ -41,8 +41,8 @@ PROFILE = {
 }
 
 
-def ended(segment, t=0.0, capacity=0.0, current=1.0, contact=1.0, void=0.0, state=START):
-    ending = segment.ended(t, capacity, current, contact, void, state)
+def ended(segment, t=0.0, capacity=0.0, current=1.0, contact=1.0, void=0.0, state=START, voltage=0.0):
+    ending = segment.ended(t, capacity, current, voltage, contact, void, state)
     return None if ending is None else (ending.kind, ending.reason)
 
 
@@ -94,6 +94,38 @@ def test_limits_of_contact_and_voids():
     assert ended(segment, void=0.11) == ("void", "void fraction above 0.1")
 
 
+def test_a_cutoff_voltage_ends_the_segment_in_the_direction_of_its_current():
+    strip, plate = segments(STRIP | {"cutoff_voltage": "0.1 V"}, PLATE | {"cutoff_voltage": "50 mV"})
+    assert strip.cutoff_voltage == -0.1 and plate.cutoff_voltage == 0.05
+    assert ended(strip, voltage=-0.1) == ("voltage", "cutoff voltage -0.1 V")
+    assert ended(strip, voltage=-0.099) is None and ended(strip, voltage=0.3) is None
+    assert ended(plate, voltage=0.05) == ("voltage", "cutoff voltage 0.05 V")
+    assert ended(plate, voltage=-0.3) is None
+    without, _ = segments(STRIP, PLATE)
+    assert ended(without, voltage=-0.3) is None
+    assert strip.fingerprint(limits=False) == without.fingerprint(limits=False) != plate.fingerprint(limits=False)
+    assert strip.fingerprint() != without.fingerprint()
+
+
+def test_the_run_goes_on_where_a_cutoff_is_at_the_voltage_limit_or_below():
+    strip, without = segments(STRIP | {"cutoff_voltage": "0.2 V"}, STRIP)
+    assert voltage_limit_reached(strip, START, -0.2, 0.2) is None
+    assert voltage_limit_reached(strip, START, 0.2, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
+    assert voltage_limit_reached(without, START, -0.2, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
+    with pytest.raises(CaseError, match=r"protocol.0.cutoff_voltage: .*beyond drive.voltage_limit"):
+        segments(STRIP | {"cutoff_voltage": "0.21 V"})
+
+
+def test_a_step_far_beyond_the_cutoff_is_repeated_up_to_it():
+    (strip,) = segments(STRIP | {"cutoff_voltage": "0.1 V"})
+    assert strip.share_to_cutoff(-0.02, -0.09, -10.0) is None
+    assert strip.share_to_cutoff(-0.02, -0.1019, -10.0) is None
+    assert strip.share_to_cutoff(-0.02, -0.18, -10.0) == pytest.approx(0.5)
+    assert strip.share_to_cutoff(-0.02, -10.0, -10.0) == 0.1
+    assert strip.share_to_cutoff(-0.02, -0.1, -9.0) == 0.5  # held at a limit
+    assert segments(STRIP)[0].share_to_cutoff(-0.02, -10.0, -10.0) is None
+
+
 def test_potentiostatic_holds_its_voltage_until_the_cutoff():
     hold = {"kind": "potentiostatic", "voltage": "-20 mV", "cutoff_current_density": "0.1 mA/cm^2"}
     (segment,) = segments(hold | {"capacity": "1 C/m^2"})
@@ -142,6 +174,8 @@ def test_voltage_limit_ends_the_run_except_where_the_voltage_is_held():
     assert voltage_limit_reached(cc_cv, START, 0.3, 0.2) == Ending("voltage limit", "voltage limit 0.2 V")
     assert voltage_limit_reached(cc_cv, SegmentState("cv"), -0.3, 0.2) is None
     assert voltage_limit_reached(hold, START, 0.2, 0.2) is None
+    (rest,) = segments({"kind": "rest", "duration": "1 s"})
+    assert voltage_limit_reached(rest, START, -0.3, 0.2) is None  # of a cell that has lost its contact before
 
 
 def test_loops_are_unrolled_in_order():

@@ -306,6 +306,65 @@ def test_the_voltage_limit_ends_the_run():
     assert run.recorder.snapshots[-1] == run.times[-1] == run.recorder.checkpoints[-1][2]["time"]
 
 
+def rising(run: Run, voltage: Callable[[float], float]) -> Run:
+    """The cell's voltage while it is stripped, by the time at the end of the step since stripping began at 2 s."""
+    made = run.model.step
+
+    def step(state: State, step: Step) -> StepResult:
+        result = made(state, step)
+        if (step.current_density or 0.0) < 0.0:
+            result.measured["voltage"] = -voltage(state.time + step.dt - 2.0)
+        return result
+
+    run.model.step = step  # type: ignore[method-assign]
+    return run
+
+
+CUT = (plate(2.0), strip(50.0, cutoff_voltage=-0.1), plate(2.0))
+
+
+def test_a_cutoff_voltage_ends_the_segment_without_much_overshoot():
+    """V = 10 mV/(1 - t/8 s) comes to 0.1 V at 7.2 s; steps of 1.5 s would go far beyond."""
+
+    def law(t: float) -> float:
+        return 0.01 / (1 - t / 8) if t < 7.999 else 10.0
+
+    run = rising(Run(*CUT, largest=1.5), law).begin()
+    assert run.finish() == ("protocol finished", EXIT_DONE)
+    assert run.ends == [("plate", "duration"), ("strip", "voltage"), ("plate", "duration")]
+    assert run.progress.ended[1].time == pytest.approx(2.0 + 7.2, abs=0.02)
+    assert max(abs(row["voltage"]) for row in run.recorder.rows) < 0.1 * 1.021
+    assert 0 < run.progress.rejected < 8
+    fixed = rising(Run(*CUT, fixed=1.5), law).begin()
+    fixed.finish()
+    assert max(abs(row["voltage"]) for row in fixed.recorder.rows) > 0.15  # and the test sees an overshoot
+    without = rising(Run(CUT[0], strip(50.0), CUT[2], largest=1.5), law).begin()
+    assert without.finish()[0] == "voltage limit 0.2 V"
+
+
+def test_a_voltage_that_jumps_is_not_chased_far_below_the_first_step():
+    run = rising(Run(*CUT, largest=2.0), lambda t: 0.01 if t < 5.0 else 0.19).begin()
+    assert run.finish()[0] == "protocol finished"
+    assert run.ends[1] == ("strip", "voltage")
+    assert min(row["dt"] for row in run.recorder.rows) >= 0.005 * (1 - 1e-9)
+    assert run.progress.ended[1].time == pytest.approx(7.0, abs=0.02) and run.progress.rejected < 15
+
+
+@pytest.mark.parametrize("steps", range(3, 30, 2))
+def test_a_continued_run_meets_its_cutoff_voltage_alike(steps):
+    def law(t: float) -> float:
+        return 0.01 / (1 - min(t, 7.9) / 8)
+
+    whole = rising(Run(*CUT, largest=1.5), law).begin()
+    whole.finish()
+    part = rising(Run(*CUT, largest=1.5), law).begin()
+    part.finish(*[Request.NONE] * (steps - 1), Request.STOP)
+    again = rising(Run(*CUT, largest=1.5), law).resume(part)
+    again.finish()
+    assert again.progress.ended == whole.progress.ended
+    assert again.times == whole.times[part.progress.step :]
+
+
 def test_a_run_that_has_failed_and_is_started_again_ends_for_the_same_reason():
     """Also when the step that failed has come to the end of its segment; a higher limit lets it go on."""
     run = Run(strip(10.0), plate(10.0), first=10.0, largest=10.0).begin()

@@ -1,0 +1,80 @@
+"""The other electrode as the loop sees it: a sum of charge, and what follows from it.
+
+    lithium         Q_0 - q                 q charge since the start, positive plates; Q_0 all that the cathode can give
+    it takes back   q - f max(q)            f lost share: of what has been taken out for the first time
+    cell voltage    U(q/Q_0) + V            U open-circuit voltage against Li, V that of the solver, positive plates
+
+All charges in C/m^2. V is the potential of the electrolyte at its top against the metal, on the scale on which Li is at
+rest at 0, so -V is the anode against Li: U + V is above U while Li is plated. The cathode has no overpotential of its
+own; `drive.series_resistance` is in V. As f max(q) goes by the largest charge, a first charge in parts loses as much as
+one in one go.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.case import cathode as schema
+from solver.case.ending import Ending
+from solver.case.segments import CAPACITY_TOLERANCE
+from solver.physics.part import Column
+
+LITHIUM = Column("cathode_lithium", "C/m^2", "charge of the Li that the cathode still can give")
+CELL_VOLTAGE = Column("cell_voltage", "V", "of the full cell: open-circuit voltage of the cathode plus voltage")
+COLUMNS = (LITHIUM, CELL_VOLTAGE)
+EMPTY, FULL = Ending("cathode empty", "cathode is empty"), Ending("cathode full", "cathode is full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cathode:
+    """lithium: Q_0, C/m^2; lost_share: f; charges, voltages: U by its places and values, empty if it is not known."""
+
+    lithium: float
+    lost_share: float
+    charges: tuple[float, ...] = ()
+    voltages: tuple[float, ...] = ()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Of the log."""
+        return COLUMNS if self.voltages else (LITHIUM,)
+
+    def measure(self, charge: float, voltage: float) -> dict[str, float]:
+        """What the log says of it; voltage: of the solver, V."""
+        measured = {LITHIUM.name: self.lithium - charge}
+        if self.voltages:
+            open_circuit = float(np.interp(charge / self.lithium, self.charges, self.voltages))
+            measured[CELL_VOLTAGE.name] = open_circuit + voltage
+        return measured
+
+    def left(self, charge: float, most: float, direction: float) -> float:
+        """Charge that can still pass, C/m^2: out of it where direction > 0, back where it is < 0; inf without one.
+
+        most: the largest charge so far.
+        """
+        if direction == 0.0:
+            return math.inf
+        return self.lithium - charge if direction > 0.0 else charge - self.lost_share * most
+
+    def ended(self, charge: float, most: float, direction: float) -> Ending | None:
+        """Why a segment that passes charge in this direction ends, None where it goes on."""
+        if self.left(charge, most, direction) > CAPACITY_TOLERANCE * self.lithium:
+            return None
+        return EMPTY if direction > 0.0 else FULL
+
+
+def make_cathode(section: schema.Cathode | None) -> Cathode | None:
+    """That of a case, None without one."""
+    if section is None:
+        return None
+    constant, curve = section.open_circuit_voltage, section.open_circuit_curve
+    charges: tuple[float, ...] = ()
+    voltages: tuple[float, ...] = ()
+    if constant is not None:
+        charges, voltages = (0.0,), (constant,)
+    elif curve is not None:
+        charges, voltages = curve.table.state_of_charge, curve.table.voltage
+    return Cathode(lithium=section.lithium, lost_share=section.lost_share, charges=charges, voltages=voltages)

@@ -1,0 +1,97 @@
+"""An anode-free cell with a cathode: how much Li comes and goes in each cycle, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import solver
+from solver.case.io import case_from_dict
+from tests.verification.setups import VOLUME_PER_CHARGE
+
+PLATED = 0.02 * 36e3  # C/m^2: 97 nm of Li
+STRIP = {"kind": "galvanostatic", "direction": "strip"}
+CELL: dict[str, Any] = {
+    "schema_version": 1,
+    "domain": {"dimension": 1},
+    "interface": {"width": "50 nm"},
+    "collector": {},
+    "lithium": {"film": "5 nm"},
+    "electrolyte": [{"thickness": "1 um"}],
+    "mechanics": {"void_viscosity": "1e6 Pa*s"},
+    "drive": {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2"},
+    "cathode": {"areal_capacity": "0.02 mAh/cm^2", "first_cycle_loss": 0.05, "open_circuit_voltage": "3.9 V"},
+}
+
+
+def cycled(*strips: dict[str, Any], **changes: Any) -> solver.Result:
+    """A plating without any limit of its own before each stripping."""
+    plate = {"kind": "galvanostatic", "direction": "plate"}
+    protocol = [segment for strip in strips for segment in (plate, strip)]
+    return solver.run(case_from_dict(CELL | {"protocol": protocol} | changes))
+
+
+def test_three_cycles_of_a_cathode_that_loses_a_part_in_the_first() -> None:
+    result = cycled(STRIP, STRIP, STRIP)
+    assert result.stop_reason == "protocol finished"
+    assert [half["end"] for half in result.half_cycles] == ["cathode empty", "cathode full"] * 3
+    assert [cycle["plated"] for cycle in result.cycles] == pytest.approx([PLATED, 0.95 * PLATED, 0.95 * PLATED])
+    assert [cycle["coulombic_efficiency"] for cycle in result.cycles] == pytest.approx([0.95, 1.0, 1.0])
+    assert [cycle["capacity_retention"] for cycle in result.cycles] == pytest.approx([1.0, 1.0, 1.0])
+    log = result.curves
+    assert log["cathode_lithium"].min() == pytest.approx(0.0, abs=1e-6 * PLATED)
+    assert log["cathode_lithium"][-1] == pytest.approx(0.95 * PLATED)
+    assert log["cell_voltage"] == pytest.approx(3.9 + log["voltage"])
+    assert (log["cell_voltage"][log["current_density"] > 0] > 3.9).all()
+    assert log["lithium_thickness"][-1] == pytest.approx(5e-9 + 0.05 * PLATED * VOLUME_PER_CHARGE, rel=0.01)
+
+
+def test_li_that_a_cutoff_leaves_behind_is_missing_in_the_next_cycle() -> None:
+    """What the cathode has not got back it cannot give; Li of cell and cathode together is what it was."""
+    cathode = {"areal_capacity": "0.01 mAh/cm^2"}
+    strip = STRIP | {"cutoff_voltage": "15 mV"}
+    result = cycled(strip, strip, cathode=cathode)
+    assert [half["end"] for half in result.half_cycles] == ["cathode empty", "voltage"] * 2
+    plated, stripped = ([float(cycle[name] or 0.0) for cycle in result.cycles] for name in ("plated", "stripped"))
+    assert plated == pytest.approx([360.0, stripped[0]]) and stripped[0] < 0.95 * 360.0
+    assert result.cycles[0]["coulombic_efficiency"] == pytest.approx(stripped[0] / 360.0)
+    assert result.cycles[1]["capacity_retention"] == pytest.approx(stripped[1] / stripped[0])
+    log = result.curves
+    assert -log["voltage"].min() == pytest.approx(0.015, rel=0.021)
+    in_the_cell = (log["lithium_thickness"] - 5e-9) / VOLUME_PER_CHARGE
+    assert in_the_cell + log["cathode_lithium"] == pytest.approx(360.0, rel=0.01)
+    assert "cell_voltage" not in log
+
+
+def without_cathode(voltage_limit: str, *protocol: dict[str, Any]) -> solver.Result:
+    cell = {name: table for name, table in CELL.items() if name != "cathode"} | {"collector": {"room": "0.8 um"}}
+    drive = CELL["drive"] | {"voltage_limit": voltage_limit}
+    return solver.run(case_from_dict(cell | {"protocol": list(protocol), "drive": drive}))
+
+
+def test_a_film_stripped_to_a_cutoff_is_plated_again() -> None:
+    """To 0.2 V, where hardly any contact is left; with the limit of the run as low as that plating ends it at once."""
+
+    def ends(limit: str) -> tuple[str, list[Any]]:
+        plate = {"kind": "galvanostatic", "direction": "plate", "capacity": "0.01 mAh/cm^2"}
+        result = without_cathode(limit, plate, STRIP | {"cutoff_voltage": "0.2 V"}, plate)
+        stripping = result.half_cycles[1]
+        assert stripping["end"] == "voltage"
+        assert -0.21 < float(stripping["end_voltage"] or 0.0) <= -0.2  # -0.25 V without shorter steps
+        return result.stop_kind, [half["end"] for half in result.half_cycles]
+
+    assert ends("0.5 V") == ("finished", ["capacity", "voltage", "capacity"])
+    assert ends("0.2 V") == ("voltage limit", ["capacity", "voltage", "voltage limit"])
+
+
+def test_a_film_stripped_until_nothing_touches_ends_its_segment_and_rests() -> None:
+    """Just below the limit, which is held in the place of the current that no contact takes any more."""
+    plate = {"kind": "galvanostatic", "direction": "plate", "capacity": "0.01 mAh/cm^2"}
+    pause = {"kind": "rest", "duration": "2 s"}
+    result = without_cathode("0.5 V", plate, STRIP | {"cutoff_voltage": "0.49 V"}, pause)
+    assert result.stop_kind == "finished" and result.half_cycles[1]["end"] == "voltage"
+    assert result.curves["voltage"].min() == -0.5
+    assert result.curves["current_density"][result.curves["voltage"] == -0.5] == pytest.approx(0.0, abs=1e-9)
+    limited = without_cathode("0.5 V", plate, STRIP | {"duration": "1 min"}, pause)
+    assert limited.stop_kind == "voltage limit"

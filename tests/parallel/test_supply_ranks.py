@@ -1,0 +1,27 @@
+"""Ends by a cutoff voltage and by the cathode are those of one rank on any number of ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import solver
+from solver.case.io import case_from_dict
+from tests.mpi import rank_results
+from tests.parallel.runs import deposit_case
+from tests.parallel.test_restart_exact import SUPPLY
+
+
+def half_cycles() -> dict[str, Any]:
+    names = ("end", "end_time", "charge", "largest_voltage", "plateau_voltage", "lithium_thickness")
+    rows = solver.run(case_from_dict(deposit_case(SUPPLY))).half_cycles
+    return {"rows": [{name: row[name] for name in names} for row in rows]}
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_half_cycles_end_alike(ranks: int) -> None:
+    expected = half_cycles()["rows"]
+    assert [row["end"] for row in expected] == ["cathode empty", "voltage", "cathode empty", "cathode full"]
+    for row, wanted in zip(rank_results(ranks, half_cycles)["rows"], expected, strict=True):
+        assert row == {k: pytest.approx(v, rel=1e-6) if isinstance(v, float) else v for k, v in wanted.items()}
