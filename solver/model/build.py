@@ -384,23 +384,34 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
         field = random_field(case, own.correlation_length, own.seed)
         barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
     return Nucleation(
-        grid, parameters, make_kinetics(case), exchange_current(case, grid), barrier, BareContact(case.interface.width)
+        grid=grid,
+        parameters=parameters,
+        kinetics=make_kinetics(case),
+        exchange=exchange_current(case, grid),
+        barrier=barrier,
+        bare_contact=BareContact(case.interface.width),
+        interphase=interphase_parameters(case),
     )
 
 
 def make_interphase(case: Case, grid: Grid) -> Interphase | None:
     """What Li and electrolyte become, None where they do not react."""
+    parameters = interphase_parameters(case)
+    return None if parameters is None else Interphase(grid, parameters, make_nucleation(case, grid))
+
+
+def interphase_parameters(case: Case) -> InterphaseParameters | None:
+    """How Li and electrolyte react, None where they do not."""
     own, film = case.interphase, case.interface.film
     if own is None:
         return None
-    parameters = InterphaseParameters(
+    return InterphaseParameters(
         rate=own.rate,
         lithium=own.lithium,
         conductivity=own.conductivity,
         molar_volume=case.lithium.molar_volume,
         coverage=film.coverage if film else 0.0,
     )
-    return Interphase(grid, parameters)
 
 
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.

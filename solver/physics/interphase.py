@@ -7,8 +7,10 @@
 d belongs to a column of cells along the normal and is the same in all of them; a column takes Omega nu d_t d of Li per
 area of its contact, in the cells where it plates and is stripped. Dead Li reacts as living Li does: no electrons are
 needed. To the mechanics the loss is stripping without a current: while more is plated, planes are made of the
-difference. A step takes no more than a part (`LARGEST_SHARE`) of the Li of a cell, and the interphase grows by what is
-taken, so that it never outgrows the Li that there is. The balance of Li counts all of it.
+difference. Nuclei on a collector react too, where they cover it (b X of `nucleation`, in place of t), and pay for it.
+
+A step takes no more than a part (`LARGEST_SHARE`) of the Li of a cell, and the interphase grows by what is taken, so
+that it never outgrows the Li that there is. The balance of Li counts all of it.
 
 Left out: the volume of the reaction, -21 % for Li6PS5Cl, and the thickness of the interphase in the geometry; an
 interphase on the walls of defects; what the electrolyte is reduced to before there is Li.
@@ -29,6 +31,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
+from solver.physics.nucleation import Nucleation
 from solver.physics.part import Column, Part, PartResult, StateField, Supply, Uptake
 from solver.physics.step import Step
 
@@ -37,10 +40,11 @@ LARGEST_SHARE = 0.5  # of the Li of a cell, that a step takes
 
 @dataclass
 class Interphase(Part):
-    """The interphase of a case."""
+    """The interphase of a case. nuclei: those of the case, None where Li is there from the start."""
 
     grid: Grid
     parameters: InterphaseParameters
+    nuclei: Nucleation | None = None
 
     name = "interphase"
     fields = (StateField("interphase_thickness"),)
@@ -55,23 +59,44 @@ class Interphase(Part):
         return {"interphase_thickness": np.zeros(self.grid.local_shape)}
 
     def uptake(self, state: State, contact: Contact, step: Step) -> Uptake:
-        grid, lithium = self.grid, state["lithium"]
-        before, dz = state["interphase_thickness"].copy(), grid.spacing[-1]
-        weight = touching.weight(grid, contact, lithium)
+        lithium, before = state["lithium"], state["interphase_thickness"].copy()
+        weight = touching.weight(self.grid, contact, lithium)
         growth = self.parameters.grown(before, touching.share(weight), step.dt) - before
-        surface = contact.area_density * fe.step(lithium) / np.maximum(weight, touching.LEAST)
-        wanted = self.parameters.lithium_volume * surface * growth
-        there = LARGEST_SHARE * contact.metal * np.maximum(state["occupancy"], 0.0)
-        had = np.divide(there, wanted, out=np.ones_like(wanted), where=wanted > there)
-        whole = np.maximum(grid.columns(surface * dz), np.finfo(float).tiny)
-        grown = growth * grid.columns(surface * had * dz) / whole
-        return Uptake(wanted * had / step.dt, {"interphase_thickness": before + grown})
+        there = contact.metal * np.maximum(state["occupancy"], 0.0)
+        taken, grown = self._taken(contact, fe.step(lithium), growth, there)
+        return Uptake(taken / step.dt, {"interphase_thickness": before + grown})
+
+    def _taken(self, contact: Contact, share: Array, growth: Array, there: Array) -> tuple[Array, Array]:
+        """Li per volume of the box that a growth by so much (m) takes, and by how much d grows with it (collective).
+
+        share: of the contact in the cells, where they take it; there: Li that they have, per volume of the box.
+        """
+        grid, dz = self.grid, self.grid.spacing[-1]
+        whole = grid.columns(contact.area_density * dz)
+        mean = grid.columns(contact.area_density * share * dz) / whole
+        touched = contact.area_density * share / np.maximum(mean, touching.LEAST)
+        wanted, most = self.parameters.lithium_volume * touched * growth, LARGEST_SHARE * there
+        part = np.divide(most, wanted, out=np.ones_like(wanted), where=wanted > most)
+        return wanted * part, growth * grid.columns(touched * part * dz) / whole
+
+    def _of_nuclei(self, state: State, new: Mapping[str, Array], contact: Contact, dt: float) -> dict[str, Array]:
+        """The thickness with what grows beneath nuclei, and the Li that these have left (collective)."""
+        assert self.nuclei is not None
+        thickness, lithium = new["interphase_thickness"], new["nucleated_lithium"]
+        share, area = self.nuclei.reacting_share(state, contact), contact.area_density
+        dz = self.grid.spacing[-1]
+        mean = self.grid.columns(area * share * dz) / self.grid.columns(area * dz)
+        growth = self.parameters.grown(thickness, mean, dt) - thickness
+        taken, grown = self._taken(contact, share, growth, area * lithium)
+        left = lithium - np.divide(taken, area, out=np.zeros_like(taken), where=area > 0)
+        return {"interphase_thickness": thickness + grown, "nucleated_lithium": left}
 
     def resistance(self, fields: Fields) -> Array:
-        return np.asarray(fields["interphase_thickness"] / self.parameters.conductivity)
+        return self.parameters.resistance(fields["interphase_thickness"])
 
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
-        before, after = state["interphase_thickness"], new["interphase_thickness"]
+        fields = self._of_nuclei(state, new, contact, step.dt) if self.nuclei else {}
+        before, after = state["interphase_thickness"], {**new, **fields}["interphase_thickness"]
         total, grown, area = self.grid.sums(contact.area * after, contact.area * (after - before), contact.area)
         lateral, parameters = self.grid.lateral_area, self.parameters
         measured = {
@@ -79,7 +104,9 @@ class Interphase(Part):
             "interphase_lithium": FARADAY * parameters.lithium * total / lateral,
             "interphase_uptake": parameters.lithium_volume * grown / lateral,
         }
-        return PartResult(measured=measured)
+        if self.nuclei:
+            measured["nucleated_lithium"] = self.grid.sum(contact.area * fields["nucleated_lithium"]) / lateral
+        return PartResult(fields, measured)
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         return {"interphase_thickness": state["interphase_thickness"].copy()}

@@ -12,6 +12,7 @@ from solver.laws.interphase import InterphaseParameters
 from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
+from tests.verification.test_nuclei_in_a_cell import CELL as BARE
 
 RATE, LITHIUM, CONDUCTIVITY = 1.9e-17, 41000.0, 3e-4  # of Li6PS5Cl: m^2/s, mol/m^3, S/m
 UAH = 3.6e-3 * 1e4  # C/m^2 of 1 uAh/cm^2
@@ -183,3 +184,20 @@ def test_efficiency_is_lowered_by_what_the_interphase_takes() -> None:
     lost = (with_it["capacity"][-1] - without["capacity"][-1]) / plated
     assert lost == pytest.approx(with_it["interphase_lithium"][-1] / plated, rel=0.005)
     assert lost > 0.5
+
+
+def test_nuclei_react_where_they_cover_the_collector() -> None:
+    """Nothing while it is bare, then nearly sqrt(K t); no Li is lost, and little shows, where nuclei become a film."""
+    plate = PLATE | {"duration": "45 s"}
+    (found, *_), (without, *_) = run(BARE | {"interphase": {}}, plate), run(BARE, plate)
+    assert sound(found)
+    thickness, time = found["interphase_thickness"], found["time"]
+    assert thickness[found["nucleated_share"] < 1e-9].max() < 1e-12
+    covered = time[np.argmax(found["nucleated_share"] > 0.5)]
+    handed = int(np.argmax(found["contact_fraction"] > 0.99))
+    for moment in (handed - 1, -1):
+        assert thickness[moment] == pytest.approx(np.sqrt(RATE * (time[moment] - covered)), rel=0.02)
+    assert abs(np.diff(found["voltage"])[handed - 1]) < 0.1e-3
+    later = found["capacity"][handed] - without["capacity"][np.argmax(without["contact_fraction"] > 0.99)]
+    assert later == pytest.approx(found["interphase_lithium"][handed], rel=0.03)
+    assert found["voltage"].max() == pytest.approx(without["voltage"].max(), rel=1e-3)
