@@ -111,9 +111,10 @@ class Run:
         solve = deformation.balance
 
         def counted(*arguments: Any) -> Any:
-            balance, fields = solve(*arguments)
+            found = solve(*arguments)
+            balance = found[0]
             self.mechanics_iterations.append((balance.newton, balance.outcome.iterations))
-            return balance, fields
+            return found
 
         deformation.balance = counted
 

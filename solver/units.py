@@ -51,6 +51,7 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "C/kg": ("mAh/g", "C/kg"),
     "kg/m^3": ("g/cm^3", "kg/m^3"),
     "Pa*m^0.5": ("MPa*m^0.5", "Pa*m^0.5"),
+    "mol/m^3": ("mol/m^3", "mol/L", "mol/cm^3"),
     "m^3/mol": ("cm^3/mol", "m^3/mol"),
     "J/mol": ("kJ/mol", "J/mol"),
     "1/s": ("1/s", "1/min", "1/h"),

@@ -11,14 +11,16 @@ import pytest
 
 from solver.case.ending import Ending
 from solver.loop.simulation import headings
-from solver.model.catalogue import COLUMNS as OF_PARTS
+from solver.model import catalogue
 from solver.model.catalogue import FIELDS
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.deposit import Deposit
+from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
 
+OF_PARTS = [column for column in catalogue.COLUMNS if column not in Interphase.columns]
 OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns)
 COLUMNS = headings([column for column in OF_PARTS if column not in OF_COLLECTOR])  # of a thick electrode
 PROVENANCE: dict[str, Any] = {

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ValidationInfo, field_validator, model_vali
 from solver.case.defects import GrainBoundaries
 from solver.case.types import (
     Conductivity,
+    Coverage,
     Density,
     Diffusivity,
     ElectrolyteModulus,
@@ -137,6 +138,7 @@ class Film(Section):
     resistance: Resistance = resolved(
         "area resistance; default thickness / ionic_conductivity of the material, 0 where it has none"
     )
+    coverage: Coverage = key(0.0, "share of the contact on which the film keeps Li and electrolyte from reacting")
     permeance: Permeance | None = resolved(
         "permeance for Li atoms; default lithium_diffusivity of the material / thickness; "
         "Li crosses freely where it has none"
@@ -214,7 +216,7 @@ def with_material(section: _S, where: str, info: ValidationInfo, problems: list[
         if name not in PROPERTIES[material.kind] or getattr(section, name) is not None:
             continue
         if name in material.properties:
-            values[name] = _value(material, name, temperature, problems)
+            values[name] = material_value(material, name, temperature, problems)
         elif type(None) not in get_args(field.annotation):
             problems.append(missing(section, where, name))
     return section.model_copy(update=values)
@@ -227,7 +229,8 @@ def missing(section: Section, where: str, name: str) -> Problem:
     return Problem(f"{where}.{name}", wrong, spec.allowed() if spec else "")
 
 
-def _value(material: Material, name: str, temperature: float, problems: list[Problem]) -> float:
+def material_value(material: Material, name: str, temperature: float, problems: list[Problem]) -> float:
+    """A property of a material at a temperature (K); nan, and one of `problems`, where it is not known there."""
     try:
         return material.value(name, temperature)
     except MaterialError as error:
@@ -269,10 +272,10 @@ def with_film_material(film: Film, where: str, info: ValidationInfo, problems: l
     if film.resistance is None:
         conducts = "ionic_conductivity" in material.properties
         values["resistance"] = (
-            film.thickness / _value(material, "ionic_conductivity", temperature, problems) if conducts else 0.0
+            film.thickness / material_value(material, "ionic_conductivity", temperature, problems) if conducts else 0.0
         )
     if film.permeance is None and "lithium_diffusivity" in material.properties:
-        diffusivity = _value(material, "lithium_diffusivity", temperature, problems)
+        diffusivity = material_value(material, "lithium_diffusivity", temperature, problems)
         values["permeance"] = diffusivity / film.thickness
     return with_material(film.model_copy(update=values), where, info, problems)
 

@@ -30,6 +30,7 @@ from solver.case.checks import find_problems
 from solver.case.collector import Collector, Roughness, with_angles, with_room, with_surface
 from solver.case.defects import AnyDefect, Geometry
 from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
+from solver.case.interphase import Interphase, with_reaction
 from solver.case.materials import (
     ElectrolyteLayer,
     Film,
@@ -105,6 +106,7 @@ FieldName = Literal[
     "nucleus_density",
     "nucleated_share",
     "nucleated_lithium",
+    "interphase_thickness",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 
@@ -278,6 +280,9 @@ class Case(WithMaterials):
         min_length=1,
         description="layers of the electrolyte, from the contact upwards",
     )
+    interphase: Interphase | None = Field(
+        default=None, description="Li and electrolyte react where they touch; without it they do not"
+    )
     lithium: Lithium = Field(default_factory=Lithium, description="the Li metal", validate_default=True)
     filament: Filament = Field(
         default_factory=Filament, description="Li in the defects of the electrolyte", validate_default=True
@@ -363,6 +368,11 @@ class Case(WithMaterials):
         if problems:
             raise problem_error(problems)
         return out
+
+    @field_validator("interphase", mode="after")
+    @classmethod
+    def _resolve_interphase(cls, interphase: Interphase | None, info: ValidationInfo) -> Interphase | None:
+        return with_reaction(interphase, info) if interphase else None
 
     @field_validator("lithium", mode="after")
     @classmethod

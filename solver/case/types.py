@@ -237,6 +237,20 @@ Permeance = Annotated[
     float,
     Quantity("m/s", what="permeance", gt=0, usual=Usual("1e-16 m/s", "10 m/s", "films of 1 nm to 1 um of solids")),
 ]
+GrowthRate = Annotated[
+    float,
+    Quantity(
+        "m^2/s", what="rate of a square of a thickness", ge=0,
+        usual=Usual("1e-24 m^2/s", "1e-14 m^2/s", "less than an atom in an hour, or 6 um"),
+    ),
+]
+LithiumDensity = Annotated[
+    float,
+    Quantity(
+        "mol/m^3", what="amount of Li per volume", ge=0,
+        usual=Usual("100 mol/m^3", "77000 mol/m^3", "Li metal itself has 76900 mol/m^3"),
+    ),
+]
 MolarVolume = Annotated[
     float,
     Quantity(
@@ -286,6 +300,7 @@ Transfer = Annotated[
 VacancyFraction = Annotated[
     float, Number(gt=0, lt=1, usual=Usual(1e-6, 0.5, "Li in equilibrium has 1e-6 or less; half of it is no crystal"))
 ]
+Coverage = Annotated[float, Number(ge=0, le=1)]
 Percentage = Annotated[float, Number(gt=0, lt=100, usual=Usual(0.01, 90, "less has no effect, more is no additive"))]
 PoissonRatio = Annotated[
     float,

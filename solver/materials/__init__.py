@@ -118,6 +118,13 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
         ),
         "lithium_interfacial_energy": _INTERFACIAL,
         "density": _DENSITY,
+        "interphase_rate": PropertyInfo(
+            _DIFFUSIVITY, "thickness^2 per time of what Li and the electrolyte become", activated=True
+        ),
+        "interphase_lithium": PropertyInfo(
+            Quantity("mol/m^3", what="amount of Li per volume", ge=0), "Li that a volume of it takes from the metal"
+        ),
+        "interphase_conductivity": PropertyInfo(_CONDUCTIVITY, "its ionic conductivity", activated=True),
         **_ELASTIC,
     },
     "film": {

@@ -23,6 +23,7 @@ from solver.domain.places import Fixed, Moved, Places
 from solver.laws import free_energy, infiltration, kinetics, nucleation, vacancies
 from solver.laws.bare_contact import BareContact
 from solver.laws.creep import CreepLaw, creep_prefactor
+from solver.laws.interphase import InterphaseParameters
 from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
@@ -34,6 +35,7 @@ from solver.physics.charge import ChargeBalance
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.deposit import Deposit
+from solver.physics.interphase import Interphase
 from solver.physics.lithium import Lithium, LithiumEquation, Noise
 from solver.physics.mechanics import Mechanics
 from solver.physics.nucleation import Nucleation
@@ -382,12 +384,38 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
         field = random_field(case, own.correlation_length, own.seed)
         barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
     return Nucleation(
-        grid, parameters, make_kinetics(case), exchange_current(case, grid), barrier, BareContact(case.interface.width)
+        grid=grid,
+        parameters=parameters,
+        kinetics=make_kinetics(case),
+        exchange=exchange_current(case, grid),
+        barrier=barrier,
+        bare_contact=BareContact(case.interface.width),
+        interphase=interphase_parameters(case),
+    )
+
+
+def make_interphase(case: Case, grid: Grid) -> Interphase | None:
+    """What Li and electrolyte become, None where they do not react."""
+    parameters = interphase_parameters(case)
+    return None if parameters is None else Interphase(grid, parameters, make_nucleation(case, grid))
+
+
+def interphase_parameters(case: Case) -> InterphaseParameters | None:
+    """How Li and electrolyte react, None where they do not."""
+    own, film = case.interphase, case.interface.film
+    if own is None:
+        return None
+    return InterphaseParameters(
+        rate=own.rate,
+        lithium=own.lithium,
+        conductivity=own.conductivity,
+        molar_volume=case.lithium.molar_volume,
+        coverage=film.coverage if film else 0.0,
     )
 
 
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
-FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_nucleation, make_deposit]
+FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_nucleation, make_interphase, make_deposit]
 
 
 def make_coupling(case: Case, grid: Grid) -> Coupling:

@@ -7,6 +7,7 @@ from solver.numerics.state import FieldInfo
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.deposit import Deposit
+from solver.physics.interphase import Interphase
 from solver.physics.lithium import Lithium
 from solver.physics.nucleation import Nucleation
 from solver.physics.occupancy import Occupancy
@@ -14,7 +15,7 @@ from solver.physics.part import Column
 from solver.physics.penetration import Penetration
 from solver.physics.transfer import Transfer
 
-PARTS = (Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Deposit)
+PARTS = (Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Interphase, Deposit)
 
 FIELDS: dict[str, FieldInfo] = {
     info.name: info for outputs in (coupling.OUTPUTS, *(part.outputs for part in PARTS)) for info in outputs

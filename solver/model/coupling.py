@@ -9,7 +9,9 @@ come out up to 10 % higher; with the old xi and c the voltage would lag by a ste
 current sees the normal stress of the last step; where Li is plated it is found again with that of the mechanics, which
 has foreseen how the current answers (`transfer.Current.planes`). Filaments advance inside the iteration for the
 potential: every atom in them is paid for in the same step. Dead Li (`conductor`), as the step finds it, does not react.
-Parts that follow see what the coupled ones have found. What staggering leaves open is measured, not assumed:
+Parts that follow see what the coupled ones have found. Li that they take from the metal without a current
+(`part.Uptake`) is known before, and so is what it leaves in the way of the current. What staggering leaves open is
+measured, not assumed:
 
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
@@ -177,7 +179,8 @@ class Coupling:
         applied = measured.get("stack_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
         excess = self.deformation.excess_pressure(state, applied)
         conductor = self.conductor(state, contact)
-        plating = self.charge.plating(state, excess, self._reacting_share(state, state["lithium"], conductor))
+        share = self._reacting_share(state, state["lithium"], conductor)
+        plating = self.charge.plating(state, excess, share, self._resistance(state))
         metal = contact.metal * state["lithium"]
         fields = {name: values for part in self.parts for name, values in part.output(state, contact).items()}
         return {
@@ -204,10 +207,13 @@ class Coupling:
         # with old fields moving surfaces and the current that follows them would lag by a part ~ dt
         xi, c = (state[name].copy() for name in ("lithium", "occupancy"))
         ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
-        expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c)}
+        uptakes = [part.uptake(state, contact, step) for part in self.followers]
+        taken = sum((uptake.lithium for uptake in uptakes), start=np.zeros(()))
+        grown = {name: values for uptake in uptakes for name, values in uptake.fields.items()}
+        expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c), **grown}
         with self.timers("charge"):
             current, filled, newton, krylov = self._current(state, expected, state, contact, step)
-        made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer, ahead)
+        made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer, ahead, taken)
         with self.timers("mechanics"):
             mechanics_result, motion, foreseen = self.deformation.balance(
                 state, contact, ahead, made, step.stack_pressure, step.dt
@@ -221,7 +227,7 @@ class Coupling:
             newton, krylov = newton + again, krylov + more
         contact = self._moved(state, motion, step)
         with self.timers("occupancy"):
-            supply = current.atoms * self.charge.kinetics.volts_per_pascal
+            supply = current.atoms * self.charge.kinetics.volts_per_pascal - taken
             occupancy_result = self.occupancy.equation.step(
                 old=c,
                 old_weight=before.metal,
@@ -244,6 +250,7 @@ class Coupling:
             "potential": current.potential,
             **motion,
             **filled,
+            **grown,
         }
         fields["feed"] = state["feed"] + (deficit(fields) - foreseen) / step.dt
         followed: dict[str, float] = {}
@@ -283,18 +290,23 @@ class Coupling:
         reacting_share = fe.step(lithium) * touching.factor(touching_weight) * conductor.active
         return reacting_share * self.penetration.free_share(state) if self.penetration else reacting_share
 
+    def _resistance(self, fields: Fields) -> Array | float:
+        """Area resistance that parts add to the contact, ohm m^2."""
+        return sum(part.resistance(fields) for part in self.followers)
+
     def _current(
         self, state: State, ahead: Fields, stressed: Fields, contact: Contact, step: Step
     ) -> tuple[Current, dict[str, Array], int, int]:
         """The charge equation with filaments, which conduct as the last step has left them (collective).
 
-        ahead: what is expected of Li and its occupancy at the end of the step; stressed: fields of the mechanics.
+        ahead: what is expected of Li and its occupancy at the end of the step, and the fields of `Part.uptake`;
+        stressed: fields of the mechanics.
         Returns the current, the fields of the filaments, Newton and Krylov iterations.
         """
         conductor, pressure = self.conductor(state, contact), step.stack_pressure
         excess = self.deformation.excess_pressure(stressed, pressure)
         share = self._reacting_share(state, ahead["lithium"], conductor)
-        reactions = [self.charge.plating(ahead, excess, share)]
+        reactions = [self.charge.plating(ahead, excess, share, self._resistance(ahead))]
         reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
         filling = []
         if self.penetration:

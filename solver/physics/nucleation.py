@@ -19,7 +19,7 @@ Nuclei that have been stripped are gone, and the bare collector begins anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws import kinetics, nucleation
 from solver.laws.bare_contact import BareContact
+from solver.laws.interphase import InterphaseParameters
 from solver.laws.nucleation import FULL, NucleationParameters, Nuclei
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
@@ -47,7 +48,10 @@ Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, curren
 
 @dataclass
 class Nucleation(Part):
-    """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there."""
+    """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
+
+    interphase: what lies between nuclei and electrolyte, None where they do not react.
+    """
 
     grid: Grid
     parameters: NucleationParameters
@@ -55,6 +59,7 @@ class Nucleation(Part):
     exchange: Array
     barrier: Array
     bare_contact: BareContact
+    interphase: InterphaseParameters | None = None
 
     name = "nucleation"
     fields = (
@@ -98,16 +103,24 @@ class Nucleation(Part):
         factor = touching.factor(touching.weight(self.grid, contact, lithium))
         return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
 
+    def reacting_share(self, state: State, contact: Contact) -> Array:
+        """Share of the contact that nuclei cover, in the cells, as the step finds it (collective)."""
+        return self._bare(state, contact) * self._share(state)
+
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:
         """What nuclei do in a step; of what is stripped there is no more than there was."""
         p, old = self.parameters, Nuclei(*(state[name].copy() for name in MOMENTS))
         before = state["potential"].copy()
         room = p.volume_per_charge * dt * np.maximum(bare, NO_SHARE)
         least = -state["nucleated_lithium"] / room
+        own = self.kinetics
+        if self.interphase:
+            between = self.interphase.resistance(state["interphase_thickness"])
+            own = replace(own, area_resistance=own.area_resistance + between)
 
         def plated(phi: Array) -> tuple[Nuclei, Array, Array]:
             rest, there = np.zeros(()), np.ones(())
-            current, rise = kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, there)
+            current, rise = kinetics.transfer_current(own, phi, rest, self.exchange, there)
             nuclei, more = nucleation.grow(p, old, (before, phi), (current, rise), self.barrier, dt)
             surface, steeper = p.surface(p.overlap(nuclei.second))
             slope = surface * rise + steeper * p.overlap(more) * current

@@ -127,6 +127,17 @@ class Reaction:
 
 
 @dataclass(frozen=True)
+class Uptake:
+    """Li that a part takes from the metal without a current, m^3 (at bulk occupancy) per m^3 and s.
+
+    fields: those of the part that follow from it, at the end of the step.
+    """
+
+    lithium: Array | float = 0.0
+    fields: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class PartResult:
     """What a part has found in a step: its new fields, what it measured (SI), how its solve ended."""
 
@@ -176,6 +187,14 @@ class Part:
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         """Currents across the contact, beside that of Li plating and stripping."""
         return []
+
+    def uptake(self, state: State, contact: Contact, step: Step) -> Uptake:
+        """What is taken from the metal in a step (collective)."""
+        return Uptake()
+
+    def resistance(self, fields: Fields) -> Array | float:
+        """Area resistance that it adds to the contact, ohm m^2; fields: those of `uptake`, or of the state."""
+        return 0.0
 
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
         """Advance the own fields; new: those of the coupled step, which is over (see `model.coupling`)."""

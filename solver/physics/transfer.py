@@ -12,7 +12,7 @@ no solution; then the voltage limit is held instead (`Transfer.balance`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -58,19 +58,23 @@ class Current:
     atoms: Array
     unpaid: float
 
-    def planes(self, volume: float, outer: Array, lithium: Array) -> Callable[[Array], tuple[Array, Array]]:
+    def planes(
+        self, volume: float, outer: Array, lithium: Array, taken: Array | float = 0.0
+    ) -> Callable[[Array], tuple[Array, Array]]:
         """Change of s_n (Pa) in the step -> planes S_j (1/s) of the Li that is plated, and dS_j/ds_n.
 
-        volume: Omega/F; outer: `Contact.outer`; lithium: xi, of which ANSWERING says where there is metal to answer.
+        volume: Omega/F; outer: `Contact.outer`; lithium: xi, of which ANSWERING says where there is metal to answer;
+        taken: Li that is taken without a current, 1/s, less which the plated one counts.
 
         The current was found with the stress of the last step; a pressure takes Omega/F of itself from phi. Without
         this answer a layer that cannot flow and its current would correct each other too late, and to and fro.
         """
-        growing = outer * (self.plating > 0)
+        plated = volume * self.plating - taken
+        growing = outer * (plated > 0)
         slope = -(volume**2) * self.slope * growing * fe.smooth_step(lithium, *ANSWERING)
 
         def made(change: Array) -> tuple[Array, Array]:
-            return volume * self.plating * growing + slope * change, slope
+            return plated * growing + slope * change, slope
 
         return made
 
@@ -117,14 +121,20 @@ class Transfer(Part):
         elif new:
             self.equation.set_conductivity(self.conductivity)
 
-    def plating(self, state: Fields, excess_pressure: Array, reacting_share: Array) -> Reaction:
-        """Li that plates or is stripped, where `reacting_share` says; excess_pressure: s_n - p, Pa."""
+    def plating(
+        self, state: Fields, excess_pressure: Array, reacting_share: Array, resistance: Array | float = 0.0
+    ) -> Reaction:
+        """Li that plates or is stripped, where `reacting_share` says.
+
+        excess_pressure: s_n - p, Pa; resistance: of the contact beside that of `kinetics`, ohm m^2.
+        """
+        p = replace(self.kinetics, area_resistance=self.kinetics.area_resistance + resistance)
         h, c = fe.step(state["lithium"]), state["occupancy"]
         rest = kinetics.equilibrium_potential(self.kinetics, self.energy.vacancy_force(h - c), excess_pressure)
         available = kinetics.anodic_availability(c, h)
 
         def law(phi: Array) -> tuple[Array, Array]:
-            return kinetics.transfer_current(self.kinetics, phi, rest, self.exchange, available)
+            return kinetics.transfer_current(p, phi, rest, self.exchange, available)
 
         return Reaction(law, reacting_share)
 

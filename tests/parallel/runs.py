@@ -139,6 +139,13 @@ def nucleating_case(changes: Mapping[str, Any]) -> Table:
     return merged(flat, changes)
 
 
+def reacting_case(changes: Mapping[str, Any]) -> Table:
+    """The same where Li reacts with the electrolyte, beneath nuclei and where it has filled the gap."""
+    plate = {"kind": "galvanostatic", "direction": "plate", "duration": "6 s"}
+    uneven = {"interphase": {}, "collector": {"nucleation": {"spread": 0.3}}, "protocol": [plate]}
+    return merged(nucleating_case(uneven), changes)
+
+
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

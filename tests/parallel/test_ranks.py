@@ -30,6 +30,7 @@ from tests.parallel.runs import (
     gathered,
     merged,
     nucleating_case,
+    reacting_case,
     run_case,
     small_case,
 )
@@ -143,6 +144,25 @@ def test_nuclei_are_born_alike_on_all_numbers_of_ranks(ranks):
     found = differences(one, many, ("field", "curve"))
     assert max(found.values()) < 1e-7, found
     assert 0 < one["integrals"][4] < 1
+
+
+def interphase() -> dict[str, Any]:
+    """An interphase beneath nuclei and islands in fixed steps, solved tightly."""
+    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
+    return run_case(reacting_case(merged(FIXED, changes)))
+
+
+def test_an_interphase_grows_alike_on_all_numbers_of_ranks():
+    """Fields and curves to 1e-7 of their range; it is thicker where nuclei were born first, some of which are films."""
+    one = interphase()
+    thickness = one["field interphase_thickness"]
+    assert 0.1 < one["integrals"][4] < 0.9 and np.ptp(thickness) > 0.01 * thickness.max() > 0
+    for ranks in (2, 4):
+        many = rank_results(ranks, interphase)
+        assert one["reason"] == many["reason"] == "protocol finished"
+        assert one["steps"] == many["steps"]
+        found = differences(one, many, ("field", "curve"))
+        assert max(found.values()) < 1e-7, found
 
 
 def adaptive(tolerance: float) -> dict[str, Any]:

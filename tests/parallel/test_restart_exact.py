@@ -21,7 +21,7 @@ from solver.case.io import case_from_dict
 from solver.model.coupling import Coupling
 from solver.output import checkpoint
 from tests.mpi import rank_results
-from tests.parallel.runs import deposit_case, merged, nucleating_case, penetrating_case, small_case
+from tests.parallel.runs import deposit_case, merged, nucleating_case, penetrating_case, reacting_case, small_case
 
 EXACT = 1e-10  # of the range; found: no difference at all
 SHOWS = 1e-8
@@ -70,6 +70,7 @@ CASES = {
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "nucleation": nucleating_case(protocol(("plate", "5.2 s"), ("strip", "1 s"))),
     "cathode": deposit_case(SUPPLY),
+    "interphase": reacting_case(protocol(("plate", "6 s"), ("strip", "1 s"))),
     "3-D": small_case(3, protocol(("strip", "1 s"))),
 }
 EVERY_STEP = {"output": {"checkpoint_interval": "1 us", "keep_checkpoints": 1000}}

@@ -26,7 +26,7 @@ UNITS = {
     "Pa": "infiltration_pressure pressure stress von_mises_stress largest_principal_stress contact_pressure",
     "A/m^2": "local_current_density exchange_current_density",
     "m/s": "velocity",
-    "m": "displacement opening gap lithium_thickness nucleated_lithium",
+    "m": "displacement opening gap lithium_thickness nucleated_lithium interphase_thickness",
 }
 
 
