@@ -207,9 +207,7 @@ class Coupling:
         # with old fields moving surfaces and the current that follows them would lag by a part ~ dt
         xi, c = (state[name].copy() for name in ("lithium", "occupancy"))
         ahead = np.clip(step.predict("lithium", xi), 0.0, 1.0)
-        uptakes = [part.uptake(state, contact, step) for part in self.followers]
-        taken = sum((uptake.lithium for uptake in uptakes), start=np.zeros(()))
-        grown = {name: values for uptake in uptakes for name, values in uptake.fields.items()}
+        taken, grown = self._uptake(state, contact, step)
         expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c), **grown}
         with self.timers("charge"):
             current, filled, newton, krylov = self._current(state, expected, state, contact, step)
@@ -253,16 +251,10 @@ class Coupling:
             **grown,
         }
         fields["feed"] = state["feed"] + (deficit(fields) - foreseen) / step.dt
-        followed: dict[str, float] = {}
-        for part in self.followers:
-            with self.timers(part.name):
-                part_result = part.step(state, fields, contact, step)
-            if part_result.outcome:
-                require(part.name, part_result.outcome)
-            fields |= part_result.fields
-            followed |= part_result.measured
+        followed, found = self._follow(state, fields, contact, step)
+        fields |= followed
         results = mechanics_result, occupancy_result, lithium_result
-        measured = followed | {
+        measured = found | {
             **self._measure(state, fields, contact, current, step),
             "force_error": mechanics_result.force_error,
             "bottom_inflow": occupancy_result.bottom_inflow / self.grid.lateral_area * step.dt,
@@ -273,6 +265,27 @@ class Coupling:
         error = self._error(state, fields, contact, plated, step)
         jumps = {name: change for part in self.followers for name, change in part.jump(fields, contact).items()}
         return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]), jumps)
+
+    def _uptake(self, state: State, contact: Contact, step: Step) -> tuple[Array, dict[str, Array]]:
+        """Li that parts take from the metal without a current, 1/s, and the fields that follow from it (collective)."""
+        uptakes = [part.uptake(state, contact, step) for part in self.followers]
+        taken = sum((uptake.lithium for uptake in uptakes), start=np.zeros(()))
+        return np.asarray(taken), {name: values for uptake in uptakes for name, values in uptake.fields.items()}
+
+    def _follow(
+        self, state: State, fields: Mapping[str, Array], contact: Contact, step: Step
+    ) -> tuple[dict[str, Array], dict[str, float]]:
+        """Fields of the parts that follow, and what they measure (collective). Raises SolveFailed."""
+        new: dict[str, Array] = dict(fields)
+        measured: dict[str, float] = {}
+        for part in self.followers:
+            with self.timers(part.name):
+                result = part.step(state, new, contact, step)
+            if result.outcome:
+                require(part.name, result.outcome)
+            new |= result.fields
+            measured |= result.measured
+        return new, measured
 
     def _moved(self, state: State, motion: Fields, step: Step) -> Contact:
         """The contact at the end of a step, when the forces are balanced (collective). Raises SolveFailed."""
