@@ -27,11 +27,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver.domain.contact import FLOOR, Contact, Height, flat, profile, slope_of_faces, stretch_of
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.operators import along_axis, full_faces
 
 GAUSS = 3  # points of the mean over a step
+COLLECTOR_RANGE = (0.6, 0.75)  # chi from which on a cell is rigid in part, and from which on all of it
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Place:
     indicator: Array
     area_density: Array
     gap: Array
+
+    @property
+    def rigid(self) -> Array:
+        """k(chi): 0 where Li or void is, 1 in the collector."""
+        return smooth_step(self.indicator, *COLLECTOR_RANGE)
 
 
 @dataclass

@@ -98,9 +98,12 @@ class Contact:
 
     @property
     def growing(self) -> Array:
-        """Weight of the metal where planes are made: that of a thick electrode, so that a thin film grows as fast."""
-        psi = self.electrolyte
-        return np.maximum(self.metal, 4 * psi * (1 - psi) ** 2)
+        """Weight of the metal where planes are made: that of a thick electrode, so that a thin film grows as fast.
+
+        But none in what is rigid of a collector, which cannot grow.
+        """
+        near = 4 * self.electrolyte * (1 - self.electrolyte) ** 2
+        return np.maximum(self.metal, near if self.collector is None else near * (1 - self.collector.rigid))
 
     @property
     def outer(self) -> Array:

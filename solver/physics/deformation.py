@@ -25,7 +25,7 @@ from solver.physics import touching
 from solver.physics.force_balance import Load, MechanicalState, Touch
 from solver.physics.mechanics import Mechanics, MechanicsResult
 from solver.physics.part import Column, Part, StateField
-from solver.physics.rheology import collector_share, memory_weight
+from solver.physics.rheology import memory_weight
 
 OUTPUTS = (
     FieldInfo("velocity", "v", "m/s", "lattice velocity of the metal", rank=1),
@@ -99,7 +99,7 @@ class Deformation(Part):
             if collector is None:
                 self.mechanics.place(memory, contact.normal)
             else:
-                self.mechanics.place(memory, contact.normal, collector_share(collector.indicator))
+                self.mechanics.place(memory, contact.normal, collector.rigid)
 
     def start(self, contact: Contact) -> dict[str, Array]:
         """Fields of the assembled cell at rest (collective)."""

@@ -15,7 +15,7 @@ remembered for longer than creep lets it. Where the metal has drawn back the ele
 elastic: else a bare collector that bears 100 MPa on a tip of its roughness would make it flow as Li. The memory of Li
 stays where it is while the metal drifts by: in steady flow the stress is that of pure creep.
 
-**Collector.** A body that moves with the platen, k a smooth step of chi between COLLECTOR_RANGE. It has the viscosity
+**Collector.** A body that moves with the platen, k of `collector`. It has the viscosity
 k RIGID in addition to G dt, and the same to K dt, and no memory, which would stay in its place while the body moves on.
 It yields by picometres per second, evenly where it bears an even load; where it is goes by its surface
 (`Mechanics.drift`), so that only uneven loads bend it. (A viscosity in proportion to G dt gives no rates to start the
@@ -40,7 +40,6 @@ from solver.numerics.array import Array
 from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
-COLLECTOR_RANGE = (0.6, 0.75)  # chi from which on a cell is rigid in part, and from which on all of it
 RIGID = 1e12  # Pa s, viscosity of the collector
 VOID_BULK_RATIO = 10 / 3  # of zeta to the shear viscosity of a void; it gives way in both terms, so by half of zeta
 
@@ -68,11 +67,6 @@ def bulk_modulus(solid: Elastic) -> float:
 def memory_weight(electrolyte: Array) -> Array:
     """M(psi): 0 where the metal may still grow or creep, 1 in the electrolyte."""
     return smooth_step(electrolyte, *MEMORY_RANGE)
-
-
-def collector_share(collector: Array) -> Array:
-    """k(chi): 0 where Li or void is, 1 in the collector."""
-    return smooth_step(collector, *COLLECTOR_RANGE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,15 +18,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
+from solver.domain import collector
 from solver.domain.collector import Collector
 from solver.domain.contact import Contact, make_contact, profile
 from solver.domain.electrode import Electrode
 from solver.laws.creep import CreepLaw
+from solver.laws.free_energy import smooth_step
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.force_balance import Load
 from solver.physics.mechanics import Mechanics, MechanicsResult
-from solver.physics.rheology import collector_share, memory_weight
+from solver.physics.rheology import memory_weight
 from tests.verification.solids import converged, properties
 
 WIDTH = 100e-9  # m, lambda
@@ -74,7 +76,7 @@ def layered(gap: float, exponent: float) -> tuple[float, float]:
     """delta over lambda of the model's walls at a gap over lambda, and the part of the flow where m is."""
     z = np.linspace(-gap - BELOW, ABOVE, 40001)
     psi, chi = profile(z, 1.0), profile(-gap - z, 1.0)
-    share = (1 - memory_weight(psi)) * (1 - collector_share(chi))
+    share = (1 - memory_weight(psi)) * (1 - smooth_step(chi, *collector.COLLECTOR_RANGE))
     height, velocity = layered_height(share, z, exponent)
     return height - gap, float(((1 - psi - chi) * velocity).sum() * (z[1] - z[0]))
 
@@ -141,7 +143,7 @@ def squeezed(dim: int, exponent: float, gap: float, ratio: float, per_width: int
     law = replace(unit, strength=strength)
     viscosity = PRESSURE * gap / SPEED / ratio**2  # of the order of that of Li
     mechanics = Mechanics(grid, properties(grid, law, SHEAR, void_viscosity=1e-4 * viscosity), 1e-5, max_newton=60)
-    share = collector_share(contact.collector.indicator)
+    share = contact.collector.rigid
     mechanics.place(memory_weight(contact.electrolyte), contact.normal, share)
 
     r = np.sqrt(sum(c**2 for c in grid.cell_coordinates()[:-1]))

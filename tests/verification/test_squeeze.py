@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from solver.domain import collector
 from solver.laws.creep import CreepLaw
-from solver.physics import rheology
 from tests.verification.squeezing import flow, layered, layered_height, load, slope, squeezed
 
 LI = CreepLaw(prefactor=2e-3, exponent=6.6, strength=7e6)
@@ -81,7 +81,7 @@ def test_a_disc_has_the_shift_of_the_strip(n: float, ratio: float, found: float)
 def test_where_the_collector_is_rigid_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The failing twin: rigid from chi = 0.8 to 0.9 instead of 0.6 to 0.75, Li flows a lambda deeper in it."""
     before = squeezed(2, 1.0, 4.0, 20, 4, 40).shift
-    monkeypatch.setattr(rheology, "COLLECTOR_RANGE", (0.8, 0.9))
+    monkeypatch.setattr(collector, "COLLECTOR_RANGE", (0.8, 0.9))
     assert squeezed(2, 1.0, 4.0, 20, 4, 40).shift == pytest.approx(before + 1.0, abs=0.05)
 
 
