@@ -38,6 +38,7 @@ from solver.numerics.operators import Stencil, conductance, net_outflow
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 
 LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
+FREE_STEPS = 100  # of that size that do not count, to 5 V
 OVERSHOOT = 0.5  # of the imbalance along a change that may be left, with the opposite sign
 SEARCHES = 10  # places along a change that are looked at, at most
 
@@ -135,10 +136,10 @@ class ChargeBalance:
     def solve(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, ChargeOutcome]:
         """Solve for phi from the given start (collective). The start is not changed."""
         phi = phi.copy()
-        krylov = 0
+        krylov, newton, last = 0, 0, self.max_newton
         outcome = Outcome(True, "newton converged", 0, 0.0)
         residual, diagonal, transfer = self._residual(phi, terms, control)
-        for newton in range(self.max_newton + 1):
+        while True:
             applied, exchanged, left, sizes = self.grid.sums(
                 self._inflow(phi, control),
                 np.abs(transfer),
@@ -150,7 +151,7 @@ class ChargeBalance:
             norm = left / unit
             if norm <= max(self.newton_tolerance, EPSILON * (sizes + abs(applied)) / unit):  # or what rounding leaves
                 return phi, self._report(phi, transfer, applied, unit, control, newton, krylov, outcome)
-            if newton == self.max_newton or not np.isfinite(norm):
+            if newton == last or not np.isfinite(norm):
                 break
             self._scratch.values[...] = self.bulk.values
             self._scratch.diagonal[...] += diagonal
@@ -161,6 +162,8 @@ class ChargeBalance:
                 break
             largest = self.grid.max(np.abs(change))
             change *= min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
+            newton += 1
+            last = min(last + (largest > LARGEST_CHANGE), self.max_newton + FREE_STEPS)
             phi, (residual, diagonal, transfer) = self._advance(phi, change, residual, terms, control)
         reason = "newton did not converge" if outcome.converged else outcome.reason
         failed = Outcome(False, reason, krylov, norm)
