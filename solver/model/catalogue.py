@@ -12,9 +12,10 @@ from solver.physics.nucleation import Nucleation
 from solver.physics.occupancy import Occupancy
 from solver.physics.part import Column
 from solver.physics.penetration import Penetration
+from solver.physics.seed import Seed
 from solver.physics.transfer import Transfer
 
-PARTS = (Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Deposit)
+PARTS = (Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Seed, Deposit)
 
 FIELDS: dict[str, FieldInfo] = {
     info.name: info for outputs in (coupling.OUTPUTS, *(part.outputs for part in PARTS)) for info in outputs

@@ -14,10 +14,14 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it.
 
 Nuclei that have been stripped are gone, and the bare collector begins anew.
+
+**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on: it stands for what else
+is reduced near Li. A seed that goes on into Li as one phase is wetted: X = 1 and S = 1 from the start, no births.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -41,13 +45,25 @@ TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
 OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
 NO_SHARE = 1e-12  # of the contact
 NO_LITHIUM = 1e-12  # m
+NO_BIRTHS = 1e4  # V^2, a barrier that nothing gets over
+WETTED = 1e4  # A of a contact that Li wets
 
 Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
 
 
+def bare_share(grid: Grid, state: State, contact: Contact) -> Array:
+    """b as the step finds it (collective)."""
+    lithium = state["lithium"]
+    factor = touching.factor(touching.weight(grid, contact, lithium))
+    return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
+
+
 @dataclass
 class Nucleation(Part):
-    """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there."""
+    """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
+
+    charged_from: potential above which C is charged, V; wetted: whether all of the contact is, so that nothing is born.
+    """
 
     grid: Grid
     parameters: NucleationParameters
@@ -55,6 +71,8 @@ class Nucleation(Part):
     exchange: Array
     barrier: Array
     bare_contact: BareContact
+    charged_from: float = -math.inf
+    wetted: bool = False
 
     name = "nucleation"
     fields = (
@@ -75,10 +93,16 @@ class Nucleation(Part):
     )
 
     def __post_init__(self) -> None:
+        if self.wetted:
+            self.barrier = np.full_like(self.barrier, NO_BIRTHS)
         self.supplies = (Supply("lithium", "nucleated_charge", self.parameters.volume_per_charge),)
 
     def start(self, contact: Contact) -> dict[str, Array]:
         nothing = {kept.name: np.zeros(self.grid.local_shape) for kept in self.fields}
+        if self.wetted:
+            second = WETTED / self.parameters.overlap(np.ones(()))
+            nothing["nucleus_moment_2"] += second
+            nothing["nucleated_extent"] += np.log1p(WETTED / SEEN)
         return nothing | {"facing": self._facing(contact)}
 
     def weight(self, contact: Contact) -> Array:
@@ -91,12 +115,6 @@ class Nucleation(Part):
         """Where the collector touches the electrolyte, in the cells."""
         assert contact.collector is not None
         return np.broadcast_to(self.bare_contact.touches(contact.collector.gap), self.grid.local_shape).copy()
-
-    def _bare(self, state: State, contact: Contact) -> Array:
-        """b as the step finds it (collective)."""
-        lithium = state["lithium"]
-        factor = touching.factor(touching.weight(self.grid, contact, lithium))
-        return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
 
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:
         """What nuclei do in a step; of what is stripped there is no more than there was."""
@@ -118,17 +136,18 @@ class Nucleation(Part):
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         """The current of the bare contact; its Li stays with the nuclei."""
-        bare, before = self._bare(state, contact), state["potential"].copy()
+        bare, before = bare_share(self.grid, state, contact), np.maximum(state["potential"], self.charged_from)
         plated, charging = self._plated(state, bare, step.dt), self.parameters.capacitance / step.dt
 
         def law(phi: Array) -> tuple[Array, Array]:
             _, current, slope = plated(phi)
-            return current + charging * (phi - before), slope + charging
+            charge = charging * (np.maximum(phi, self.charged_from) - before)
+            return current + charge, slope + charging * (phi > self.charged_from)
 
         return [Reaction(law, bare, atoms=0.0)]
 
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
-        phi, bare = new["potential"], self._bare(state, contact)
+        phi, bare = new["potential"], bare_share(self.grid, state, contact)
         nuclei, current, _ = self._plated(state, bare, step.dt)(phi)
         grown = self.parameters.volume_per_charge * step.dt * bare * current
         thickness = np.maximum(state["nucleated_lithium"] + grown, 0.0)
