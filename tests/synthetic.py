@@ -18,8 +18,9 @@ from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.deposit import Deposit
 from solver.physics.nucleation import Nucleation
+from solver.physics.seed import Seed
 
-OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns)
+OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns, *Seed.columns)
 COLUMNS = headings([column for column in OF_PARTS if column not in OF_COLLECTOR])  # of a thick electrode
 PROVENANCE: dict[str, Any] = {
     "case": 'title = "made up"  # \u00b5m\n',
@@ -272,6 +273,9 @@ def _deposit_row(step: int, time: float) -> dict[str, float]:
         "nucleus_density": 1e14,
         "nucleated_share": 0.7,
         "nucleated_lithium": 2e-9,
+        "seed_lithium": 700.0,
+        "seed_composition": 3.7,
+        "seed_thickness": 8e-8,
     }
 
 

@@ -12,6 +12,7 @@ composition: Li per atom of the host at the end of the step; potential: against 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from solver.units import Number, Quantity, ValueRefused
@@ -40,7 +41,7 @@ class Lithiation:
 
 def disorder(steps: tuple[LithiationStep, ...]) -> str:
     """What is wrong with the order of steps, "" when nothing is."""
-    for one, two in zip(steps, steps[1:], strict=False):
+    for one, two in pairwise(steps):
         if two.composition <= one.composition or two.potential >= one.potential:
             return "from step to step the composition must rise and the potential fall"
     if any(step.end is not None and step.end >= step.potential for step in steps):
@@ -67,7 +68,8 @@ def read_lithiation(table: Any) -> Lithiation:
 
 
 def _step(row: Any) -> LithiationStep:
-    if not isinstance(row, dict) or not {"composition", "potential"} <= row.keys() <= {"composition", "potential", "end"}:
+    needed = {"composition", "potential"}
+    if not isinstance(row, dict) or not needed <= row.keys() <= {*needed, "end"}:
         raise ValueRefused("a step that is not one", "a table of composition, potential and perhaps end")
     end = POTENTIAL.parse(row["end"]) if "end" in row else None
     return LithiationStep(COMPOSITION.parse(row["composition"]), POTENTIAL.parse(row["potential"]), end)

@@ -47,6 +47,7 @@ from solver.physics.transfer import Transfer
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
 FILAMENT_TOLERANCE = 1e-11  # mean error of zeta at most: it shows in the filaments' current, over a small step
+DOUBLE_LAYER = 0.2  # F/m^2, of a contact above a seed that is full: how fast its voltage goes on to 0 V
 DEFECT_RANGE = (1 / 3, 1.0)  # of defect_amplitude: spread of the impurities from cell to cell
 
 
@@ -390,7 +391,7 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
         exchange_current(case, grid),
         barrier,
         BareContact(case.interface.width),
-        charged_from=0.0 if seed else -math.inf,
+        below=DOUBLE_LAYER if seed else parameters.capacitance,
         wetted=seed is not None and seed.one_phase,
     )
 

@@ -15,13 +15,12 @@ so that no Li is lost or made. That changes fields at once: it is no part of a s
 
 Nuclei that have been stripped are gone, and the bare collector begins anew.
 
-**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on: it stands for what else
-is reduced near Li. A seed that goes on into Li as one phase is wetted: X = 1 and S = 1 from the start, no births.
+**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on, since it stands for what
+else is reduced near Li; below that there is a double layer. A seed that goes on into Li as one phase is wetted: X = 1 and S = 1 from the start, no births.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -62,7 +61,7 @@ def bare_share(grid: Grid, state: State, contact: Contact) -> Array:
 class Nucleation(Part):
     """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
 
-    charged_from: potential above which C is charged, V; wetted: whether all of the contact is, so that nothing is born.
+    below: capacitance below 0 V, F/m^2; wetted: whether all of the contact is, so that nothing is born.
     """
 
     grid: Grid
@@ -71,7 +70,7 @@ class Nucleation(Part):
     exchange: Array
     barrier: Array
     bare_contact: BareContact
-    charged_from: float = -math.inf
+    below: float
     wetted: bool = False
 
     name = "nucleation"
@@ -116,6 +115,11 @@ class Nucleation(Part):
         assert contact.collector is not None
         return np.broadcast_to(self.bare_contact.touches(contact.collector.gap), self.grid.local_shape).copy()
 
+    def _charge(self, phi: Array) -> tuple[Array, Array]:
+        """Charge of the bare contact, C/m^2, and its derivative, F/m^2."""
+        capacitance = np.where(phi > 0, self.parameters.capacitance, self.below)
+        return capacitance * phi, capacitance
+
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:
         """What nuclei do in a step; of what is stripped there is no more than there was."""
         p, old = self.parameters, Nuclei(*(state[name].copy() for name in MOMENTS))
@@ -136,13 +140,13 @@ class Nucleation(Part):
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         """The current of the bare contact; its Li stays with the nuclei."""
-        bare, before = bare_share(self.grid, state, contact), np.maximum(state["potential"], self.charged_from)
-        plated, charging = self._plated(state, bare, step.dt), self.parameters.capacitance / step.dt
+        bare = bare_share(self.grid, state, contact)
+        plated, before = self._plated(state, bare, step.dt), self._charge(state["potential"])[0]
 
         def law(phi: Array) -> tuple[Array, Array]:
             _, current, slope = plated(phi)
-            charge = charging * (np.maximum(phi, self.charged_from) - before)
-            return current + charge, slope + charging * (phi > self.charged_from)
+            charge, capacitance = self._charge(phi)
+            return current + (charge - before) / step.dt, slope + capacitance / step.dt
 
         return [Reaction(law, bare, atoms=0.0)]
 
