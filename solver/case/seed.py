@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ValidationInfo
+from pydantic import Field, ValidationInfo
 
 from solver.case.materials import material_of, missing, shelf_of
 from solver.case.types import MolarVolume, Problem, Section, Width, key, problem_error, required, resolved
@@ -34,7 +34,9 @@ class SeedLayer(Section):
     thickness: Width = required("thickness of the host without Li")
     molar_volume: MolarVolume = resolved("molar volume of the host")
     lithium_volume: MolarVolume = resolved("molar volume of Li in the host")
-    steps: tuple[SeedStep, ...] = resolved("steps in which it takes Li; default those of its material")
+    steps: Annotated[tuple[SeedStep, ...], Field(min_length=1)] = resolved(
+        "steps in which it takes Li; default those of its material"
+    )
     one_phase: bool = resolved("whether its last step goes on into Li metal as one phase; default as its material")
 
     def problems(self, case: Case) -> Iterable[Problem]:

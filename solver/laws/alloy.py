@@ -66,7 +66,9 @@ class Alloy:
         for step in self.steps:
             slope = (step.composition - before) / (step.begin - step.end)
             u, v = (step.begin - potential) / WIDTH, (step.end - potential) / WIDTH
-            x += slope * WIDTH * (np.logaddexp(0.0, u) - np.logaddexp(0.0, v))
+            # p(u) - p(v), of which no rounding is left where the step is full
+            linear = np.clip(u, 0.0, (step.begin - step.end) / WIDTH)
+            x += slope * WIDTH * (linear + np.log1p(np.exp(-np.abs(u))) - np.log1p(np.exp(-np.abs(v))))
             fall += slope * (expit(u) - expit(v))
             before = step.composition
         return x, fall

@@ -15,8 +15,9 @@ so that no Li is lost or made. That changes fields at once: it is no part of a s
 
 Nuclei that have been stripped are gone, and the bare collector begins anew.
 
-**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on, since it stands for what
-else is reduced near Li; below that there is a double layer. A seed that goes on into Li as one phase is wetted: X = 1 and S = 1 from the start, no births.
+**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on, since it stands for
+what else is reduced near Li; below that there is a double layer. A seed that goes on into Li as one phase is wetted:
+X = 1 and S = 1 from the start, no births.
 """
 
 from __future__ import annotations

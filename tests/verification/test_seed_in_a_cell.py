@@ -1,4 +1,4 @@
-"""A seed in the coupled step: plateaus, birth of Li after them with its dip or without, stripping, all Li accounted for."""
+"""A seed in the coupled step: plateaus, birth of Li after them with its dip or without, stripping, Li accounted for."""
 
 from __future__ import annotations
 
