@@ -56,9 +56,9 @@ def test_magnesium_has_the_potential_of_its_solution() -> None:
     """Where it is known, mV at at%: 112 at 30, 49.7 at 50, 14.9 at 70, 6.6 at 80, 2.4 at 90; 0.1 V at Li/Mg 0.5."""
     host = materials.load("Mg").lithiation
     assert host is not None and host.one_phase
-    points = [(s.composition, s.potential if s.end is None else s.end) for s in host.steps]
+    ends = {step.composition: step.potential if step.end is None else step.end for step in host.steps}
     for share, potential in ((0.3, 0.112), (0.5, 0.0497), (0.7, 0.0149), (0.8, 6.6e-3), (0.9, 2.4e-3)):
-        found = np.interp(share / (1 - share), *zip(*points, strict=True))
+        found = float(np.interp(share / (1 - share), list(ends), list(ends.values())))
         assert found == pytest.approx(potential, rel=0.025)
 
 
