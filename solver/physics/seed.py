@@ -84,7 +84,6 @@ class Seed(Part):
         active = (bare > 0) & (contact.area > NEGLIGIBLE * self.grid.max(contact.area))
         before, exchange = state["seed_potential"].copy(), self.exchange[active]
         charging = dt * bare[active] / self.alloy.charge_per_composition
-
         rest, full = np.zeros_like(exchange), np.ones_like(exchange)
 
         def law(eta: Array) -> tuple[Array, Array]:
