@@ -19,8 +19,9 @@ from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.deposit import Deposit
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
+from solver.physics.seed import Seed
 
-OF_PARTS = [column for column in catalogue.COLUMNS if column not in Interphase.columns]
+OF_PARTS = [column for column in catalogue.COLUMNS if column not in (*Seed.columns, *Interphase.columns)]
 OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns)
 COLUMNS = headings([column for column in OF_PARTS if column not in OF_COLLECTOR])  # of a thick electrode
 PROVENANCE: dict[str, Any] = {

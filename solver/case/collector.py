@@ -14,6 +14,7 @@ from pydantic import ValidationInfo
 
 from solver.case.columns import TableRefused
 from solver.case.materials import material_of, shelf_of
+from solver.case.seed import SeedLayer, with_host
 from solver.case.segments import Segment
 from solver.case.surface import SurfaceTable, read_surface, surface_problems
 from solver.case.types import (
@@ -104,6 +105,7 @@ class Collector(Section):
     profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
     nuclei: Nuclei | None = key(None, "Li islands at random places at the start; none without it")
     nucleation: Nucleation | None = key(None, "nuclei that are born from the current; none without it")
+    seed: SeedLayer | None = key(None, "layer that takes Li as an alloy; none without it")
 
     @property
     def relief(self) -> float:
@@ -116,6 +118,8 @@ class Collector(Section):
     def problems(self, case: Case) -> Iterable[Problem]:
         yield from self._start(case)
         yield from self._surface(case)
+        if self.seed is not None:
+            yield from self.seed.problems(case)
         if not case.domain.lateral_extents:
             for name in ("roughness", "profile", "nuclei"):
                 if getattr(self, name) is not None:
@@ -153,8 +157,8 @@ class Collector(Section):
             yield Problem("collector.gap", "another distance than the thickness of the film between", "no such key")
 
 
-def with_angles(collector: Collector, info: ValidationInfo) -> Collector:
-    """The collector with its contact angles, those of its material where the case gives none."""
+def with_material_data(collector: Collector, info: ValidationInfo) -> Collector:
+    """The collector with its seed and its contact angles, those of its material where the case gives none."""
     material = shelf_of(info).load(collector.material).properties if collector.material else {}
     angle, nucleation = collector.contact_angle, collector.nucleation
     if angle is None:
@@ -164,7 +168,8 @@ def with_angles(collector: Collector, info: ValidationInfo) -> Collector:
             wrong = "missing, and there is no collector.material that has a nucleus_angle"
             raise problem_error([Problem("collector.nucleation.contact_angle", wrong, "an angle > 0 and < 180 deg")])
         nucleation = nucleation.model_copy(update={"contact_angle": material["nucleus_angle"].value})
-    return collector.model_copy(update={"contact_angle": angle, "nucleation": nucleation})
+    seed = collector.seed and with_host(collector.seed, info)
+    return collector.model_copy(update={"contact_angle": angle, "nucleation": nucleation, "seed": seed})
 
 
 def with_surface(collector: Collector, extents: Sequence[float], directory: Path) -> Collector:

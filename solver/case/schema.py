@@ -27,7 +27,7 @@ from pydantic import (
 
 from solver.case.cathode import Cathode, with_curve
 from solver.case.checks import find_problems
-from solver.case.collector import Collector, Roughness, with_angles, with_room, with_surface
+from solver.case.collector import Collector, Roughness, with_material_data, with_room, with_surface
 from solver.case.defects import AnyDefect, Geometry
 from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
 from solver.case.interphase import Interphase, with_reaction
@@ -107,6 +107,8 @@ FieldName = Literal[
     "nucleated_share",
     "nucleated_lithium",
     "interphase_thickness",
+    "seed_composition",
+    "seed_potential",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 
@@ -437,7 +439,7 @@ class Case(WithMaterials):
         directory = Path((info.context or {}).get("directory", "."))
         rough = data["interface"].roughness
         return with_room(
-            with_surface(with_angles(collector, info), data["domain"].lateral_extents, directory),
+            with_surface(with_material_data(collector, info), data["domain"].lateral_extents, directory),
             unroll(data["protocol"]),
             supply=data["cathode"].lithium if data["cathode"] else math.inf,
             molar_volume=data["lithium"].molar_volume,

@@ -11,8 +11,9 @@ Values hold at 298.15 K. A property that depends on temperature (`PropertyInfo.a
 temperature only when its entry carries an activation energy. Adding a material is adding a file; the
 properties that exist are in PROPERTIES.
 
-A film lines the contact or the defects of the electrolyte and is too thin for cells of its own. All its properties are
-optional: one that its file does not have changes nothing.
+A film lines the contact or the defects of the electrolyte, or the current collector, and is too thin for cells of its
+own. All its properties are optional: one that its file does not have changes nothing. One that can be a seed, which
+takes Li as an alloy, has a table [lithiation] too: see `solver.materials.lithiation`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from solver.constants import GAS_CONSTANT
+from solver.materials.lithiation import Lithiation, read_lithiation
 from solver.text import Unreadable, parse_toml, read_text
 from solver.units import Number, Quantity, ValueRefused, nearest
 
@@ -141,6 +143,12 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
             activated=True,
         ),
         "density": _DENSITY,
+        "molar_volume": PropertyInfo(
+            Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of a host for Li"
+        ),
+        "lithium_volume": PropertyInfo(
+            Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of Li in the host"
+        ),
     },
 }
 
@@ -157,12 +165,13 @@ class Property:
 
 @dataclass(frozen=True)
 class Material:
-    """A material as read from its file. file: what to call that in messages."""
+    """A material as read from its file. file: what to call that in messages; lithiation: None where it takes no Li."""
 
     name: str
     kind: str
     properties: Mapping[str, Property]
     file: str
+    lithiation: Lithiation | None = None
 
     def value(self, key: str, temperature: float = REFERENCE_TEMPERATURE) -> float:
         """The property `key` in SI at `temperature` (K); MaterialError when it is not known."""
@@ -216,6 +225,7 @@ def parse(file: str, stem: str, table: Mapping[str, Any]) -> Material:
     if not isinstance(kind, str) or kind not in PROPERTIES:
         raise MaterialError(f"{file}: kind: value {kind!r}; allowed: {', '.join(PROPERTIES)}")
     known = PROPERTIES[kind]
+    lithiation = _lithiation(file, data.pop("lithiation")) if kind == "film" and "lithiation" in data else None
     for key in data:
         if key not in known:
             suggestion = nearest(key, known)
@@ -227,7 +237,14 @@ def parse(file: str, stem: str, table: Mapping[str, Any]) -> Material:
     for key, info in known.items():
         if info.required and key not in data:
             raise MaterialError(f"{file}: {key}: missing ({info.meaning})")
-    return Material(stem, kind, properties, file)
+    return Material(stem, kind, properties, file, lithiation)
+
+
+def _lithiation(file: str, table: Any) -> Lithiation:
+    try:
+        return read_lithiation(table)
+    except ValueRefused as error:
+        raise MaterialError(f"{file}: lithiation: {error}") from None
 
 
 def _property(file: str, key: str, info: PropertyInfo, entry: Any) -> Property:

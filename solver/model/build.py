@@ -20,7 +20,7 @@ from solver.domain.contact import Contact
 from solver.domain.electrode import Electrode
 from solver.domain.measured import MeasuredHeight
 from solver.domain.places import Fixed, Moved, Places
-from solver.laws import free_energy, infiltration, kinetics, nucleation, vacancies
+from solver.laws import alloy, free_energy, infiltration, kinetics, nucleation, vacancies
 from solver.laws.bare_contact import BareContact
 from solver.laws.creep import CreepLaw, creep_prefactor
 from solver.laws.interphase import InterphaseParameters
@@ -43,11 +43,13 @@ from solver.physics.occupancy import DiffusionParameters, Occupancy, OccupancyBa
 from solver.physics.part import Part
 from solver.physics.penetration import Penetration
 from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
+from solver.physics.seed import Seed
 from solver.physics.transfer import Transfer
 
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
 FILAMENT_TOLERANCE = 1e-11  # mean error of zeta at most: it shows in the filaments' current, over a small step
+DOUBLE_LAYER = 0.2  # F/m^2, of a contact above a seed that is full: how fast its voltage goes on to 0 V
 DEFECT_RANGE = (1 / 3, 1.0)  # of defect_amplitude: spread of the impurities from cell to cell
 
 
@@ -383,6 +385,7 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
     if own.spread:
         field = random_field(case, own.correlation_length, own.seed)
         barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
+    seed = case.collector.seed if case.collector else None
     return Nucleation(
         grid=grid,
         parameters=parameters,
@@ -390,6 +393,8 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
         exchange=exchange_current(case, grid),
         barrier=barrier,
         bare_contact=BareContact(case.interface.width),
+        below=DOUBLE_LAYER if seed else parameters.capacitance,
+        wetted=seed is not None and seed.one_phase,
         interphase=interphase_parameters(case),
     )
 
@@ -414,8 +419,25 @@ def interphase_parameters(case: Case) -> InterphaseParameters | None:
     )
 
 
+def make_seed(case: Case, grid: Grid) -> Seed | None:
+    """The seed on the collector, None without one."""
+    own = case.collector.seed if case.collector else None
+    if own is None:
+        return None
+    half = 0.5 * alloy.PLATEAU
+    steps = [
+        alloy.AlloyStep(step.composition, step.potential + half, step.potential - half)
+        if step.end is None
+        else alloy.AlloyStep(step.composition, step.potential, step.end)
+        for step in own.steps
+    ]
+    host = alloy.Alloy(steps, FARADAY * own.thickness / own.molar_volume)
+    swelling = own.lithium_volume / own.molar_volume
+    return Seed(grid, host, make_kinetics(case), exchange_current(case, grid), own.thickness, swelling)
+
+
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
-FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_nucleation, make_interphase, make_deposit]
+FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_nucleation, make_seed, make_interphase, make_deposit]
 
 
 def make_coupling(case: Case, grid: Grid) -> Coupling:

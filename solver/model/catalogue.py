@@ -13,9 +13,12 @@ from solver.physics.nucleation import Nucleation
 from solver.physics.occupancy import Occupancy
 from solver.physics.part import Column
 from solver.physics.penetration import Penetration
+from solver.physics.seed import Seed
 from solver.physics.transfer import Transfer
 
-PARTS = (Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Interphase, Deposit)
+PARTS = (
+    Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Seed, Interphase, Deposit,
+)
 
 FIELDS: dict[str, FieldInfo] = {
     info.name: info for outputs in (coupling.OUTPUTS, *(part.outputs for part in PARTS)) for info in outputs

@@ -14,6 +14,10 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it.
 
 Nuclei that have been stripped are gone, and the bare collector begins anew.
+
+**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on, since it stands for
+what else is reduced near Li; below that there is a double layer. A seed that goes on into Li as one phase is wetted:
+X = 1 and S = 1 from the start, no births.
 """
 
 from __future__ import annotations
@@ -42,14 +46,24 @@ TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
 OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
 NO_SHARE = 1e-12  # of the contact
 NO_LITHIUM = 1e-12  # m
+NO_BIRTHS = 1e4  # V^2, a barrier that nothing gets over
+WETTED = 1e4  # A of a contact that Li wets
 
 Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
+
+
+def bare_share(grid: Grid, state: State, contact: Contact) -> Array:
+    """b as the step finds it (collective)."""
+    lithium = state["lithium"]
+    factor = touching.factor(touching.weight(grid, contact, lithium))
+    return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
 
 
 @dataclass
 class Nucleation(Part):
     """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
 
+    below: capacitance below 0 V, F/m^2; wetted: whether all of the contact is, so that nothing is born.
     interphase: what lies between nuclei and electrolyte, None where they do not react.
     """
 
@@ -59,6 +73,8 @@ class Nucleation(Part):
     exchange: Array
     barrier: Array
     bare_contact: BareContact
+    below: float
+    wetted: bool = False
     interphase: InterphaseParameters | None = None
 
     name = "nucleation"
@@ -80,10 +96,16 @@ class Nucleation(Part):
     )
 
     def __post_init__(self) -> None:
+        if self.wetted:
+            self.barrier = np.full_like(self.barrier, NO_BIRTHS)
         self.supplies = (Supply("lithium", "nucleated_charge", self.parameters.volume_per_charge),)
 
     def start(self, contact: Contact) -> dict[str, Array]:
         nothing = {kept.name: np.zeros(self.grid.local_shape) for kept in self.fields}
+        if self.wetted:
+            second = WETTED / self.parameters.overlap(np.ones(()))
+            nothing["nucleus_moment_2"] += second
+            nothing["nucleated_extent"] += np.log1p(WETTED / SEEN)
         return nothing | {"facing": self._facing(contact)}
 
     def weight(self, contact: Contact) -> Array:
@@ -97,15 +119,14 @@ class Nucleation(Part):
         assert contact.collector is not None
         return np.broadcast_to(self.bare_contact.touches(contact.collector.gap), self.grid.local_shape).copy()
 
-    def _bare(self, state: State, contact: Contact) -> Array:
-        """b as the step finds it (collective)."""
-        lithium = state["lithium"]
-        factor = touching.factor(touching.weight(self.grid, contact, lithium))
-        return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
+    def _charge(self, phi: Array) -> tuple[Array, Array]:
+        """Charge of the bare contact, C/m^2, and its derivative, F/m^2."""
+        capacitance = np.where(phi > 0, self.parameters.capacitance, self.below)
+        return capacitance * phi, capacitance
 
     def reacting_share(self, state: State, contact: Contact) -> Array:
         """Share of the contact that nuclei cover, in the cells, as the step finds it (collective)."""
-        return self._bare(state, contact) * self._share(state)
+        return bare_share(self.grid, state, contact) * self._share(state)
 
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:
         """What nuclei do in a step; of what is stripped there is no more than there was."""
@@ -131,17 +152,18 @@ class Nucleation(Part):
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         """The current of the bare contact; its Li stays with the nuclei."""
-        bare, before = self._bare(state, contact), state["potential"].copy()
-        plated, charging = self._plated(state, bare, step.dt), self.parameters.capacitance / step.dt
+        bare = bare_share(self.grid, state, contact)
+        plated, before = self._plated(state, bare, step.dt), self._charge(state["potential"])[0]
 
         def law(phi: Array) -> tuple[Array, Array]:
             _, current, slope = plated(phi)
-            return current + charging * (phi - before), slope + charging
+            charge, capacitance = self._charge(phi)
+            return current + (charge - before) / step.dt, slope + capacitance / step.dt
 
         return [Reaction(law, bare, atoms=0.0)]
 
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
-        phi, bare = new["potential"], self._bare(state, contact)
+        phi, bare = new["potential"], bare_share(self.grid, state, contact)
         nuclei, current, _ = self._plated(state, bare, step.dt)(phi)
         grown = self.parameters.volume_per_charge * step.dt * bare * current
         thickness = np.maximum(state["nucleated_lithium"] + grown, 0.0)

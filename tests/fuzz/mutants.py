@@ -13,7 +13,7 @@ from solver.case.io import read_table
 from tests.fuzz.damage import PROFILE, spoilt, spoilt_table
 from tests.fuzz.structure import STRUCTURE
 from tests.fuzz.values import KEYS, TEXTS, quantity
-from tests.mpi import ROOT
+from tests.shipped import CASES
 
 LARGEST = 100_000  # bytes
 
@@ -42,7 +42,7 @@ class Mutant:
 
 def bases() -> list[dict[str, Any]]:
     """Cases that are right."""
-    shipped = [read_table(path)[1] for path in sorted((ROOT / "cases").rglob("*.toml"))]
+    shipped = [read_table(path)[1] for path in CASES]
     profile = SMALL | {"protocol": [{"kind": "profile", "file": "profile.csv"}]}
     loop = {"kind": "loop", "repeat": 3, "segments": [{"kind": "rest", "duration": "1 s"}, SMALL["protocol"][0]]}
     return [*shipped, SMALL, profile, profile, SMALL | {"protocol": [loop]}, SMALL | {"sweep": SWEEP}]

@@ -146,6 +146,11 @@ def reacting_case(changes: Mapping[str, Any]) -> Table:
     return merged(nucleating_case(uneven), changes)
 
 
+SEED = {  # it is full after 1.8 s, so that Li is born while a part of the current still goes into it
+    "drive": {"voltage_limit": "1 V"},
+    "collector": {"seed": {"material": "Au", "thickness": "2.5 nm"}},
+    "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6.95 s"}],
+}
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

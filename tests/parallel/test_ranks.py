@@ -24,6 +24,7 @@ from solver.numerics.random_fields import LateralField, normal
 from tests.mpi import rank_results
 from tests.parallel.runs import (
     FIXED,
+    SEED,
     agreement,
     deposit_case,
     differences,
@@ -133,6 +134,21 @@ def nuclei() -> dict[str, Any]:
     """Nuclei that become islands in fixed steps, solved tightly."""
     changes = {"time": {"fixed_step": "0.05 s"}, "lithium": {"noise_amplitude": 0.0}}
     return run_case(nucleating_case(merged(FIXED, changes)))
+
+
+def seeded() -> dict[str, Any]:
+    """A seed of gold that is filled, then nuclei, in fixed steps, solved tightly."""
+    changes = {"time": {"fixed_step": "0.05 s"}, "lithium": {"noise_amplitude": 0.0}}
+    return run_case(nucleating_case(merged(FIXED, merged(changes, SEED))))
+
+
+def test_a_seed_is_filled_alike_on_two_ranks():
+    """Fields and curves to 1e-7 of their range."""
+    one, many = seeded(), rank_results(2, seeded)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    assert one["steps"] == many["steps"]
+    found = differences(one, many, ("field", "curve"))
+    assert max(found.values()) < 1e-7, found
 
 
 @pytest.mark.parametrize("ranks", [2, 4])

@@ -21,7 +21,15 @@ from solver.case.io import case_from_dict
 from solver.model.coupling import Coupling
 from solver.output import checkpoint
 from tests.mpi import rank_results
-from tests.parallel.runs import deposit_case, merged, nucleating_case, penetrating_case, reacting_case, small_case
+from tests.parallel.runs import (
+    SEED,
+    deposit_case,
+    merged,
+    nucleating_case,
+    penetrating_case,
+    reacting_case,
+    small_case,
+)
 
 EXACT = 1e-10  # of the range; found: no difference at all
 SHOWS = 1e-8
@@ -69,6 +77,7 @@ CASES = {
     "direct": small_case(2, {"mechanics": {"linear_solver": "direct"}} | protocol(("strip", "1 s"))),
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "nucleation": nucleating_case(protocol(("plate", "5.2 s"), ("strip", "1 s"))),
+    "seed": nucleating_case(SEED | protocol(("plate", "2 s"), ("strip", "1 s"))),
     "cathode": deposit_case(SUPPLY),
     "interphase": reacting_case(protocol(("plate", "6 s"), ("strip", "1 s"))),
     "3-D": small_case(3, protocol(("strip", "1 s"))),

@@ -12,6 +12,7 @@ from solver.case.collector import most_plated
 from solver.case.cost import cost
 from solver.case.io import CaseError, case_from_dict
 from solver.case.schema import Case
+from solver.case.seed import SeedLayer
 from solver.case.segments import unroll
 from solver.laws.bare_contact import BareContact
 from solver.model.build import islands, make_coupling, make_grid
@@ -102,6 +103,64 @@ def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
 def test_what_contradicts_itself_is_refused(sections: dict[str, Any], said: str) -> None:
     with pytest.raises(CaseError) as refused:
         case(**sections)
+    assert said in str(refused.value).replace("\n", " ")
+
+
+SEEDED = {"material": "Cu", "nucleation": {}, "seed": {"material": "Au", "thickness": "20 nm"}}
+DRIVE = {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2", "voltage_limit": "1 V"}
+
+
+def seeded(**seed: Any) -> dict[str, Any]:
+    """The table of a collector whose seed has other keys."""
+    return SEEDED | {"seed": {"material": "Au", "thickness": "20 nm"} | seed}
+
+
+def test_a_seed_has_what_its_material_says_and_the_case_may_say_more() -> None:
+    def seed(collector: dict[str, Any]) -> SeedLayer:
+        found = case(collector=collector, drive=DRIVE)
+        assert case_from_dict(found.resolved()).collector == found.collector, "the case in the results can be read"
+        assert found.collector is not None and found.collector.seed is not None
+        return found.collector.seed
+
+    gold = seed(SEEDED)
+    assert [(s.composition, s.potential, s.end) for s in gold.steps] == [(1.0, 0.165, None), (3.75, 0.105, None)]
+    assert (gold.molar_volume, gold.lithium_volume) == pytest.approx((10.21e-6, 8.9e-6)) and not gold.one_phase
+    assert seed(seeded(material="Mg")).one_phase and not seed(seeded(material="Mg", one_phase=False)).one_phase
+    steps = [{"composition": 2.0, "potential": "0.3 V", "end": "0.1 V"}]
+    own = seed(seeded(material="W", molar_volume="9.5 cm^3/mol", lithium_volume="9 cm^3/mol", steps=steps))
+    assert (own.steps[0].potential, own.steps[0].end, own.one_phase) == (0.3, 0.1, False)
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"collector": seeded(material="gold")}, "collector.seed.material"),
+        ({"collector": seeded(material="W")}, "collector.seed.molar_volume: missing; W.toml does not have it"),
+        ({"collector": seeded(material="W")}, "collector.seed.steps: missing; W.toml does not have it"),
+        ({"collector": seeded(thickness="0 nm")}, "collector.seed.thickness"),
+        ({"collector": seeded(steps=[])}, "collector.seed.steps: "),
+        (
+            {"collector": seeded(steps=[{"composition": x, "potential": "0.1 V"} for x in (1, 2)])},
+            "collector.seed.steps: from step to step the composition must rise and the potential fall",
+        ),
+        (
+            {"collector": seeded(steps=[{"composition": 1, "potential": "0.1 V", "end": "0.2 V"}])},
+            "the potential at the end of a step must be below that at its start",
+        ),
+        (
+            {"collector": {"seed": SEEDED["seed"]}, "lithium": FILM},
+            "collector.seed: no Li is born on it when it is full; allowed: collector.nucleation beside it",
+        ),
+        ({"collector": seeded(material="Al"), "drive": DRIVE | {"voltage_limit": "0.2 V"}}, "drive.voltage_limit"),
+        (
+            {"collector": SEEDED, "interface": {"film": {"material": "W", "thickness": "9 nm", "permeance": "1 nm/s"}}},
+            "interface.film: a film that lets atoms of Li through to an alloy",
+        ),
+    ],
+)
+def test_a_seed_that_makes_no_sense_is_refused(sections: dict[str, Any], said: str) -> None:
+    with pytest.raises(CaseError) as refused:
+        case(**({"drive": DRIVE} | sections))
     assert said in str(refused.value).replace("\n", " ")
 
 

@@ -16,7 +16,6 @@ from solver.case.io import CaseError, load_case
 from solver.numerics.grid import lateral_faces, normal_faces
 from tests.mpi import ROOT, environment
 
-CASES = sorted((ROOT / "cases").rglob("*.toml"))
 MINIMAL = ROOT / "cases/minimal.toml"
 
 

@@ -87,6 +87,49 @@ def test_density_is_that_of_the_unit_cell():
     assert materials.load("Li6PS5Cl").value("density") == pytest.approx(cell, rel=2e-3)
 
 
+HOST = """
+name = "Host"
+kind = "film"
+[lithiation]
+steps = [{ composition = 1.0, potential = "0.3 V" }, { composition = 2.0, potential = "0.2 V", end = "50 mV" }]
+source = "made up"
+"""
+
+
+def test_steps_of_a_host(tmp_path):
+    host = materials.load("Host", write(tmp_path, HOST, "Host")).lithiation
+    assert [(s.composition, s.potential, s.end) for s in host.steps] == [(1.0, 0.3, None), (2.0, 0.2, 0.05)]
+    assert not host.one_phase and materials.load("W").lithiation is None
+
+
+@pytest.mark.parametrize("name", ["Ag", "Al", "Au", "In", "Mg", "Sn", "Zn"])
+def test_every_host_is_complete_and_sourced(name):
+    """What is from memory says so, and only Ag and Mg go on into Li as one phase."""
+    material = materials.load(name)
+    assert {"molar_volume", "lithium_volume"} <= material.properties.keys()
+    assert len(material.lithiation.source) > 40 and material.lithiation.one_phase == (name in ("Ag", "Mg"))
+    assert ("not checked" in material.lithiation.source) == (name not in ("Al", "Au"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('source = "made up"', "", "source is missing"),
+        ('source = "made up"', 'source = "x"\none_phase = 1', "one_phase is not true or false"),
+        ('source = "made up"', 'source = "x"\nphases = 1', "not such a table"),
+        ('potential = "0.3 V"', 'potential = "0.2 V"', "from step to step the composition must rise"),
+        ("composition = 2.0", "composition = 1.0", "from step to step the composition must rise"),
+        ('end = "50 mV"', 'end = "0.3 V"', "must be below that at its start"),
+        ('potential = "0.3 V"', 'potential = "0.3 A"', "'A' is not a unit of potential"),
+        ('potential = "0.3 V"', "volts = 1", "a step that is not one"),
+    ],
+)
+def test_steps_that_are_wrong_are_refused(tmp_path, old, new, said):
+    assert old in HOST
+    with pytest.raises(materials.MaterialError, match=rf"^Host\.toml: lithiation: .*{said}"):
+        materials.load("Host", write(tmp_path, HOST.replace(old, new), "Host"))
+
+
 def write(folder, text, name="Salt"):
     (folder / f"{name}.toml").write_text(text)
     return folder

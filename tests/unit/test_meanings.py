@@ -20,9 +20,10 @@ from tests import synthetic
 from tests.mpi import environment
 
 UNITS = {
-    "1": "lithium occupancy electrolyte metal void filament defect dead_lithium collector nucleated_share",
+    "1": "lithium occupancy electrolyte metal void filament defect dead_lithium collector nucleated_share "
+    "seed_composition",
     "1/m^2": "nucleus_density",
-    "V": "potential",
+    "V": "potential seed_potential",
     "Pa": "infiltration_pressure pressure stress von_mises_stress largest_principal_stress contact_pressure",
     "A/m^2": "local_current_density exchange_current_density",
     "m/s": "velocity",

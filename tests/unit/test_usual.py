@@ -9,8 +9,8 @@ from solver.case.types import spec_of
 from solver.case.usual import usual_warnings
 from solver.units import Quantity, Usual, ValueRefused
 from tests.mpi import ROOT
+from tests.shipped import CASES
 
-CASES = sorted((ROOT / "cases").rglob("*.toml"))
 MINIMAL = ROOT / "cases/minimal.toml"
 FILM = "interface.film={{material='LiF', thickness='{}'}}"
 GRAINS = "defects=[{{kind='grain_boundaries', grain_size='2 um', {}='{}'}}]"

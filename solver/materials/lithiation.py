@@ -1,0 +1,75 @@
+"""Steps in which a host takes Li, as a table of a material's file::
+
+    [lithiation]
+    steps = [{ composition = 1.0, potential = "0.165 V" }, { composition = 2.0, potential = "0.11 V", end = "0.05 V" }]
+    one_phase = false        # whether the last step goes on into Li metal as one phase
+    source = "where it comes from"
+
+composition: Li per atom of the host at the end of the step; potential: against Li metal, V, that of a plateau, or with
+`end` the one from which it falls to `end` in proportion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from solver.units import Number, Quantity, ValueRefused
+
+COMPOSITION = Number(gt=0, le=100)
+POTENTIAL = Quantity("V", show="mV", what="potential", gt=0, le=5000)
+
+
+@dataclass(frozen=True)
+class LithiationStep:
+    """A step: composition at its end, potential (V), and potential at its end (V), None for a plateau."""
+
+    composition: float
+    potential: float
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Lithiation:
+    """All steps, whether the last is one phase with Li metal, and the source."""
+
+    steps: tuple[LithiationStep, ...]
+    one_phase: bool
+    source: str
+
+
+def disorder(steps: tuple[LithiationStep, ...]) -> str:
+    """What is wrong with the order of steps, "" when nothing is."""
+    for one, two in pairwise(steps):
+        if two.composition <= one.composition or two.potential >= one.potential:
+            return "from step to step the composition must rise and the potential fall"
+    if any(step.end is not None and step.end >= step.potential for step in steps):
+        return "the potential at the end of a step must be below that at its start"
+    return ""
+
+
+def read_lithiation(table: Any) -> Lithiation:
+    """The table of a file. Raises ValueRefused."""
+    form = "a table of steps, one_phase and source"
+    if not isinstance(table, dict) or table.keys() - {"steps", "one_phase", "source"}:
+        raise ValueRefused("not such a table", form)
+    source, one_phase, rows = table.get("source"), table.get("one_phase", False), table.get("steps")
+    if not isinstance(source, str) or not source.strip():
+        raise ValueRefused("source is missing", form)
+    if not isinstance(one_phase, bool):
+        raise ValueRefused("one_phase is not true or false", form)
+    if not isinstance(rows, list) or not rows:
+        raise ValueRefused("there are no steps", form)
+    steps = tuple(_step(row) for row in rows)
+    if wrong := disorder(steps):
+        raise ValueRefused(wrong, form)
+    return Lithiation(steps, one_phase, source)
+
+
+def _step(row: Any) -> LithiationStep:
+    needed = {"composition", "potential"}
+    if not isinstance(row, dict) or not needed <= row.keys() <= {*needed, "end"}:
+        raise ValueRefused("a step that is not one", "a table of composition, potential and perhaps end")
+    end = POTENTIAL.parse(row["end"]) if "end" in row else None
+    return LithiationStep(COMPOSITION.parse(row["composition"]), POTENTIAL.parse(row["potential"]), end)
