@@ -15,6 +15,7 @@ from solver.case.cost import cost, graded_cells, lateral_cells, machine_warnings
 from solver.case.io import CaseError, load_case
 from solver.numerics.grid import lateral_faces, normal_faces
 from tests.mpi import ROOT, environment
+from tests.shipped import CASES
 
 MINIMAL = ROOT / "cases/minimal.toml"
 
