@@ -1,0 +1,59 @@
+"""Table and picture of the sweep of seeds.toml: what seed layers take, and whether Li is born with a dip.
+
+lifront sweep cases/anode_free/seeds.toml --output results/seeds
+python cases/anode_free/seeds.py results/seeds [PICTURE]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from postprocess.pictures import write_picture
+from postprocess.reader import Run
+from solver import load_case
+
+MICROAMPERE_HOUR = 36.0  # C/m2 of 1 uAh/cm2
+HEADINGS = ("seed", "takes/uAh/cm2", "Li/host", "largest/mV", "plateau/mV")
+
+
+def host(run: Run) -> str:
+    """The material of the seed."""
+    collector = load_case(run.directory / "case.toml").collector
+    assert collector and collector.seed
+    return collector.seed.material
+
+
+def main(directory: Path, picture: Path) -> None:
+    """Print the table, write the picture."""
+    runs = sorted((Run(path.parent) for path in directory.glob("*/done.json")), key=host)
+    print("".join(f"{name:>15}" for name in HEADINGS))
+    figure = Figure(figsize=(10, 4.2), constrained_layout=True)
+    whole, near = figure.subplots(1, 2)
+    for run in runs:
+        found = run.curves
+        potential, charge = -1e3 * found["voltage"], found["capacity"] / MICROAMPERE_HOUR
+        entries = (
+            found["seed_lithium"][-1] / MICROAMPERE_HOUR,
+            found["seed_composition"][-1],
+            1e3 * found["voltage"].max(),
+            1e3 * found["voltage"][-1],
+        )
+        print(f"{host(run):>15}" + "".join(f"{entry:15.3g}" for entry in entries))
+        for axes in (whole, near):
+            axes.plot(charge, potential, label=host(run))
+    whole.set(ylabel="potential of the collector against Li / mV", xlim=(0, None))
+    near.set(ylim=(-15, 15), xlim=(0, None))
+    whole.legend(ncols=2)
+    for axes in (whole, near):
+        axes.axhline(0, color="grey", linewidth=0.8)
+        axes.set(xlabel="charge / $\\mu$Ah cm$^{-2}$")
+        axes.grid(alpha=0.25)
+    write_picture(figure, picture)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).resolve().parent / "seeds.png"
+    main(Path(sys.argv[1]), target)
