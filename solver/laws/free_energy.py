@@ -71,11 +71,6 @@ def step_curvature(s: Array) -> Array:
     return 6 - 12 * s
 
 
-def smooth_step(s: Array, low: float, high: float) -> Array:
-    """h of the way of s from low, where it is 0, to high, where it is 1; constant beyond."""
-    return step(np.clip((s - low) / (high - low), 0.0, 1.0))
-
-
 @dataclass(frozen=True, kw_only=True)
 class EnergyParameters:
     """Constants of the free energy. surface_energy J/m^2, width m, angle rad, critical_vacancy_fraction 1.

@@ -154,10 +154,10 @@ def plane_source(
     filling = (expected > 0) & (r * vanish > plus * grow)
     k = np.where(filling, r * vanish, plus * grow)
     rest = expected / (1 + dt * np.where(filling, r * takes, plus * np.maximum(grow, thin)))
-    gained = made[0] - k * rest
+    gained, gained_slope = made[0] - k * rest, made[1] + np.where(filling, lost_slope, 0.0)
     growing = (expected <= 0) | (gained > lost)
     return Planes(
-        np.where(growing, gained, lost), np.where(growing, made[1], lost_slope), np.where(growing, rest, less)
+        np.where(growing, gained, lost), np.where(growing, gained_slope, lost_slope), np.where(growing, rest, less)
     )
 
 

@@ -17,6 +17,7 @@ from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
+from solver.numerics.smooth import smooth_step
 
 RANGE = (0.3, 0.7)  # f at which contact is lost, and at which all of it is there
 LEAST = 1e-12  # f that stands for none
@@ -29,7 +30,7 @@ def weight(grid: Grid, contact: Contact, lithium: Array) -> Array:
 
 def share(weight: Array) -> Array:
     """t of f."""
-    return fe.smooth_step(weight, *RANGE)
+    return smooth_step(weight, *RANGE)
 
 
 def factor(weight: Array) -> Array:

@@ -22,6 +22,7 @@ from solver.laws import kinetics
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
+from solver.numerics.smooth import smooth_step
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
 from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply
@@ -71,7 +72,7 @@ class Current:
         """
         plated = volume * self.plating - taken
         growing = outer * (plated > 0)
-        slope = -(volume**2) * self.slope * growing * fe.smooth_step(lithium, *ANSWERING)
+        slope = -(volume**2) * self.slope * growing * smooth_step(lithium, *ANSWERING)
 
         def made(change: Array) -> tuple[Array, Array]:
             return plated * growing + slope * change, slope

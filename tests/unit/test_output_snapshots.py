@@ -26,6 +26,9 @@ from solver.output.provenance import LONGEST_TABLE, LONGEST_TEXT
 from solver.output.recorder import FileRecorder
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.deposit import Deposit
+from solver.physics.interphase import Interphase
+from solver.physics.nucleation import Nucleation
+from solver.physics.seed import Seed
 from tests import synthetic
 
 GRIDS = pytest.mark.parametrize(("dim", "graded"), [(d, g) for d in (1, 2, 3) for g in (False, True)])
@@ -163,8 +166,8 @@ def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_alw
             assert (about.unit, about.long_name) == (FIELDS[field].unit, FIELDS[field].long_name)
             assert escape(about.long_name) in xdmf
     assert names["with"] - names["without"] == {"filament", "defect", "opening", "infiltration_pressure"}
-    of_collectors = {info.name for info in Deposit.outputs}
-    assert names["with"] == set(ALL_FIELDS) - of_collectors and "dead_lithium" in names["without"]
+    of_others = {info.name for part in (Deposit, Nucleation, Seed, Interphase) for info in part.outputs}
+    assert names["with"] == set(ALL_FIELDS) - of_others and "dead_lithium" in names["without"]
     filled = dataset.cell_data["metal"] * (dataset.cell_data["electrolyte"] > 0.9)
     z = dataset.cell_centers().points[:, 2]
     assert filled.max() > 0.9 and z[filled > 0.5].max() == pytest.approx(2e-6, abs=1.5e-7)
