@@ -27,10 +27,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver.domain.contact import FLOOR, Contact, Height, flat, profile, slope_of_faces, stretch_of
-from solver.numerics.array import Array
+from solver.numerics.array import Array, smooth_step
 from solver.numerics.grid import Grid
 from solver.numerics.operators import along_axis, full_faces
-from solver.numerics.smooth import smooth_step
 
 GAUSS = 3  # points of the mean over a step
 COLLECTOR_RANGE = (0.6, 0.75)  # chi from which on a cell is rigid in part, and from which on all of it

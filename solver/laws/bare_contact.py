@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.numerics.array import Array
-from solver.numerics.smooth import smooth_step
+from solver.numerics.array import Array, smooth_step
 
 STRENGTH = 80e6  # Pa, E
 RANGE = 0.4  # of lambda: g_on

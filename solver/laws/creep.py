@@ -27,8 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.constants import GAS_CONSTANT
-from solver.numerics.array import Array
-from solver.numerics.smooth import smooth_step
+from solver.numerics.array import Array, smooth_step
 
 LOCAL_TOLERANCE = 1e-12  # relative, of sigma_eq
 LOCAL_ITERATIONS = 50

@@ -35,8 +35,7 @@ from typing import Protocol
 import numpy as np
 
 from solver.laws.creep import SLOWEST, CreepLaw, solid_fraction
-from solver.numerics.array import Array
-from solver.numerics.smooth import smooth_step
+from solver.numerics.array import Array, smooth_step
 from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is

@@ -15,9 +15,8 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
-from solver.numerics.array import Array
+from solver.numerics.array import Array, smooth_step
 from solver.numerics.grid import Grid
-from solver.numerics.smooth import smooth_step
 
 RANGE = (0.3, 0.7)  # f at which contact is lost, and at which all of it is there
 LEAST = 1e-12  # f that stands for none

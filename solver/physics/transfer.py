@@ -19,10 +19,9 @@ import numpy as np
 from solver.domain.contact import Contact, Layers, face_conductivities
 from solver.laws import free_energy as fe
 from solver.laws import kinetics
-from solver.numerics.array import Array
+from solver.numerics.array import Array, smooth_step
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
-from solver.numerics.smooth import smooth_step
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.charge import ChargeBalance, ChargeOutcome, TopControl
 from solver.physics.part import Column, InterfaceTerm, Part, Reaction, StateField, Supply

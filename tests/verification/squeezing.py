@@ -23,9 +23,8 @@ from solver.domain.collector import Collector
 from solver.domain.contact import Contact, make_contact, profile
 from solver.domain.electrode import Electrode
 from solver.laws.creep import CreepLaw
-from solver.numerics.array import Array
+from solver.numerics.array import Array, smooth_step
 from solver.numerics.grid import Grid
-from solver.numerics.smooth import smooth_step
 from solver.physics.force_balance import Load
 from solver.physics.mechanics import Mechanics, MechanicsResult
 from solver.physics.rheology import memory_weight
