@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from mpi4py import MPI
 
 from solver import defects
-from solver.case.collector import Collector as CollectorTable
-from solver.case.collector import Roughness
 from solver.case.derived import annihilation_parameters, boundary_energy
-from solver.case.schema import Case, RandomHeterogeneity
+from solver.case.schema import Case
 from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain import contact as geometry
 from solver.domain.collector import Collector
 from solver.domain.contact import Contact
 from solver.domain.electrode import Electrode
-from solver.domain.measured import MeasuredHeight
 from solver.domain.places import Fixed, Moved, Places
-from solver.laws import alloy, free_energy, infiltration, kinetics, nucleation, vacancies
+from solver.laws import free_energy, infiltration, vacancies
 from solver.laws.bare_contact import BareContact
 from solver.laws.creep import CreepLaw, creep_prefactor
-from solver.laws.interphase import InterphaseParameters
+from solver.model.along_contact import (
+    collector_depth,
+    distance_squared,
+    exchange_current,
+    make_kinetics,
+    surface_height,
+)
+from solver.model.at_contact import make_deposit, make_interphase, make_nucleation, make_seed
 from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
@@ -34,22 +37,17 @@ from solver.physics import lining as on_grid
 from solver.physics.charge import ChargeBalance
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
-from solver.physics.deposit import Deposit
-from solver.physics.interphase import Interphase
 from solver.physics.lithium import Lithium, LithiumEquation, Noise
 from solver.physics.mechanics import Mechanics
-from solver.physics.nucleation import Nucleation
 from solver.physics.occupancy import DiffusionParameters, Occupancy, OccupancyBalance
 from solver.physics.part import Part
 from solver.physics.penetration import Penetration
 from solver.physics.rheology import Properties, bulk_modulus, memory_weight, shear_modulus
-from solver.physics.seed import Seed
 from solver.physics.transfer import Transfer
 
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
 FILAMENT_TOLERANCE = 1e-11  # mean error of zeta at most: it shows in the filaments' current, over a small step
-DOUBLE_LAYER = 0.2  # F/m^2, of a contact above a seed that is full: how fast its voltage goes on to 0 V
 DEFECT_RANGE = (1 / 3, 1.0)  # of defect_amplitude: spread of the impurities from cell to cell
 
 
@@ -67,78 +65,17 @@ def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
     return Grid([*lateral, normal], [case.domain.lateral == "periodic"] * len(lateral), comm)
 
 
-def random_field(case: Case, correlation_length: float, seed: int) -> random_fields.LateralField:
-    """A random function of the place along the contact: periodic like the box, or even about its symmetry planes."""
-    mirrored = case.domain.lateral == "symmetric"
-    periods = tuple(extent * (2 if mirrored else 1) for extent in case.domain.lateral_extents)
-    return random_fields.LateralField(periods, correlation_length, seed, mirrored)
-
-
-def surface_height(case: Case) -> geometry.Height:
-    """The electrolyte's surface z = height(x, y)."""
-    return rough_surface(case, case.interface.roughness)
-
-
-def rough_surface(case: Case, rough: Roughness | None) -> geometry.Height:
-    """A random height over the contact; flat without roughness."""
-    if rough is None:
-        return geometry.flat
-    field = random_field(case, rough.correlation_length, rough.seed)
-
-    def height(*lateral: Array) -> tuple[Array, Sequence[Array]]:
-        value, slopes = field.with_gradient(*lateral)
-        return rough.amplitude * value, [rough.amplitude * s for s in slopes]
-
-    return height
-
-
-def collector_depth(case: Case, collector: CollectorTable) -> geometry.Height:
-    """How deep the collector's surface lies, measured or random, but for a constant."""
-    if collector.profile is None:
-        return rough_surface(case, collector.roughness)
-    table = collector.profile.table
-    axes = tuple(np.array(places) for places in table.axes)
-    return MeasuredHeight(axes, -table.heights, mirrored=case.domain.lateral == "symmetric")
-
-
-def exchange_current(case: Case, grid: Grid) -> Array:
-    """i0(x) on the owned cells, A/m^2: log-normal with the case's mean, or with patches."""
-    kind = case.interface.heterogeneity
-    factor: Array = np.ones(())
-    lateral = grid.cell_coordinates()[:-1]
-    if isinstance(kind, RandomHeterogeneity):
-        field = random_field(case, kind.correlation_length, kind.seed)
-        factor = np.exp(kind.sigma * field(*lateral) - 0.5 * kind.sigma**2)
-    elif kind is not None:
-        for patch in kind.patches:
-            inside = _distance_squared(case, lateral, patch.centre) <= patch.radius**2
-            factor = np.where(inside, patch.factor, factor)
-    return np.broadcast_to(case.interface.exchange_current_density * factor, grid.local_shape).copy()
-
-
-def _distance_squared(case: Case, points: Sequence[Array], centre: Sequence[float]) -> Array:
-    """Squared distance to a point, over the nearest image where the sides are periodic, m^2."""
-    squared: Array = np.zeros(())
-    for axis, (x, c) in enumerate(zip(points, centre, strict=True)):
-        distance = np.abs(x - c)
-        if axis < len(case.domain.lateral_extents) and case.domain.lateral == "periodic":
-            period = case.domain.lateral_extents[axis]
-            distance = np.minimum(distance % period, period - distance % period)
-        squared = squared + distance**2
-    return squared
-
-
 def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     """xi at the start: full Li but for impurities and the voids of the case, with their equilibrium profile."""
     xi = 1 - impurities
     if case.collector and case.lithium.film is None:
         lateral, found = grid.cell_coordinates()[:-1], np.zeros(())
         for centre, radius in islands(case):
-            distance = radius - np.sqrt(_distance_squared(case, lateral, centre))
+            distance = radius - np.sqrt(distance_squared(case, lateral, centre))
             found = np.maximum(found, geometry.profile(distance, case.interface.width))
         xi = np.minimum(xi, found)
     for void in case.lithium.voids:
-        distance = np.sqrt(_distance_squared(case, grid.cell_coordinates(), void.centre)) - void.radius
+        distance = np.sqrt(distance_squared(case, grid.cell_coordinates(), void.centre)) - void.radius
         xi = np.minimum(xi, geometry.profile(distance, case.interface.width))
     return xi
 
@@ -299,17 +236,6 @@ def plane_modulus(case: Case, grid: Grid) -> Array:
     return geometry.layer_values(grid, [x.thickness for x in case.electrolyte], values)[0]
 
 
-def make_kinetics(case: Case) -> kinetics.KineticsParameters:
-    """Charge transfer at the contact of a case."""
-    return kinetics.KineticsParameters(
-        transfer_coefficient=case.interface.transfer_coefficient,
-        temperature=case.drive.temperature,
-        molar_volume=case.lithium.molar_volume,
-        area_resistance=case.interface.area_resistance,
-        film_permeance=case.interface.permeance,
-    )
-
-
 def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.EnergyParameters) -> Transfer:
     """The charge equation of a case with its kinetics (collective)."""
     face, drive, numerics = case.interface, case.drive, case.solver
@@ -360,80 +286,6 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
         else None
     )
     return Lithium(equation, impurities, initial_lithium(case, grid, impurities), noise)
-
-
-def make_deposit(case: Case, grid: Grid) -> Deposit | None:
-    """What is measured of the Li on a collector, None without one."""
-    return Deposit(grid) if case.collector else None
-
-
-def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
-    """Nuclei on a bare collector, None where the case has none."""
-    own = case.collector.nucleation if case.collector else None
-    if own is None:
-        return None
-    parameters = nucleation.NucleationParameters(
-        surface_energy=case.lithium.surface_energy,
-        angle=own.contact_angle,
-        birth_rate=own.birth_rate,
-        capacitance=own.capacitance,
-        volume_per_charge=case.lithium.molar_volume / FARADAY,
-        temperature=case.drive.temperature,
-        sites=math.inf if own.sites is None else own.sites,
-    )
-    barrier = np.full(grid.local_shape, parameters.barrier)
-    if own.spread:
-        field = random_field(case, own.correlation_length, own.seed)
-        barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
-    seed = case.collector.seed if case.collector else None
-    return Nucleation(
-        grid=grid,
-        parameters=parameters,
-        kinetics=make_kinetics(case),
-        exchange=exchange_current(case, grid),
-        barrier=barrier,
-        bare_contact=BareContact(case.interface.width),
-        below=DOUBLE_LAYER if seed else parameters.capacitance,
-        wetted=seed is not None and seed.one_phase,
-        interphase=interphase_parameters(case),
-    )
-
-
-def make_interphase(case: Case, grid: Grid) -> Interphase | None:
-    """What Li and electrolyte become, None where they do not react."""
-    parameters = interphase_parameters(case)
-    return None if parameters is None else Interphase(grid, parameters, make_nucleation(case, grid))
-
-
-def interphase_parameters(case: Case) -> InterphaseParameters | None:
-    """How Li and electrolyte react, None where they do not."""
-    own, film = case.interphase, case.interface.film
-    if own is None:
-        return None
-    return InterphaseParameters(
-        rate=own.rate,
-        lithium=own.lithium,
-        conductivity=own.conductivity,
-        molar_volume=case.lithium.molar_volume,
-        coverage=film.coverage if film else 0.0,
-    )
-
-
-def make_seed(case: Case, grid: Grid) -> Seed | None:
-    """The seed on the collector, None without one."""
-    own = case.collector.seed if case.collector else None
-    if own is None:
-        return None
-    half = 0.5 * alloy.PLATEAU
-    steps = [
-        alloy.AlloyStep(step.composition, step.potential + half, step.potential - half)
-        if step.end is None
-        else alloy.AlloyStep(step.composition, step.potential, step.end)
-        for step in own.steps
-    ]
-    host = alloy.Alloy(steps, FARADAY * own.thickness / own.molar_volume)
-    swelling = own.lithium_volume / own.molar_volume
-    return Seed(grid, host, make_kinetics(case), exchange_current(case, grid), own.thickness, swelling)
 
 
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.

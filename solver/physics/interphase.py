@@ -27,11 +27,12 @@ from solver.constants import FARADAY
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
 from solver.laws.interphase import InterphaseParameters
+from solver.laws.nucleation import NucleationParameters
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
-from solver.physics.nucleation import Nucleation
+from solver.physics.nucleation import covered_share
 from solver.physics.part import Column, Part, PartResult, StateField, Supply, Uptake
 from solver.physics.step import Step
 
@@ -44,7 +45,7 @@ class Interphase(Part):
 
     grid: Grid
     parameters: InterphaseParameters
-    nuclei: Nucleation | None = None
+    nuclei: NucleationParameters | None = None
 
     name = "interphase"
     fields = (StateField("interphase_thickness"),)
@@ -83,7 +84,7 @@ class Interphase(Part):
         """The thickness with what grows beneath nuclei, and the Li that these have left (collective)."""
         assert self.nuclei is not None
         thickness, lithium = new["interphase_thickness"], new["nucleated_lithium"]
-        share, area = self.nuclei.reacting_share(state, contact), contact.area_density
+        share, area = covered_share(self.grid, self.nuclei, state, contact), contact.area_density
         dz = self.grid.spacing[-1]
         mean = self.grid.columns(area * share * dz) / self.grid.columns(area * dz)
         growth = self.parameters.grown(thickness, mean, dt) - thickness

@@ -59,6 +59,11 @@ def bare_share(grid: Grid, state: State, contact: Contact) -> Array:
     return np.maximum(1 - fe.step(lithium) * factor, 0.0) * state["facing"]
 
 
+def covered_share(grid: Grid, p: NucleationParameters, state: State, contact: Contact) -> Array:
+    """Share of the contact that nuclei cover, in the cells, as the step finds it (collective)."""
+    return bare_share(grid, state, contact) * nucleation.coverage(p.overlap(state["nucleus_moment_2"]))
+
+
 @dataclass
 class Nucleation(Part):
     """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
@@ -123,10 +128,6 @@ class Nucleation(Part):
         """Charge of the bare contact, C/m^2, and its derivative, F/m^2."""
         capacitance = np.where(phi > 0, self.parameters.capacitance, self.below)
         return capacitance * phi, capacitance
-
-    def reacting_share(self, state: State, contact: Contact) -> Array:
-        """Share of the contact that nuclei cover, in the cells, as the step finds it (collective)."""
-        return bare_share(self.grid, state, contact) * self._share(state)
 
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:
         """What nuclei do in a step; of what is stripped there is no more than there was."""

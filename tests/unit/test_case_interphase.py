@@ -11,7 +11,8 @@ from solver.case.io import CaseError, case_from_dict
 from solver.case.report import rows
 from solver.case.schema import Case
 from solver.constants import GAS_CONSTANT
-from solver.model.build import make_grid, make_interphase
+from solver.model.at_contact import make_interphase
+from solver.model.build import make_grid
 
 RATE, LITHIUM, CONDUCTIVITY = 1.9e-17, 41000.0, 3e-4
 
