@@ -21,6 +21,12 @@ LEFT_OUT = (
     "dead_lithium [m]",
     "first_segment",
     "last_segment",
+    "seed_loss [1]",
+    "interphase_loss [1]",
+    "dead_loss [1]",
+    "filament_loss [1]",
+    "cathode_loss [1]",
+    "left_loss [1]",
 )
 PLAIN_WIDTH = 160  # columns when the output is not a terminal
 

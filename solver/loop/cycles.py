@@ -19,6 +19,13 @@ a deposit: that is cycle 0 and has no efficiency, also where the protocol pairs 
 above 1 where the electrode has Li of its own; where both half-cycles end by their capacity it says what the protocol
 says. It is undefined for stripping that may go on (interrupted, or not solved), or that a short circuit has ended. The
 capacity retention is what was stripped over what was stripped in cycle 1, both where the efficiency is defined.
+
+Where the rest of what was plated is, from the end of the stripping before (or the start) to that of this one, as shares
+of the charge plated; together they are 1 - efficiency:
+
+    seed, interphase    Li that they have taken and not given back       filament   Li in defects
+    dead                Li elsewhere that is not joined to the electrode
+    cathode, left       the rest, where the cathode is full and where it is not: living Li, and what double layers hold
 """
 
 from __future__ import annotations
@@ -28,6 +35,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from solver.case.ending import SegmentEnd
+from solver.loop.cathode import FULL
 from solver.loop.ramp_results import Scalar
 
 NAME = "cycles.csv"
@@ -53,7 +61,22 @@ COLUMNS = (
     "last_segment",
     "end",
     "coulombic_efficiency [1]",
+    "seed_loss [1]",
+    "interphase_loss [1]",
+    "dead_loss [1]",
+    "filament_loss [1]",
+    "cathode_loss [1]",
+    "left_loss [1]",
 )
+# losses of a cycle: what is measured of each, C/m^2; the rest has one of the last two names
+HELD = {
+    "seed_loss": "seed_lithium",
+    "interphase_loss": "interphase_lithium",
+    "dead_loss": "dead_charge",
+    "filament_loss": "filament_charge",
+}
+CATHODE, LEFT = "cathode_loss", "left_loss"
+LOSSES = (*HELD, CATHODE, LEFT)
 UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in heading)
 UNITS |= {"plated": "C/m^2", "stripped": "C/m^2", "capacity_retention": "1"}
 FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium")  # of the log, at the end
@@ -69,7 +92,7 @@ class HalfCycle:
     """Sums over the steps of a half-cycle, SI. work: sum V q, J/m^2; capacity: charge since the start of the run.
 
     curve: magnitude of the charge and voltage of each step, until the next half-cycle begins; then `plateau_voltage`
-    and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step.
+    and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step; held: of `HELD`, C/m^2.
     """
 
     cycle: int
@@ -87,6 +110,7 @@ class HalfCycle:
     plateau_voltage: float = 0.0
     dip: float = 0.0
     final: dict[str, float] = field(default_factory=dict)
+    held: dict[str, float] = field(default_factory=dict)
     curve: list[list[float]] = field(default_factory=list)
 
     def add(self, end_time: float, dt: float, segment: int, measured: Mapping[str, float], capacity: float) -> None:
@@ -100,6 +124,7 @@ class HalfCycle:
         self.work += voltage * charge
         self.largest_current = max(self.largest_current, abs(charge) / dt)
         self.final = {name: measured[name] for name in FINAL if name in measured}
+        self.held = {name: measured[held] for name, held in HELD.items() if held in measured}
         self.curve.append([abs(charge), voltage])
 
     def plateau(self) -> tuple[float, float]:
@@ -138,9 +163,20 @@ def half_cycle_of(done: list[HalfCycle], start_time: float, dt: float, segment: 
     return last
 
 
-def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd], stop: str) -> list[Row]:
+def losses(plated: float, efficiency: float, held: Mapping[str, float], before: Mapping[str, float], end: str) -> Row:
+    """Of a cycle, by `LOSSES`, None of what there is not. held: at its end, before: at its start, by `HELD`, C/m^2."""
+    found: Row = dict.fromkeys(LOSSES)
+    found |= {name: (charge - before.get(name, 0.0)) / plated for name, charge in held.items()}
+    rest = CATHODE if end == FULL.kind else LEFT
+    return found | {rest: 1.0 - efficiency - sum(value for value in found.values() if isinstance(value, float))}
+
+
+def half_cycle_rows(
+    half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd], stop: str, start: Mapping[str, float]
+) -> list[Row]:
     """A row by `COLUMNS` for each half-cycle that is over, None where nothing applies.
 
+    start: what there was at the start of the run, by the names that `HELD` names, C/m^2.
     ended: segments that are over. stop: kind of the end of the run, with which the last one is over too; "" before.
     end: the kind of the end of its last segment, `REVERSAL` in mid-segment, or that of the run. A cutoff voltage ends
     the half-cycle also where the last steps up to it have passed no charge, as the contact was lost.
@@ -148,13 +184,15 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
     ends = {(end.segment, end.time): end.kind for end in ended}
     cut = {end.segment: end.kind for end in ended if end.kind == "voltage"}
     rows: list[Row] = []
-    plated = None
+    plated, before = None, {name: start[held] for name, held in HELD.items() if held in start}
     for number, h in enumerate(half_cycles if stop else half_cycles[:-1], 1):
         last = number == len(half_cycles)
-        efficiency = None
+        end = cut.get(h.last_segment) or ends.get((h.last_segment, h.end_time), stop if last else REVERSAL)
+        efficiency, lost = None, dict.fromkeys(LOSSES)
         if h.charge < 0.0 and plated and not (last and stop in UNDECIDED):
             efficiency = -h.charge / plated
-        plated = h.charge
+            lost = losses(plated, efficiency, h.held, before, end)
+        plated, before = h.charge, before if h.charge > 0.0 else h.held
         plateau, dip = h.plateau()
         rows.append(
             {
@@ -174,23 +212,25 @@ def half_cycle_rows(half_cycles: Sequence[HalfCycle], ended: Sequence[SegmentEnd
                 **{name: h.final.get(name) for name in FINAL},
                 "first_segment": h.first_segment,
                 "last_segment": h.last_segment,
-                "end": cut.get(h.last_segment) or ends.get((h.last_segment, h.end_time), stop if last else REVERSAL),
+                "end": end,
                 "coulombic_efficiency": efficiency,
+                **lost,
             }
         )
     return rows
 
 
 def cycle_rows(half_cycles: Sequence[Row]) -> list[Row]:
-    """Of the rows of half-cycles: cycle, charges plated and stripped (magnitudes), efficiency and retention."""
+    """Of the rows of half-cycles: cycle, charges plated and stripped (magnitudes), efficiency, losses, retention."""
     rows: list[Row] = []
-    empty = {"stripped": None, "coulombic_efficiency": None, "capacity_retention": None}
+    taken_over = ("coulombic_efficiency", *LOSSES)
+    empty = dict.fromkeys(("stripped", *taken_over, "capacity_retention"))
     for h in half_cycles:
         charge = abs(float(h["charge"] or 0.0))
         if h["direction"] == "plate":
             rows.append({"cycle": h["cycle"], "plated": charge, **empty})
         elif rows:
-            rows[-1] |= {"stripped": charge, "coulombic_efficiency": h["coulombic_efficiency"]}
+            rows[-1] |= {"stripped": charge, **{name: h[name] for name in taken_over}}
             first = rows[0]["stripped"]
             if first and h["coulombic_efficiency"] is not None:
                 rows[-1]["capacity_retention"] = charge / float(first)

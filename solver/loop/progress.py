@@ -102,7 +102,7 @@ class Progress:
 
     def half_cycle_rows(self, stop: str = "") -> list[Row]:
         """Rows of the half-cycles that are over; stop: kind of the end of the run, with which the last one is."""
-        return half_cycle_rows(self.half_cycles, self.ended, stop)
+        return half_cycle_rows(self.half_cycles, self.ended, stop, self.stored_start)
 
     def end_segment(self, segment: Segment, ending: Ending) -> None:
         """The present segment is over."""

@@ -338,8 +338,11 @@ class Coupling:
     def _measure(
         self, state: State, fields: Mapping[str, Array], contact: Contact, current: Current, step: Step
     ) -> dict[str, float]:
-        """What the coupled parts measure of a step (collective)."""
-        conductor = self.conductor(fields, contact)
+        """What the coupled parts measure of a step (collective).
+
+        dead_charge: dead Li outside of defects, as charge per cross-section, C/m^2.
+        """
+        conductor, volume = self.conductor(fields, contact), self.charge.kinetics.volts_per_pascal
         measured = {
             **self.charge.measure(state, contact, current, step.dt),
             **self.dead.measure(conductor, self._lithium(fields, contact)),
@@ -347,6 +350,8 @@ class Coupling:
             **self.deformation.measure(fields, contact, step.stack_pressure),
             "stack_pressure": step.stack_pressure,
         }
+        dead = conductor.dead * self.occupancy.lithium(fields, contact)
+        measured["dead_charge"] = self.grid.integral(dead) / self.grid.lateral_area / volume
         if self.penetration:
             voltage, density = measured["voltage"], measured["current_density"]
             measured |= self.penetration.measure(conductor.living, fields["filament"], contact, voltage, density)

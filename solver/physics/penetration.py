@@ -75,6 +75,12 @@ class Penetration(Part):
         self.place(contact)
         return self.equation.defects.lithium_share * fe.step(fields["filament"])
 
+    def stored(self, fields: Fields, contact: Contact) -> dict[str, float]:
+        """filament_charge: Li in the defects, as charge per cross-section, C/m^2."""
+        self.place(contact)
+        volume = self.equation.parameters.volume_per_charge
+        return {"filament_charge": self.equation.inventory(fields["filament"]) / volume}
+
     # -- the step ------------------------------------------------------------------------------------
 
     def ways(self, state: State) -> list[Array]:

@@ -39,6 +39,7 @@ def test_three_cycles_of_a_cathode_that_loses_a_part_in_the_first() -> None:
     assert [cycle["plated"] for cycle in result.cycles] == pytest.approx([PLATED, 0.95 * PLATED, 0.95 * PLATED])
     assert [cycle["coulombic_efficiency"] for cycle in result.cycles] == pytest.approx([0.95, 1.0, 1.0])
     assert [cycle["capacity_retention"] for cycle in result.cycles] == pytest.approx([1.0, 1.0, 1.0])
+    assert [cycle["cathode_loss"] for cycle in result.cycles] == pytest.approx([0.05, 0.0, 0.0], abs=1e-6)
     log = result.curves
     assert log["cathode_lithium"].min() == pytest.approx(0.0, abs=1e-6 * PLATED)
     assert log["cathode_lithium"][-1] == pytest.approx(0.95 * PLATED)
@@ -56,6 +57,7 @@ def test_li_that_a_cutoff_leaves_behind_is_missing_in_the_next_cycle() -> None:
     plated, stripped = ([float(cycle[name] or 0.0) for cycle in result.cycles] for name in ("plated", "stripped"))
     assert plated == pytest.approx([360.0, stripped[0]]) and stripped[0] < 0.95 * 360.0
     assert result.cycles[0]["coulombic_efficiency"] == pytest.approx(stripped[0] / 360.0)
+    assert result.cycles[0]["left_loss"] == pytest.approx(1 - stripped[0] / 360.0, abs=0.01)
     assert result.cycles[1]["capacity_retention"] == pytest.approx(stripped[1] / stripped[0])
     log = result.curves
     assert -log["voltage"].min() == pytest.approx(0.015, rel=0.021)

@@ -16,7 +16,8 @@ from postprocess import cycle_table
 from solver.__main__ import app
 from solver.case.io import case_from_dict
 from solver.case.segments import Segment
-from solver.loop.cycles import COLUMNS, NAME, UNITS, cycle_rows, plateau_and_dip
+from solver.loop.cathode import FULL
+from solver.loop.cycles import COLUMNS, LOSSES, NAME, UNITS, cycle_rows, losses, plateau_and_dip
 from solver.loop.interrupts import Request
 from solver.output import checkpoint
 from solver.output.log import LogTable
@@ -76,6 +77,7 @@ def test_rests_are_in_no_half_cycle_and_segments_of_one_direction_are_one():
         "last_segment": 3,
         "end": "capacity",
         "coulombic_efficiency": None,
+        **dict.fromkeys(LOSSES),
     }
     assert (second["direction"], second["end"], second["first_segment"]) == ("strip", "duration", 5)
     assert (second["start_time"], second["capacity"]) == (pytest.approx(25.0), pytest.approx(20.0))
@@ -150,10 +152,12 @@ def test_a_cycle_is_a_plating_half_cycle_and_the_stripping_after_it(segments, nu
     if efficiency == [1.5, None]:
         assert found[0] == {
             "cycle": 1, "plated": 20.0, "stripped": 30.0, "coulombic_efficiency": pytest.approx(1.5),
-            "capacity_retention": 1.0,
+            "capacity_retention": 1.0, **dict.fromkeys(LOSSES), "left_loss": pytest.approx(-0.5),
+            "seed_loss": 0.0, "interphase_loss": 0.0,
         }  # fmt: skip
         assert found[1] == {
             "cycle": 2, "plated": 10.0, "stripped": None, "coulombic_efficiency": None, "capacity_retention": None,
+            **dict.fromkeys(LOSSES),
         }  # fmt: skip
 
 
@@ -164,6 +168,19 @@ def test_the_capacity_that_is_retained_goes_by_the_first_cycle():
     stopped = Run(plate(2.0), strip(2.0), plate(2.0), strip(50.0), first=1.0, largest=1.0).begin()
     stopped.finish(*[Request.NONE] * 6, Request.STOP)
     assert [row["capacity_retention"] for row in cycle_rows(rows(stopped))] == [1.0, None]
+
+
+def test_what_was_plated_and_not_stripped_is_somewhere():
+    """In the second cycle counts what was taken since the first; the rest is the cathode's where it is full."""
+    run = Run(plate(10.0), strip(9.0), plate(10.0), strip(9.5)).begin()
+    run.model.measures = lambda time: {"seed_lithium": 4.0 if time < 19.0 else 3.5}
+    run.finish()
+    first, second = cycle_rows(rows(run))
+    assert (first["seed_loss"], first["left_loss"]) == (pytest.approx(0.04), pytest.approx(0.06))
+    assert (second["seed_loss"], second["left_loss"]) == (pytest.approx(-0.005), pytest.approx(0.055))
+    assert first["filament_loss"] is None and first["cathode_loss"] is None
+    full = losses(100.0, 0.9, {"dead_loss": 7.0}, {"dead_loss": 3.0}, FULL.kind)
+    assert (full["dead_loss"], full["cathode_loss"], full["left_loss"]) == (0.04, pytest.approx(0.06), None)
 
 
 def swinging(*segments: Segment, nucleation: float = 0.05, end: float = 0.15) -> Run:
@@ -317,6 +334,9 @@ def test_a_run_writes_its_cycles(tmp_path):
         "stripped": pytest.approx(30.0),
         "coulombic_efficiency": pytest.approx(0.75),
         "capacity_retention": 1.0,
+        **dict.fromkeys(LOSSES),
+        "dead_loss": 0.0,
+        "left_loss": pytest.approx(0.25),
     }
     assert summary["units"] == UNITS
     assert UNITS["mean_voltage"] == "V" and UNITS["plated"] == "C/m^2" and "direction" not in UNITS

@@ -10,6 +10,7 @@ import pytest
 from solver import materials
 from solver.constants import FARADAY
 from solver.laws.alloy import PLATEAU
+from solver.loop.cycles import cycle_rows
 from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
@@ -93,6 +94,10 @@ def test_what_lies_below_the_cutoff_stays(name: str, thickness: str, cutoff: str
     assert found["seed_composition"][-1] == pytest.approx(left, abs=0.02)
     seed = VOLUME_PER_CHARGE * found["seed_lithium"][-1]
     assert model.stored(simulation.state)["inventory"] == pytest.approx(seed, abs=1e-11)
+    (cycle,) = cycle_rows(simulation.progress.half_cycle_rows("finished"))
+    charge = float(cycle["plated"] or 0.0)
+    assert cycle["seed_loss"] == pytest.approx(found["seed_lithium"][-1] / charge)
+    assert cycle["left_loss"] == pytest.approx(0.0, abs=1 / charge), "C/m2: 0.2 F/m2 at the cutoff"
 
 
 def test_a_resistance_before_the_seed_shifts_its_plateau() -> None:
