@@ -19,8 +19,6 @@ from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
 from solver.physics.seed import Seed
 
-DOUBLE_LAYER = 0.2  # F/m^2, of a contact above a seed that is full: how fast its voltage goes on to 0 V
-
 
 def make_deposit(case: Case, grid: Grid) -> Deposit | None:
     """What is measured of the Li on a collector, None without one."""
@@ -45,7 +43,6 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
         exchange=exchange_current(case, grid),
         barrier=barrier,
         bare_contact=BareContact(case.interface.width),
-        below=DOUBLE_LAYER if seed else parameters.capacitance,
         wetted=seed is not None and seed.one_phase,
         interphase=interphase_parameters(case),
     )

@@ -15,9 +15,9 @@ so that no Li is lost or made. That changes fields at once: it is no part of a s
 
 Nuclei that have been stripped are gone, and the bare collector begins anew.
 
-**On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on, since it stands for
-what else is reduced near Li; below that there is a double layer. A seed that goes on into Li as one phase is wetted:
-X = 1 and S = 1 from the start, no births.
+C stands for what else is reduced near Li, and charges the contact from 0 V on; below, where stripping or a seed
+(`physics.seed`) holds it, there is a double layer (DOUBLE_LAYER), so that a cutoff far from 0 V does not count what
+was never plated. A seed that goes on into Li as one phase is wetted: X = 1 and S = 1 from the start, no births.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ NO_SHARE = 1e-12  # of the contact
 NO_LITHIUM = 1e-12  # m
 NO_BIRTHS = 1e4  # V^2, a barrier that nothing gets over
 WETTED = 1e4  # A of a contact that Li wets
+DOUBLE_LAYER = 0.2  # F/m^2, below 0 V: of a metal on a ceramic, 0.1 to 1
 
 Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
 
@@ -68,7 +69,7 @@ def covered_share(grid: Grid, p: NucleationParameters, state: State, contact: Co
 class Nucleation(Part):
     """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
 
-    below: capacitance below 0 V, F/m^2; wetted: whether all of the contact is, so that nothing is born.
+    wetted: whether Li wets all of the contact, so that nothing is born.
     interphase: what lies between nuclei and electrolyte, None where they do not react.
     """
 
@@ -78,7 +79,6 @@ class Nucleation(Part):
     exchange: Array
     barrier: Array
     bare_contact: BareContact
-    below: float
     wetted: bool = False
     interphase: InterphaseParameters | None = None
 
@@ -126,7 +126,7 @@ class Nucleation(Part):
 
     def _charge(self, phi: Array) -> tuple[Array, Array]:
         """Charge of the bare contact, C/m^2, and its derivative, F/m^2."""
-        capacitance = np.where(phi > 0, self.parameters.capacitance, self.below)
+        capacitance = np.where(phi > 0, self.parameters.capacitance, DOUBLE_LAYER)
         return capacitance * phi, capacitance
 
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:

@@ -80,7 +80,8 @@ def test_nuclei_that_are_stripped_give_back_their_li_and_begin_anew() -> None:
     simulation, model = prepare(make_case(CELL, protocol))
     assert finish(simulation) == "protocol finished"
     found = curves(simulation)
-    assert sound(found)
+    assert found["lithium_error"].max() < 1e-8
+    assert found["charge_error"].max() < 1e-7, "in the last step, 0.02 A/m2: what rounding leaves of 20 mV"
     stripping = found["current_density"] < 0
     first, last = np.flatnonzero(stripping)[[0, -1]]
     assert found["nucleated_lithium"][first - 1] > 3e-9
