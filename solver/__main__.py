@@ -245,7 +245,8 @@ def plot(
 ) -> None:
     """Draw pictures of a run into its directory.
 
-    The curves and the contact, the filaments where there are defects, what lies on a collector and how thick.
+    The curves and the contact, the filaments where there are defects, what lies on a collector and how
+    thick, the cycles.
     """
     pictures, remarks = _or_exit(partial(_draw_run, directory))
     for path in pictures:
@@ -259,14 +260,15 @@ def plot(
 
 
 def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
-    """Draw the curves of a run, with defects its filaments, with a collector what lies on it and how thick.
+    """Draw the curves of a run, with defects its filaments, with a collector what lies on it and how thick, its cycles.
 
     Also says what could not be read or drawn. Raises BadInput when there is nothing to draw.
     """
+    from postprocess.cycle_plots import plot_cycles, shows_cycles
     from postprocess.deposit_plots import plot_deposit, shows_deposit, write_thickness
     from postprocess.penetration_plots import plot_penetration, shows_filaments
     from postprocess.plots import not_drawn, plot_run
-    from postprocess.reader import Run
+    from postprocess.reader import ResultsError, Run
 
     drawn = [_drawn(directory, partial(plot_run, directory))]
     run = Run(directory)
@@ -276,6 +278,10 @@ def _draw_run(directory: Path) -> tuple[list[Path], list[str]]:
         more.append(("no picture of filaments: ", plot_penetration))
     if shows_deposit(run):
         more += [("", plot_deposit), ("", write_thickness)]  # they say themselves what is missing
+    try:
+        more += [("", plot_cycles)] if shows_cycles(run) else []
+    except ResultsError as error:
+        remarks.append(str(error))
     for refusal, draw in more:
         try:
             drawn.append(_drawn(directory, partial(draw, directory)))
