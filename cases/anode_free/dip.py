@@ -1,4 +1,4 @@
-"""Table and picture of the sweep of copper.toml: the dip of nucleation against current density.
+"""Table and picture of the sweep of copper.toml or steel_60C.toml: the dip of nucleation.
 
 lifront sweep cases/anode_free/copper.toml --output results/copper
 python cases/anode_free/dip.py results/copper [PICTURE]
@@ -14,17 +14,21 @@ from matplotlib.figure import Figure
 
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
+from solver import load_case
 
 MICROAMPERE_HOUR = 36.0  # C/m2 of 1 uAh/cm2
-HEADINGS = ("j/mA/cm2", "largest/mV", "plateau/mV", "difference/mV", "distance/nm", "Li at 90 %/nm")
+HEADINGS = ("collector", "j/mA/cm2", "largest/mV", "plateau/mV", "difference/mV", "distance/nm", "Li at 90 %/nm")
 
 
-def row(run: Run) -> tuple[float, ...]:
+def row(run: Run) -> tuple[str, *tuple[float, ...]]:
     """The entries of HEADINGS."""
+    collector = load_case(run.directory / "case.toml").collector
+    assert collector and collector.material
     found = run.curves
     largest, plateau = 1e3 * found["voltage"].max(), 1e3 * found["voltage"][-1]
     covered = int(np.argmax(found["nucleated_share"] > 0.9))
     return (
+        collector.material,
         found["current_density"][-1] / 10,
         largest,
         plateau,
@@ -36,16 +40,16 @@ def row(run: Run) -> tuple[float, ...]:
 
 def main(directory: Path, picture: Path) -> None:
     """Print the table, write the picture."""
-    runs = sorted((Run(path.parent) for path in directory.glob("*/done.json")), key=lambda run: row(run)[0])
+    runs = sorted((Run(path.parent) for path in directory.glob("*/done.json")), key=row)
     print("  ".join(f"{name:>13}" for name in HEADINGS))
     figure = Figure(figsize=(7, 4.2), constrained_layout=True)
     axes = figure.subplots()
     for run in runs:
         entries = row(run)
-        print("  ".join(f"{entry:13.3g}" for entry in entries))
+        print(f"{entries[0]:>13}  " + "  ".join(f"{entry:13.3g}" for entry in entries[1:]))
         found = run.curves
         charge, potential = found["capacity"] / MICROAMPERE_HOUR, -1e3 * found["voltage"]
-        axes.plot(charge, potential, label=f"{entries[0]:.3g} mA/cm$^2$")
+        axes.plot(charge, potential, label=f"{entries[0]}, {entries[1]:.3g} mA/cm$^2$")
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(xlabel="charge / $\\mu$Ah cm$^{-2}$", ylabel="potential of the collector against Li / mV", xlim=(0, 5))
     axes.legend()

@@ -44,7 +44,7 @@ def with_reaction(interphase: Interphase, info: ValidationInfo) -> Interphase:
         if getattr(interphase, name) is not None:
             continue
         if known in material.properties:
-            values[name] = material_value(material, known, temperature, problems)
+            values[name] = material_value(material, known, temperature, f"interphase.{name}", problems)
         else:
             spec = spec_of(field)
             wrong = f"missing; {material.name}.toml has no {known}, so the case must give it"

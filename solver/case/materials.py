@@ -216,7 +216,7 @@ def with_material(section: _S, where: str, info: ValidationInfo, problems: list[
         if name not in PROPERTIES[material.kind] or getattr(section, name) is not None:
             continue
         if name in material.properties:
-            values[name] = material_value(material, name, temperature, problems)
+            values[name] = material_value(material, name, temperature, f"{where}.{name}", problems)
         elif type(None) not in get_args(field.annotation):
             problems.append(missing(section, where, name))
     return section.model_copy(update=values)
@@ -229,12 +229,15 @@ def missing(section: Section, where: str, name: str) -> Problem:
     return Problem(f"{where}.{name}", wrong, spec.allowed() if spec else "")
 
 
-def material_value(material: Material, name: str, temperature: float, problems: list[Problem]) -> float:
-    """A property of a material at a temperature (K); nan, and one of `problems`, where it is not known there."""
+def material_value(material: Material, name: str, temperature: float, where: str, problems: list[Problem]) -> float:
+    """A property of a material at a temperature (K); nan, and one of `problems`, where it is not known there.
+
+    where: the key of the case that would take its place.
+    """
     try:
         return material.value(name, temperature)
     except MaterialError as error:
-        problems.append(Problem("drive.temperature", str(error), "298.15 K"))
+        problems.append(Problem("drive.temperature", str(error), f"298.15 K, or {where} in the case"))
         return math.nan
 
 
@@ -271,11 +274,14 @@ def with_film_material(film: Film, where: str, info: ValidationInfo, problems: l
     values: dict[str, float] = {}
     if film.resistance is None:
         conducts = "ionic_conductivity" in material.properties
+        key_of = f"{where}.resistance"
         values["resistance"] = (
-            film.thickness / material_value(material, "ionic_conductivity", temperature, problems) if conducts else 0.0
+            film.thickness / material_value(material, "ionic_conductivity", temperature, key_of, problems)
+            if conducts
+            else 0.0
         )
     if film.permeance is None and "lithium_diffusivity" in material.properties:
-        diffusivity = material_value(material, "lithium_diffusivity", temperature, problems)
+        diffusivity = material_value(material, "lithium_diffusivity", temperature, f"{where}.permeance", problems)
         values["permeance"] = diffusivity / film.thickness
     return with_material(film.model_copy(update=values), where, info, problems)
 

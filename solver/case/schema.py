@@ -196,7 +196,7 @@ class Interface(Section):
     )
     contact_angle: Angle = resolved("contact angle of Li; default that on the material of the film, else 90 deg")
     exchange_current_density: ExchangeCurrentDensity = key(
-        "2.5 mA/cm^2", "mean exchange current density, at the temperature"
+        "2.5 mA/cm^2", "mean exchange current density, as it is at drive.temperature"
     )
     transfer_coefficient: Transfer = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
     double_layer_capacitance: Capacitance = key("0 F/m^2", "double-layer capacitance")
@@ -228,7 +228,7 @@ class Drive(Section):
         None, "magnitude of the current density; required when a segment does not give its own"
     )
     temperature: Temperature = key(
-        "298.15 K", "temperature; another one needs materials with activation energies"
+        "298.15 K", "temperature; another one needs materials with activation energies, or their values in the case"
     )
     series_resistance: Resistance = key("0 ohm*cm^2", "resistance of the rest of the cell, outside the box")
     voltage_limit: Voltage = key("0.2 V", "magnitude of the cell voltage at which the run ends")

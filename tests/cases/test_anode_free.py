@@ -13,7 +13,7 @@ from solver.case.io import case_from_dict
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
 DEMO = CASES / "demo.toml"
-COPPER, FOIL = (CASES / "anode_free" / name for name in ("copper.toml", "foil.toml"))
+COPPER, FOIL, STEEL = (CASES / "anode_free" / f"{name}.toml" for name in ("copper", "foil", "steel_60C"))
 SHRUNK = (
     'domain.width="2.4 um"',
     'grid.max_spacing="400 nm"',
@@ -53,6 +53,21 @@ def test_birth_of_lithium_on_copper() -> None:
         assert curves["lithium_error"].max() < 1e-6
     assert dips[0.25][1] == pytest.approx(10.4e-3, rel=0.02)
     assert dips[0.25][0] / dips[0.05][0] == pytest.approx(1.19, abs=0.03)
+
+
+@pytest.mark.parametrize(("material", "dip"), [("steel", 33.6e-3), ("MoS2", 23.4e-3)])
+def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> None:
+    """cases/anode_free/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
+    found = {}
+    table = tomllib.loads(STEEL.read_text())
+    assert table["drive"]["temperature"] == "60 degC" and material in table.pop("sweep")["grid"]["collector.material"]
+    for temperature in ("60 degC", "25 degC"):
+        overrides = (f'collector.material="{material}"', f'drive.temperature="{temperature}"')
+        curves = solver.run(case_from_dict(table, overrides)).curves
+        found[temperature] = curves["voltage"].max() - curves["voltage"][-1]
+        assert curves["lithium_error"].max() < 1e-6
+    assert found["60 degC"] == pytest.approx(dip, rel=0.02)
+    assert found["25 degC"] > 1.03 * dip
 
 
 def test_a_film_on_a_measured_collector() -> None:

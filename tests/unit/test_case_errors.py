@@ -133,7 +133,13 @@ BAD_OVERRIDES = [
     ),
     (["output.interval=1 us"], ["value '1 us': shorter than the smallest time step; allowed: at least 1e-05 s"]),
     (["time.first_step=30 s"], ["time.first_step: value '30 s': out of range", "1e-05 s to 20 s"]),
-    (["drive.temperature=60 degC"], ["value '60 degC': Li6PS5Cl.toml: conductivity: no activation_energy"]),
+    (
+        ["drive.temperature=60 degC", 'electrolyte.0.material="Li10SnP2S12"'],
+        [
+            "(--set): drive.temperature: value '60 degC': Li10SnP2S12.toml: conductivity: no activation_energy",
+            "allowed: 298.15 K, or electrolyte.0.conductivity in the case",
+        ],
+    ),
     (
         ["drive.series_resistance=500 ohm*cm^2"],
         ["takes 0.25 V at drive.current_density", "less than 400 ohm*cm^2"],

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from solver import materials
+from solver.case.checks import find_warnings
+from solver.case.derived import annihilation_parameters
 from solver.case.io import CaseError, case_from_dict
 
 GOOD = """
@@ -141,6 +143,43 @@ def test_activation_energy_gives_the_value_at_another_temperature(tmp_path):
     factor = math.exp(-30e3 / materials.GAS_CONSTANT * (1 / 333.15 - 1 / 298.15))
     assert salt.value("conductivity", 333.15) == pytest.approx(0.2 * factor, rel=1e-12)
     assert factor > 3
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "energy", "grows"),  # grows: from 25 to 60 degC, exp(E/R 3.52372e-4/K) by hand
+    [
+        ("Li6PS5Cl", "conductivity", 33.8e3, 4.190),
+        ("Li", "diffusivity", 52.8e3, 9.373),
+        ("Li", "surface_diffusivity", 24.7e3, 2.849),
+        ("Li", "linear_annihilation_rate", 52.8e3, 9.373),
+        ("LiPON", "ionic_conductivity", 51.1e3, 8.721),
+        ("Li", "youngs_modulus", 0.0, 1.0),  # does not depend on it
+    ],
+)
+def test_installed_materials_at_60_degrees(name, key, energy, grows):
+    material = materials.load(name)
+    factor = material.value(key, 333.15) / material.value(key)
+    assert factor == pytest.approx(grows, rel=1e-3)
+    assert factor == pytest.approx(math.exp(energy / 8.314462618 * (1 / 298.15 - 1 / 333.15)), rel=1e-9)
+
+
+def test_a_case_at_60_degrees_has_the_values_of_its_temperature():
+    """Li and Li6PS5Cl know theirs; the exchange current is the case's own, which a warning says where it gives none."""
+    data = {
+        "schema_version": 1,
+        "drive": {"stack_pressure": "3 MPa", "temperature": "60 degC"},
+        "protocol": [{"kind": "rest", "duration": "1 s"}],
+    }
+    case, cold = case_from_dict(data), case_from_dict(data | {"drive": {"stack_pressure": "3 MPa"}})
+    assert case.electrolyte[0].conductivity == pytest.approx(0.18 * 4.190, rel=1e-3)
+    assert case.lithium.diffusivity == pytest.approx(1.35e-14 * 9.373, rel=1e-3)
+    assert case.interface.exchange_current_density == cold.interface.exchange_current_density == 25.0
+    rates = annihilation_parameters(case).rate(3e6), annihilation_parameters(cold).rate(3e6)
+    assert 37e3 < math.log(rates[0] / rates[1]) / 3.52372e-4 * 8.314462618 < 52.8e3, "creep and diffusion"
+    warned = "interface.exchange_current_density: the default is one at 298.15 K and is used as it is at 333.15 K"
+    assert [line for line in find_warnings(case) if warned in line]
+    given = case_from_dict(data | {"interface": {"exchange_current_density": "9 mA/cm^2"}})
+    assert not [line for line in (*find_warnings(given), *find_warnings(cold)) if warned in line]
 
 
 def test_temperature_is_allowed_when_the_case_gives_what_the_material_lacks():
