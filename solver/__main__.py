@@ -42,6 +42,7 @@ SHOWS = {  # what is in the files that are made of a run
     "penetration.png": "filaments",
     "deposit.png": "deposit",
     "thickness.csv": "thickness of the deposit",
+    "cycles.png": "cycles",
 }
 SCHEMA_BEGINS = b'"$defs"'  # what the first key of a schema is
 

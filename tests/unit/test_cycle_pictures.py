@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from postprocess import ResultsError, Run
 from postprocess.cycle_plots import Cycles, draw_efficiency, draw_potential, plot_cycles, shows_cycles
-from solver.__main__ import app
+from solver.__main__ import _draw, app
 from solver.loop.cycles import COLUMNS
+from solver.voice import Voice
 from tests import synthetic
 
 
@@ -90,6 +91,11 @@ def test_the_command_draws_cycles_where_there_are_some(run):
     done = CliRunner().invoke(app, ["plot", str(run.directory)])
     assert done.exit_code == 0 and str(run.directory / "cycles.png") in done.stdout.replace("\n", "")
     assert imread(run.directory / "cycles.png").std() > 0.05
+
+
+def test_a_run_says_where_it_is(run, capsys):
+    _draw(run.directory, Voice.NORMAL)
+    assert f"cycles: {run.directory / 'cycles.png'}" in capsys.readouterr().err.splitlines()
 
 
 def test_a_table_without_charges_is_said(tmp_path):
