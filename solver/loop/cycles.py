@@ -11,7 +11,7 @@ current changes its direction counts with what remains of its charge.
     duration        sum dt of its steps, without the rests between them
     largest voltage the one of the largest magnitude in the direction of the current, V
     plateau         median of V over the charge of the second half of |Q|, so that a rise at the very end does not count
-    dip             of plating, by which the largest voltage in the first half of |Q| is above the plateau, at least 0 V
+    dip             of plating, by how much the voltage falls from any place in the first half of |Q| to one after it
 
 A cycle begins with a plating half-cycle. Its coulombic efficiency is the charge that the stripping half-cycle after it
 takes out over the charge plated. What is stripped before anything was plated comes out of the electrode and not out of
@@ -141,13 +141,15 @@ def plateau_and_dip(curve: Sequence[Sequence[float]]) -> tuple[float, float]:
     """Of magnitudes of charges and voltages of steps: see above; the dip as if it were plated."""
     ends = list(accumulate(charge for charge, _ in curve))
     half = 0.5 * ends[-1]
-    first = [voltage for (charge, voltage), end in zip(curve, ends, strict=True) if end - charge < half]
+    first = [end - charge < half for (charge, _), end in zip(curve, ends, strict=True)]
+    voltages = [voltage for _, voltage in curve]
+    lowest = list(accumulate(reversed(voltages), min))[::-1]  # from here on
     second = sorted(
         (voltage, min(charge, end - half)) for (charge, voltage), end in zip(curve, ends, strict=True) if end > half
     )
     sums = accumulate(charge for _, charge in second)
     plateau = next(voltage for (voltage, _), passed in zip(second, sums, strict=True) if passed >= 0.5 * half)
-    return plateau, max(0.0, max(first) - plateau)
+    return plateau, max(v - low for v, low, early in zip(voltages, lowest, first, strict=True) if early)
 
 
 def half_cycle_of(done: list[HalfCycle], start_time: float, dt: float, segment: int, charge: float) -> HalfCycle | None:

@@ -210,10 +210,11 @@ def test_the_dip_of_plating_and_the_plateaus_of_both():
 
 def test_a_plateau_is_a_median_over_charge():
     """3 C/m2 at 1 V; then 1, 1, 3 at 3, 1, 2 V, of which the second half of 8 has 1 of the middle one and 3 at 2 V."""
-    assert plateau_and_dip([[3.0, 1.0], [1.0, 3.0], [1.0, 1.0], [3.0, 2.0]]) == (2.0, 1.0)
+    assert plateau_and_dip([[3.0, 1.0], [1.0, 3.0], [1.0, 1.0], [3.0, 2.0]]) == (2.0, 2.0)
     assert plateau_and_dip([[3.0, 1.0], [1.0, 3.0], [3.0, 1.0], [1.0, 2.0]]) == (1.0, 2.0)
     assert plateau_and_dip([[3.0, 1.0], [1.0, 1.0], [1.0, 1.0], [3.0, 2.0]]) == (2.0, 0.0)
     assert plateau_and_dip([[2.0, 0.5]]) == (0.5, 0.0)
+    assert plateau_and_dip([[1.0, -5.0], [1.0, 3.0], [1.0, 1.0], [5.0, 4.0]]) == (4.0, 2.0)  # what rises later is none
 
 
 def test_a_half_cycle_keeps_its_curve_only_while_it_may_go_on():
