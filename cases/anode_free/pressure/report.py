@@ -11,10 +11,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from postprocess.families import case_of, columns, finished_runs
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
-from solver import load_case
-from solver.case.schema import Case
 
 FLAT = 2e-9  # m, amplitude of a collector that counts as flat
 HEADINGS = ("collector", "fixture", "p0/MPa", "at the end", "contact", "covered", "gap/nm", "on Li/MPa", "V/mV")
@@ -27,11 +26,6 @@ def kind(run: Run) -> tuple[str, str]:
     mechanics = case.mechanics
     behind = "felt" if mechanics.buffer else "stiff" if mechanics.fixture_stiffness else "constant pressure"
     return "rough" if case.collector.roughness.amplitude > FLAT else "flat", behind
-
-
-def case_of(run: Run) -> Case:
-    """The case of a run, in SI."""
-    return load_case(run.directory / "case.toml")
 
 
 def pressure(run: Run) -> float:
@@ -56,12 +50,9 @@ def row(run: Run) -> tuple[str, ...]:
 
 def main(directory: Path, picture: Path) -> None:
     """Print the table, write the picture."""
-    runs = [Run(path.parent) for path in directory.glob("*/done.json")]
+    runs = finished_runs(directory)
     runs.sort(key=lambda run: (kind(run), pressure(run)))
-    rows = [HEADINGS, *map(row, runs)]
-    widths = [max(len(r[n]) for r in rows) for n in range(len(HEADINGS))]
-    for r in rows:
-        print("  ".join(cell.rjust(width) for cell, width in zip(r, widths, strict=True)))
+    print(columns([HEADINGS, *map(row, runs)]))
     figure = Figure(figsize=(10, 4.2), constrained_layout=True)
     left, right = figure.subplots(1, 2)
     for of in sorted({kind(run) for run in runs}):

@@ -1,10 +1,10 @@
-"""The table of measured and computed values."""
+"""What reports have in common."""
 
 from __future__ import annotations
 
 import pytest
 
-from postprocess.comparison import Row, columns, table
+from postprocess.families import Row, columns, table
 
 
 def test_a_row_has_its_ratio_where_both_are_numbers():

@@ -1,13 +1,18 @@
-"""What was measured beside what a model gives, as a table: the end of the reports under cases/.
+"""What the reports under cases/ have in common: the runs of a sweep and their cases, measured beside computed values.
 
-Each row says what the model's number is: "calibrated" on the measured one, or "predicted" without it.
+Each row of such a comparison says what the model's number is: "calibrated" on the measured one, or "predicted" without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from postprocess.reader import Run
+from solver import load_case
+from solver.case.schema import Case
 
 HEADINGS = ("what", "unit", "measured", "computed", "ratio", "the number is")
 ABSENT = "-"
@@ -35,6 +40,16 @@ class Row:
         """As text."""
         numbers = (self.measured, self.computed, self.ratio)
         return (self.what, self.unit, *map(_text, numbers), self.kind)
+
+
+def finished_runs(directory: Path) -> list[Run]:
+    """The points of a sweep that have come to their end, in the order of their names."""
+    return [Run(path.parent) for path in sorted(directory.glob("*/done.json"))]
+
+
+def case_of(run: Run) -> Case:
+    """The case of a run, in SI."""
+    return load_case(run.directory / "case.toml")
 
 
 def _text(value: float | str | None) -> str:
