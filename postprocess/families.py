@@ -1,6 +1,7 @@
 """What the reports under cases/ have in common: the runs of a sweep and their cases, measured beside computed values.
 
-Each row of such a comparison says what the model's number is: "calibrated" on the measured one, or "predicted" without it.
+Each row of such a comparison says what the model's number is: "calibrated" on the measured one, or "predicted"
+without it.
 """
 
 from __future__ import annotations

@@ -19,8 +19,6 @@ from postprocess.reader import Run
 
 # All that is measured here: Wang et al., Small (2025), doi 10.1002/smll.202506473.
 MEASURED_CU_DIP = 10.4  # mV at 0.25 mA/cm2
-    10.4  # mV at 0.25 mA/cm2: Wang et al., Small (2025), doi 10.1002/smll.202506473, as all that is measured here
-)
 MEASURED_EFFICIENCY = {5.0: 88.3, 15.0: 92.1}  # % of the first cycle, by loading, mg/cm2
 UAH_CM2 = 1 / 36.0  # C/m^2 -> uAh/cm^2
 
