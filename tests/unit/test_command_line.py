@@ -54,7 +54,7 @@ def plain(text: str) -> str:
 
 
 def test_all_commands_are_there():
-    assert COMMANDS.keys() == set(["run", "ccd", "check", "schema", "env", "info", "plot", "expand", "sweep", "table"])
+    assert COMMANDS.keys() == set(["run", "ccd", "check", "schema", "env", "info", "plot", "expand", "sweep", "table", "impedance"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
