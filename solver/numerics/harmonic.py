@@ -25,7 +25,7 @@ from solver.numerics.linear import EPSILON, LinearSolver, Outcome, reason_name
 from solver.numerics.operators import Stencil, apply_stencil
 from solver.petsc import PETSc
 
-INNER = 1e-2  # relative accuracy of the solves with H
+INNER = 0.1  # relative accuracy of the solves with H
 MOST = 60  # iterations
 
 
