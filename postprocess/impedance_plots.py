@@ -34,6 +34,7 @@ def plot_impedance(directory: str | Path) -> Path:
     _nyquist(left.subplots(), frequency, z)
     upper, lower = right.subplots(2, 1, sharex=True)
     _bode(upper, lower, frequency, z)
+    right.align_ylabels([upper, lower])
     title = SEPARATOR.join([headline(run), f"impedance at {found['time'][0]:.6g} s"])
     figure.suptitle(title, fontsize=11, wrap=True, **AS_IT_IS)
     return write_picture(figure, run.directory / NAME)
