@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ Array = np.ndarray
 TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 TEXTS = ("segment",)  # columns of log.csv that are no numbers
 UNITS = ("1", "s", "m", "m/s", "1/m^2", "A/m^2", "C/m^2", "V", "Pa")  # of its other columns
+IMPEDANCE_UNITS = ("s", "Hz", "ohm m^2", "rad")
 # columns and fields by their names of now, and what earlier versions called them
 EARLIER_COLUMNS = {"platen_pressure": "stack_pressure"}
 EARLIER_FIELDS = {"local_current_density": "current_density"}
@@ -97,6 +99,11 @@ class Run:
         """Headings and rows of cycles.csv as they are written; only headings, or none of them, before one is over."""
         path = self.directory / "cycles.csv"
         return _read_rows(path) if path.exists() else [[]]
+
+    @cached_property
+    def impedance(self) -> dict[str, Array]:
+        """Columns of impedance.csv by name, in SI."""
+        return _read_table(self.directory / "impedance.csv", IMPEDANCE_UNITS)[0]
 
     # -- snapshots ------------------------------------------------------------------------------------
 
@@ -248,8 +255,8 @@ def _read_rows(path: Path) -> list[list[str]]:
     return [header, *rows]
 
 
-def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Columns and units of log.csv. Raises ResultsError."""
+def _read_table(path: Path, allowed: Sequence[str] = UNITS) -> tuple[dict[str, Array], dict[str, str]]:
+    """Columns and units of a table, such as log.csv; allowed: units. Raises ResultsError."""
     header, *rows = _read_rows(path)
     curves, units = _Curves(), {}
     curves.path = path
@@ -257,8 +264,8 @@ def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     for heading, values in zip(header, columns, strict=True):
         name, _, unit = heading.partition(" [")
         units[name] = unit.rstrip("]") or "1"
-        if units[name] not in UNITS or name in curves:
-            raise ResultsError(f"{path}: heading {heading!r}: twice, or not in one of the units {', '.join(UNITS)}")
+        if units[name] not in allowed or name in curves:
+            raise ResultsError(f"{path}: heading {heading!r}: twice, or not in one of the units {', '.join(allowed)}")
         curves[name] = np.array(values) if name in TEXTS else _numbers(values, f"{path}: column {name}")
     return curves, units
 

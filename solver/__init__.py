@@ -14,14 +14,17 @@ from solver import environment as environment  # early: it sets what must be set
 
 if TYPE_CHECKING:
     from solver.case.io import load_case
+    from solver.loop.impedance import Impedance, impedance
     from solver.loop.runner import Result, run
     from solver.study.critical_current import CriticalCurrent, find_ccd
 
-__all__ = ["CriticalCurrent", "Result", "find_ccd", "load_case", "run"]
+__all__ = ["CriticalCurrent", "Impedance", "Result", "find_ccd", "impedance", "load_case", "run"]
 _HOMES = {
     "load_case": "solver.case.io",
     "run": "solver.loop.runner",
     "Result": "solver.loop.runner",
+    "impedance": "solver.loop.impedance",
+    "Impedance": "solver.loop.impedance",
     "find_ccd": "solver.study.critical_current",
     "CriticalCurrent": "solver.study.critical_current",
 }

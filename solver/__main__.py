@@ -1,6 +1,7 @@
-"""The command line: `lifront run | ccd | check | schema | info | plot | env`. It parses, and calls one function each.
+"""The command line: `lifront run | ccd | impedance | check | schema | info | plot | env`.
 
-The commands for sweeps are in `solver.cli.sweeps`; what commands that compute have in common is in `solver.cli.jobs`.
+It parses, and calls one function each. The commands for sweeps are in `solver.cli.sweeps`; what commands that compute
+have in common is in `solver.cli.jobs`.
 
 Exit codes: `solver.exit_codes`. Arguments after `--` go to PETSc.
 """
@@ -22,8 +23,9 @@ from solver.cli import jobs, terminal
 from solver.cli import sweeps as sweep_commands
 from solver.cli.jobs import BadInput, CannotWrite, Job
 from solver.cli.jobs import complain as _complain
-from solver.cli.prepare import load, prepare_run, prepare_search
+from solver.cli.prepare import load, prepare_impedance, prepare_run, prepare_search
 from solver.cli.voice import QuietOption, VerboseOption, chosen
+from solver.exit_codes import EXIT_DONE
 from solver.loop import interrupts
 from solver.voice import Voice
 
@@ -159,6 +161,44 @@ def _search(voice: Voice, comm: MPI.Comm, job: Job) -> int:
 
     found = solver.find_ccd(job.case, job.directory, job.tolerance, job.wall, voice, comm, jobs.leave, job.replace)
     return int(found.exit_code)
+
+
+@app.command()
+def impedance(
+    directory: DirectoryArgument,
+    time: Annotated[str | None, typer.Option(help="of a checkpoint, within 1 % [the newest]")] = None,
+    first: Annotated[str, typer.Option("--from", metavar="FREQUENCY", help="first frequency")] = "1 MHz",
+    last: Annotated[str, typer.Option("--to", metavar="FREQUENCY", help="last frequency")] = "10 mHz",
+    points_per_decade: Annotated[int, typer.Option(min=1, max=1000, help="frequencies per decade")] = 6,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Compute the impedance of a run at a checkpoint.
+
+    Writes impedance.csv and impedance.png into its directory.
+    """
+    voice: Voice = _or_exit(partial(chosen, quiet, verbose))
+    prepare = partial(prepare_impedance, directory, time, first, last, points_per_decade)
+    jobs.execute(_petsc_options, prepare, partial(_impedance, voice))
+
+
+def _impedance(voice: Voice, comm: MPI.Comm, job: Job) -> int:
+    """Compute, write and draw; returns the exit code (collective)."""
+    import numpy as np
+
+    from postprocess.impedance_plots import plot_impedance
+    from solver.loop.impedance import of_checkpoint, write
+
+    assert job.restart is not None
+    found = of_checkpoint(job.case, Path(job.restart), np.array(job.frequencies), voice, comm)
+    table = write(found, job.directory, comm)
+    if comm.rank == 0:
+        print(table)
+        try:
+            print(_drawn(job.directory, partial(plot_impedance, job.directory)))
+        except BadInput as error:
+            _complain(f"no picture: {error}")
+    return EXIT_DONE
 
 
 # -- the other commands ------------------------------------------------------------------------------
@@ -386,7 +426,7 @@ def main() -> None:
     if "--" in arguments:
         split = arguments.index("--")
         arguments, _petsc_options[:] = arguments[:split], arguments[split + 1 :]
-    if arguments[:1] not in (["run"], ["ccd"]):
+    if arguments[:1] not in (["run"], ["ccd"], ["impedance"]):
         interrupts.ignore_early()
     app(args=arguments, prog_name="lifront")
 

@@ -54,6 +54,7 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "mol/m^3": ("mol/m^3", "mol/L", "mol/cm^3"),
     "m^3/mol": ("cm^3/mol", "m^3/mol"),
     "J/mol": ("kJ/mol", "J/mol"),
+    "Hz": ("Hz", "kHz", "MHz", "mHz"),
     "1/s": ("1/s", "1/min", "1/h"),
     "1/(s*Pa)": ("1/(s*MPa)", "1/(s*Pa)"),
 }

@@ -46,7 +46,7 @@ class Job:
 
     wall: s that are left for it. restart: "latest", a checkpoint, or None to begin; done: nothing is left to do.
     lock: descriptor on rank 0 that keeps others from the directory, None where there is none. tolerance: of a search,
-    A/m^2; replace: whether it deletes the trials of an earlier one.
+    A/m^2; replace: whether it deletes the trials of an earlier one. frequencies: of an impedance, Hz.
     """
 
     case: Case
@@ -58,6 +58,7 @@ class Job:
     lock: int | None = None
     tolerance: float = 0.0
     replace: bool = False
+    frequencies: tuple[float, ...] = ()
 
 
 def complain(text: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from solver.units import Quantity
 
 AUTO = "auto"
+LOWEST, HIGHEST = 1e-6, 1e9  # Hz: weeks; where a quarter wavelength is a cell of centimetres
 
 
 def prepare_search(
@@ -68,6 +69,30 @@ def prepare_run(
     lock = None if done else _make(directory)
     warnings = (*find_warnings(case), *machine_warnings(case, directory))
     return Job(case, directory, seconds, restart, warnings, done, lock)
+
+
+def prepare_impedance(directory: Path, time: str | None, first: str, last: str, per_decade: int) -> Job:
+    """Everything that can be wrong with the input, before anything is written. Raises BadInput."""
+    from solver.case.io import CaseError
+    from solver.loop.impedance import find, foreign, frequencies
+    from solver.output.checkpoint import CheckpointError
+    from solver.output.present import in_the_way
+    from solver.units import Quantity
+
+    at = None if time is None else _quantity("--time", time, Quantity("s", what="time", gt=0))
+    frequency = Quantity("Hz", what="frequency", ge=LOWEST, le=HIGHEST)
+    start, end = _quantity("--from", first, frequency), _quantity("--to", last, frequency)
+    try:
+        case, path = find(directory, at)
+    except (CaseError, CheckpointError) as error:
+        raise BadInput(str(error)) from None
+    _refuse_too_large(directory, case)
+    if found := in_the_way(directory):
+        raise BadInput(f"{found}; remove it")
+    if (theirs := foreign(directory)) is not None:
+        raise BadInput(f"{theirs} was not written by lifront and would be overwritten; give it another name")
+    values = tuple(frequencies(start, end, per_decade).tolist())
+    return Job(case, directory, None, str(path), (), frequencies=values)
 
 
 def _refuse_unusable(directory: Path) -> None:

@@ -48,7 +48,7 @@ from solver.physics.conductor import Conductor, DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import Lithium
 from solver.physics.occupancy import Occupancy, deficit
-from solver.physics.part import Audit, Column, Part
+from solver.physics.part import Audit, Column, Part, Reaction
 from solver.physics.penetration import Penetration
 from solver.physics.step import SolveFailed, Step, StepResult, require
 from solver.physics.transfer import Current, Transfer
@@ -176,11 +176,9 @@ class Coupling:
         """The fields of `outputs` for the present state (collective)."""
         contact = self.places.now(state)
         near = contact.area_density > NEAR_CONTACT * self.grid.max(contact.area_density)
-        applied = measured.get("stack_pressure", self.deformation.start_pressure)  # not measured: the assembled cell
-        excess = self.deformation.excess_pressure(state, applied)
+        applied = self.applied_pressure(measured)
         conductor = self.conductor(state, contact)
-        share = self._reacting_share(state, state["lithium"], conductor)
-        plating = self.charge.plating(state, excess, share, self._resistance(state))
+        plating = self.plating(state, conductor, applied)
         metal = contact.metal * state["lithium"]
         fields = {name: values for part in self.parts for name, values in part.output(state, contact).items()}
         return {
@@ -191,6 +189,16 @@ class Coupling:
             "dead_lithium": conductor.dead.astype(float),
             "contact_pressure": fields["contact_pressure"] * near,
         }
+
+    def applied_pressure(self, measured: Mapping[str, float]) -> float:
+        """Stack pressure of the last step, Pa; before the first one that of the assembled cell."""
+        return measured.get("stack_pressure", self.deformation.start_pressure)
+
+    def plating(self, state: State, conductor: Conductor, stack_pressure: float) -> Reaction:
+        """Li that plates or is stripped, as the fields are (collective)."""
+        excess = self.deformation.excess_pressure(state, stack_pressure)
+        share = self._reacting_share(state, state["lithium"], conductor)
+        return self.charge.plating(state, excess, share, self._resistance(state))
 
     # -- the step ------------------------------------------------------------------------------------
 

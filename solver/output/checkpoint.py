@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -215,6 +215,15 @@ def latest(directory: str | Path) -> Path | None:
         except CheckpointError:
             continue
     return None
+
+
+def times(directory: str | Path) -> dict[Path, float]:
+    """Times (s) of the checkpoints of a directory, the newest first; damaged ones are passed over (not collective)."""
+    found = {}
+    for path in newest_first(directory):
+        with suppress(CheckpointError), _open(path) as file:
+            found[path] = float(_parse(hdf5.read_text(_dataset(path, file, "scalars")))["time"])
+    return found
 
 
 def discard_later(directory: str | Path, step: int) -> None:

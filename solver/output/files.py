@@ -31,6 +31,8 @@ OUTPUTS = (
     r"penetration\.png",
     r"deposit\.png",
     r"thickness\.csv",
+    r"impedance\.csv",
+    r"impedance\.png",
 )
 
 

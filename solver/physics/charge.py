@@ -129,8 +129,8 @@ class ChargeBalance:
             diagonal[..., -1:] -= slope
         return residual, diagonal, transfer
 
-    def _inflow(self, phi: Array, control: TopControl) -> Array:
-        """Current into the top cells of this rank, A."""
+    def inflow(self, phi: Array, control: TopControl) -> Array:
+        """Current into the top cells of this rank, A; a number where it has none."""
         return self._top(control, phi)[0] if self.grid.is_top else np.zeros(())
 
     def solve(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, ChargeOutcome]:
@@ -141,7 +141,7 @@ class ChargeBalance:
         residual, diagonal, transfer = self._residual(phi, terms, control)
         while True:
             applied, exchanged, left, sizes = self.grid.sums(
-                self._inflow(phi, control),
+                self.inflow(phi, control),
                 np.abs(transfer),
                 np.abs(residual),
                 (self.bulk.diagonal + diagonal) * np.abs(phi) + np.abs(transfer),
@@ -210,10 +210,11 @@ class ChargeBalance:
         error = abs(self.grid.sum(transfer) - applied) / unit
         done = Outcome(True, last.reason, krylov, error)
         return ChargeOutcome(
-            outcome=done, newton=newton, applied=applied, voltage=self._voltage(phi, applied, control), error=error
+            outcome=done, newton=newton, applied=applied, voltage=self.voltage(phi, applied, control), error=error
         )
 
-    def _voltage(self, phi: Array, applied: float, control: TopControl) -> float:
+    def voltage(self, phi: Array, applied: float, control: TopControl) -> float:
+        """Mean of phi at the top face, V, with what a series resistance adds for `applied`, A (collective)."""
         if control.voltage is not None:
             return control.voltage
         area = self.grid.lateral_area

@@ -185,6 +185,16 @@ class FilamentEquation:
         local, linear = self._local(bounded, active), self._gradient_energy(active)
         return self.solver.response(zeta, self.weight, linear, local, dt, source)
 
+    def admittance(self, zeta: Array, drive: Array, active: Array) -> Array:
+        """d i/d phi of moving fronts, S/m^3: (F/Omega)^2 psi b beta L h'^2, with the slope of the bound on the drive.
+
+        zeta is held, for a front answers by moving: d zeta/dn is proportional to h'(zeta). The integral of L h'^2
+        across it is 6 lambda L.
+        """
+        p = self.parameters
+        rate = p.mobility * active * fe.step_slope(zeta) ** 2 * self._bounded(drive)[1]
+        return np.asarray(self.defects.lithium_share * rate / p.volume_per_charge**2)
+
     def _bounded(self, drive: Array) -> tuple[Array, Array]:
         """f_max tanh(f/f_max) and its derivative."""
         largest = self.parameters.largest_drive

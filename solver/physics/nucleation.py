@@ -37,7 +37,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
-from solver.physics.part import Column, Part, PartResult, Reaction, StateField, Supply
+from solver.physics.part import Column, InterfaceTerm, Part, PartResult, Reaction, StateField, Supply
 from solver.physics.step import Step
 
 MOMENTS = ("nucleus_density", "nucleus_moment_0", "nucleus_moment_1", "nucleus_moment_2")
@@ -129,20 +129,24 @@ class Nucleation(Part):
         capacitance = np.where(phi > 0, self.parameters.capacitance, DOUBLE_LAYER)
         return capacitance * phi, capacitance
 
+    def _law(self, state: State) -> InterfaceTerm:
+        """i of eta and its derivative, per area of Li."""
+        own = self.kinetics
+        if self.interphase:
+            between = self.interphase.resistance(state["interphase_thickness"])
+            own = replace(own, area_resistance=own.area_resistance + between)
+        return lambda phi: kinetics.transfer_current(own, phi, np.zeros(()), self.exchange, np.ones(()))
+
     def _plated(self, state: State, bare: Array, dt: float) -> Plated:
         """What nuclei do in a step; of what is stripped there is no more than there was."""
         p, old = self.parameters, Nuclei(*(state[name].copy() for name in MOMENTS))
         before = state["potential"].copy()
         room = p.volume_per_charge * dt * np.maximum(bare, NO_SHARE)
         least = -state["nucleated_lithium"] / room
-        own = self.kinetics
-        if self.interphase:
-            between = self.interphase.resistance(state["interphase_thickness"])
-            own = replace(own, area_resistance=own.area_resistance + between)
+        law = self._law(state)
 
         def plated(phi: Array) -> tuple[Nuclei, Array, Array]:
-            rest, there = np.zeros(()), np.ones(())
-            current, rise = kinetics.transfer_current(own, phi, rest, self.exchange, there)
+            current, rise = law(phi)
             nuclei, more = nucleation.grow(p, old, (before, phi), (current, rise), self.barrier, dt)
             surface, steeper = p.surface(p.overlap(nuclei.second))
             slope = surface * rise + steeper * p.overlap(more) * current
@@ -162,6 +166,15 @@ class Nucleation(Part):
             return current + (charge - before) / step.dt, slope + capacitance / step.dt
 
         return [Reaction(law, bare, atoms=0.0)]
+
+    def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
+        """b (S i' + i w C); nuclei without Li have none to give."""
+        phi, p = state["potential"].copy(), self.parameters
+        surface, _ = p.surface(p.overlap(state["nucleus_moment_2"]))
+        passes = (phi > 0) | (state["nucleated_lithium"] > NO_LITHIUM)
+        transfer, (_, capacitance) = self._law(state)(phi)[1], self._charge(phi)
+        bare = contact.area * bare_share(self.grid, state, contact)
+        return np.asarray(bare * (surface * passes * transfer + 1j * omega * capacitance))
 
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
         phi, bare = new["potential"], bare_share(self.grid, state, contact)

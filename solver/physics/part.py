@@ -188,6 +188,13 @@ class Part:
         """Currents across the contact, beside that of Li plating and stripping."""
         return []
 
+    def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
+        """Of the own currents across the contact, for small harmonic changes of phi, S in the cells (see `impedance`).
+
+        omega: angular frequency, 1/s. What moves slowly is held; real and imaginary part are not negative.
+        """
+        return 0.0
+
     def uptake(self, state: State, contact: Contact, step: Step) -> Uptake:
         """What is taken from the metal in a step (collective)."""
         return Uptake()

@@ -92,14 +92,24 @@ class Penetration(Part):
         d = self.equation.defects
         return 1 - d.indicator * d.opening_ratio * state["filament"]
 
+    def _cost(self, state: State, contact: Contact, stack_pressure: float) -> Array:
+        """f + (F/Omega) phi, Pa (collective)."""
+        self.place(contact)
+        across = self.deformation.compression_across(state, self.equation.defects.normal)
+        platen = self.deformation.platen_pressure(state, stack_pressure)
+        return self.equation.drive(state["opened"] > 0.5, across, platen)
+
+    def slope(self, state: State, contact: Contact, active: Array, stack_pressure: float) -> Array:
+        """What the current of filaments changes by with phi while fields are held, S in the cells (collective)."""
+        per_charge = self.equation.parameters.volume_per_charge
+        drive = self._cost(state, contact, stack_pressure) - state["potential"] / per_charge
+        return self.grid.volume * self.equation.admittance(state["filament"].copy(), drive, active)
+
     def term(
         self, state: State, contact: Contact, guess: Array, active: Array, stack_pressure: float, dt: float
     ) -> FilamentTerm:
         """The filament in the charge balance of a step (collective)."""
-        self.place(contact)
-        across = self.deformation.compression_across(state, self.equation.defects.normal)
-        platen = self.deformation.platen_pressure(state, stack_pressure)
-        cost = self.equation.drive(state["opened"] > 0.5, across, platen)
+        cost = self._cost(state, contact, stack_pressure)
         return FilamentTerm(self.equation, state["filament"].copy(), cost, active, dt, guess)
 
     def found(self, state: State, term: FilamentTerm) -> dict[str, Array]:

@@ -26,7 +26,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.nucleation import bare_share
-from solver.physics.part import Column, Part, PartResult, Reaction, StateField, Supply
+from solver.physics.part import Column, InterfaceTerm, Part, PartResult, Reaction, StateField, Supply
 from solver.physics.step import Step
 
 TOLERANCE = 0.05  # of x in a step
@@ -79,15 +79,22 @@ class Seed(Part):
         thickness = self.kinetics.volts_per_pascal * self.alloy.charge_per_composition
         return np.asarray(contact.area_density * thickness * fields["seed_composition"])
 
+    def _active(self, bare: Array, contact: Contact) -> Array:
+        """Cells in which something is taken (collective)."""
+        return np.asarray((bare > 0) & (contact.area > NEGLIGIBLE * self.grid.max(contact.area)))
+
+    def _law(self, active: Array) -> InterfaceTerm:
+        """i of eta and its derivative, in active cells."""
+        exchange = self.exchange[active]
+        return lambda eta: kinetics.transfer_current(
+            self.kinetics, eta, np.zeros_like(exchange), exchange, np.ones_like(exchange)
+        )
+
     def _taken(self, state: State, bare: Array, contact: Contact, dt: float) -> Taken:
         """What the seed takes in a step (collective)."""
-        active = (bare > 0) & (contact.area > NEGLIGIBLE * self.grid.max(contact.area))
-        before, exchange = state["seed_potential"].copy(), self.exchange[active]
+        active = self._active(bare, contact)
+        before, law = state["seed_potential"].copy(), self._law(active)
         charging = dt * bare[active] / self.alloy.charge_per_composition
-        rest, full = np.zeros_like(exchange), np.ones_like(exchange)
-
-        def law(eta: Array) -> tuple[Array, Array]:
-            return kinetics.transfer_current(self.kinetics, eta, rest, exchange, full)
 
         def taken(phi: Array) -> tuple[Array, Array, Array]:
             found = before.copy(), np.zeros_like(before), np.zeros_like(before)
@@ -103,6 +110,18 @@ class Seed(Part):
         bare = bare_share(self.grid, state, contact)
         taken = self._taken(state, bare, contact, step.dt)
         return [Reaction(lambda phi: taken(phi)[1:], bare, atoms=0.0)]
+
+    def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
+        """b/[1/i' + b/(i w q |dx/dE|)], charge transfer and the capacitance of the alloy in series."""
+        share = bare_share(self.grid, state, contact)
+        active = self._active(share, contact)
+        potential, bare = state["seed_potential"][active], share[active]
+        _, fall = self.alloy.composition(potential)
+        _, rise = self._law(active)(state["potential"][active] + potential)
+        storing = 1j * omega * self.alloy.charge_per_composition * fall
+        found = np.zeros(self.grid.local_shape, complex)
+        found[active] = contact.area[active] * bare * rise * storing / (storing + bare * rise)
+        return found
 
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
         bare = bare_share(self.grid, state, contact)

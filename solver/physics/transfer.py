@@ -166,6 +166,10 @@ class Transfer(Part):
         before, charging = state["potential"].copy(), contact.area * (self.capacitance / step.dt)
         return [lambda phi: (charging * (phi - before), charging)]
 
+    def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
+        """That of the double layer; that of Li that plates is the slope of `plating`."""
+        return np.asarray(1j * omega * self.capacitance * contact.area)
+
     def balance(
         self, start: Array, terms: Sequence[InterfaceTerm], control: TopControl
     ) -> tuple[Array, ChargeOutcome]:
