@@ -35,7 +35,7 @@ def lost(run: Run) -> str:
     header, *rows = run.half_cycles
     charges = [float(row[header.index("charge [C/m^2]")]) / MICROAMPERE_HOUR for row in rows]
     pairs = zip(charges[::2], charges[1::2], strict=False)
-    return ", ".join(f"{plated + stripped:.3g}" for plated, stripped in pairs)
+    return ", ".join(f"{plated + stripped:.2f}" for plated, stripped in pairs)
 
 
 def main(directory: Path, picture: Path) -> None:
@@ -57,7 +57,7 @@ def main(directory: Path, picture: Path) -> None:
             1e3 * found["voltage"].max(),
             1e3 * found["voltage"][-1],
         )
-        print(f"{host(run):>15}" + "".join(f"{entry:15.3g}" for entry in entries) + f"{lost(run):>15}")
+        print(f"{host(run):>15}" + "".join(f"{entry:15.3g}" for entry in entries) + f"{lost(run):>17}")
         highest = max(highest, float(potential.max()))
         for axes in (whole, near):
             axes.plot(charge, potential, label=host(run))
