@@ -1,6 +1,7 @@
 """A seed layer that takes Li as an alloy, above 0 V against Li metal: well mixed, a state per area of the contact.
 
-    x(E) = sum over steps k of  dx_k w [p((a_k - E)/w) - p((b_k - E)/w)]/(a_k - b_k),    p(u) = ln(1 + e^u)
+    x(E) = sum over steps k of  dx_k s_k(e_k),     s_k(E) = w [p((a_k - E)/w) - p((b_k - E)/w)]/(a_k - b_k)
+    e_k  = E, of an irreversible step min(E, E_m);    p(u) = ln(1 + e^u)
     j    = i(phi + E)                                                  charge transfer into the alloy, j > 0 lithiates
     x - x_old = (dt/q) j,     q = F d/V_h                              a step of backward Euler
 
@@ -8,6 +9,7 @@
     a, b  potentials where a step begins and ends, V, a > b            w     WIDTH: how sharply one passes to the next
     phi   potential of the electrolyte against the collector, V        i     Butler-Volmer's law, eta = phi + E, A/m^2
     d     thickness of the host, m                                     V_h   its molar volume, m^3/mol
+    E_m   lowest E so far, V                                           s_k   share of the step that is done
 
 **Signs.** The collector is at -phi against Li at the contact. Without current the alloy is at E, so phi = -E < 0; a
 current j > 0 puts phi above that by eta. Li metal has E = 0. So the alloy takes all current as long as E > -phi > 0,
@@ -16,11 +18,16 @@ and Li may be born only once phi > 0. A step is linear in x but for its ends; a 
 **The unknown is E.** x - x_old falls and j rises with E, so given phi there is one root, between E_old and -phi. It
 keeps x between 0 and the last step by itself: an empty or a full host follows phi, E -> -phi, and j -> 0.
 
+**Irreversible steps**, conversions such as MoS2 + 4 Li -> Mo + 2 Li2S, take Li as E falls and never give it back:
+x_irr is that of the lowest potential so far. Above it only the other steps answer, so x still falls with E, and what
+was said of the root holds. Hosts that share E, well mixed, are one host with the steps of all.
+
     dj/dphi = i' |x'|/(|x'| + i' dt/q)  >= 0
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,19 +47,35 @@ Law = Callable[[Array], tuple[Array, Array]]  # eta -> current A/m^2, derivative
 
 @dataclass(frozen=True)
 class AlloyStep:
-    """Li per host atom at its end (composition), potentials (V) where it begins and ends, begin > end."""
+    """Li per host atom at its end (composition), potentials (V) where it begins and ends, begin > end.
+
+    irreversible: whether its Li stays for good.
+    """
 
     composition: float
     begin: float
     end: float
+    irreversible: bool = False
+
+    def done(self, potential: Array) -> tuple[Array, Array]:
+        """s of E, and -ds/dE (1/V)."""
+        u, v = (self.begin - potential) / WIDTH, (self.end - potential) / WIDTH
+        # p(u) - p(v), of which no rounding is left where the step is full
+        linear = np.clip(u, 0.0, (self.begin - self.end) / WIDTH)
+        share = linear + np.log1p(np.exp(-np.abs(u))) - np.log1p(np.exp(-np.abs(v)))
+        return share * WIDTH / (self.begin - self.end), (expit(u) - expit(v)) / (self.begin - self.end)
 
 
 @dataclass(frozen=True)
 class Alloy:
-    """Steps of a host by rising composition and falling potential; charge_per_composition q, C/m^2."""
+    """Steps of a host by rising composition and falling potential; charge_per_composition q, C/m^2.
+
+    lowest: E_m, V, infinite before there was any.
+    """
 
     steps: Sequence[AlloyStep]
     charge_per_composition: float
+    lowest: Array | float = math.inf
 
     @property
     def empty(self) -> float:
@@ -62,16 +85,27 @@ class Alloy:
     def composition(self, potential: Array) -> tuple[Array, Array]:
         """x and -dx/dE >= 0 (1/V) at E."""
         x, fall = np.zeros_like(potential), np.zeros_like(potential)
-        before = 0.0
-        for step in self.steps:
-            slope = (step.composition - before) / (step.begin - step.end)
-            u, v = (step.begin - potential) / WIDTH, (step.end - potential) / WIDTH
-            # p(u) - p(v), of which no rounding is left where the step is full
-            linear = np.clip(u, 0.0, (step.begin - step.end) / WIDTH)
-            x += slope * WIDTH * (linear + np.log1p(np.exp(-np.abs(u))) - np.log1p(np.exp(-np.abs(v))))
-            fall += slope * (expit(u) - expit(v))
-            before = step.composition
+        for step, before in zip(self.steps, self._starts, strict=True):
+            share, rate = step.done(np.minimum(potential, self.lowest) if step.irreversible else potential)
+            x += (step.composition - before) * share
+            answers = not step.irreversible or potential <= self.lowest
+            fall += (step.composition - before) * rate * answers
         return x, fall
+
+    @property
+    def bound(self) -> Array:
+        """x_irr: Li per host atom that stays for good."""
+        lowest = np.asarray(self.lowest)
+        parts = zip(self.steps, self._starts, strict=True)
+        return sum(
+            ((step.composition - before) * step.done(lowest)[0] for step, before in parts if step.irreversible),
+            start=np.zeros_like(lowest),
+        )
+
+    @property
+    def _starts(self) -> list[float]:
+        """Composition where each step begins."""
+        return [0.0, *(step.composition for step in self.steps[:-1])]
 
     def lithiate(self, old: Array, phi: Array, law: Law, charging: Array) -> tuple[Array, Array, Array]:
         """E at the end of a step, j (A/m^2) and dj/dphi (S/m^2).

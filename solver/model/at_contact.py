@@ -12,6 +12,7 @@ from solver.constants import FARADAY
 from solver.laws import alloy, nucleation
 from solver.laws.bare_contact import BareContact
 from solver.laws.interphase import InterphaseParameters
+from solver.materials.lithiation import LithiationStep, merged
 from solver.model.along_contact import exchange_current, make_kinetics, random_field
 from solver.numerics.grid import Grid
 from solver.physics.deposit import Deposit
@@ -84,17 +85,23 @@ def interphase_parameters(case: Case) -> InterphaseParameters | None:
 
 
 def make_seed(case: Case, grid: Grid) -> Seed | None:
-    """The seed on the collector, None without one."""
+    """The seed on the collector, None without one.
+
+    Its hosts are one: x is Li per atom or formula unit of any of them, the volume of Li that of a full seed.
+    """
     own = case.collector.seed if case.collector else None
     if own is None:
         return None
-    half = 0.5 * alloy.PLATEAU
-    steps = [
-        alloy.AlloyStep(step.composition, step.potential + half, step.potential - half)
-        if step.end is None
-        else alloy.AlloyStep(step.composition, step.potential, step.end)
-        for step in own.steps
-    ]
-    host = alloy.Alloy(steps, FARADAY * own.thickness / own.molar_volume)
-    swelling = own.lithium_volume / own.molar_volume
-    return Seed(grid, host, make_kinetics(case), exchange_current(case, grid), own.thickness, swelling)
+    amount = sum(host.amount for host in own.hosts)
+    steps = merged((host.amount / amount, host.plain_steps) for host in own.hosts)
+    most = [host.amount * host.steps[-1].composition for host in own.hosts]
+    volume = sum(n * host.lithium_volume for n, host in zip(most, own.hosts, strict=True)) / sum(most)
+    thickness = sum(host.thickness for host in own.hosts)
+    host = alloy.Alloy([_alloy_step(step) for step in steps], FARADAY * amount)
+    return Seed(grid, host, make_kinetics(case), exchange_current(case, grid), thickness, amount * volume / thickness)
+
+
+def _alloy_step(step: LithiationStep) -> alloy.AlloyStep:
+    """A step with the slope of its plateau."""
+    half = 0.5 * alloy.PLATEAU if step.end is None else 0.0
+    return alloy.AlloyStep(step.composition, step.potential + half, step.lowest - half, step.irreversible)

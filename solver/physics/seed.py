@@ -1,11 +1,12 @@
-"""A seed layer on the current collector as the coupled step sees it: it takes Li as an alloy before Li metal is born.
+"""A seed layer on the current collector as the coupled step sees it: it takes Li before Li metal is born.
 
 Where the collector faces the electrolyte and no Li is between them the contact passes, beside the current of nuclei
 (`physics.nucleation`, of which b is),
 
     b j(phi),     dx/dt = b j/q        x Li per host atom, E(x) and j of `laws.alloy`, q = F d/V_h
 
-solved for each cell of the contact within Newton's method of the charge. Its current brings no atom to the metal; they
+solved for each cell of the contact within Newton's method of the charge. x(E) of irreversible steps depends on the
+lowest E so far, which is a field too. Its current brings no atom to the metal; they
 stay in the seed, which is part of the inventory. Nuclei leave the current of the seed as it is: it is full, and in
 equilibrium with them, when they are born. Beneath Li it keeps the x that it has.
 
@@ -15,7 +16,7 @@ The alloy is thicker than its host, (V_h + V_Li x)/V_h: that is measured, and mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class Seed(Part):
     name = "seed"
     fields = (
         StateField("seed_potential"),
+        StateField("seed_lowest_potential"),
         StateField("seed_composition", predicted=True, tolerance=TOLERANCE),
     )
     outputs = (
@@ -59,6 +61,7 @@ class Seed(Part):
     )
     columns = (
         Column("seed_lithium", "C/m^2", "Li in the seed, as charge per cross-section"),
+        Column("seed_bound_lithium", "C/m^2", "of that, what irreversible steps hold for good"),
         Column("seed_composition", "1", "mean Li per host atom in the seed"),
         Column("seed_thickness", "m", "mean thickness of the seed with its Li"),
     )
@@ -70,7 +73,12 @@ class Seed(Part):
         """An empty seed, and the electrolyte in equilibrium with it."""
         potential = np.full(self.grid.local_shape, self.alloy.empty)
         composition, _ = self.alloy.composition(potential)
-        return {"seed_potential": potential, "seed_composition": composition, "potential": -potential}
+        return {
+            "seed_potential": potential,
+            "seed_lowest_potential": potential.copy(),
+            "seed_composition": composition,
+            "potential": -potential,
+        }
 
     def weight(self, contact: Contact) -> Array:
         return np.asarray(contact.area_density > 0)
@@ -95,10 +103,11 @@ class Seed(Part):
         active = self._active(bare, contact)
         before, law = state["seed_potential"].copy(), self._law(active)
         charging = dt * bare[active] / self.alloy.charge_per_composition
+        alloy = replace(self.alloy, lowest=state["seed_lowest_potential"][active])
 
         def taken(phi: Array) -> tuple[Array, Array, Array]:
             found = before.copy(), np.zeros_like(before), np.zeros_like(before)
-            here = self.alloy.lithiate(before[active], phi[active], law, charging)
+            here = alloy.lithiate(before[active], phi[active], law, charging)
             for values, value in zip(found, here, strict=True):
                 values[active] = value
             return found
@@ -112,11 +121,11 @@ class Seed(Part):
         return [Reaction(lambda phi: taken(phi)[1:], bare, atoms=0.0)]
 
     def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
-        """b/[1/i' + b/(i w q |dx/dE|)], charge transfer and the capacitance of the alloy in series."""
+        """b/[1/i' + b/(i w q |dx/dE|)], charge transfer and the capacitance of the alloy in series; conversion is over."""
         share = bare_share(self.grid, state, contact)
         active = self._active(share, contact)
         potential, bare = state["seed_potential"][active], share[active]
-        _, fall = self.alloy.composition(potential)
+        _, fall = replace(self.alloy, lowest=potential).composition(potential)
         _, rise = self._law(active)(state["potential"][active] + potential)
         storing = 1j * omega * self.alloy.charge_per_composition * fall
         found = np.zeros(self.grid.local_shape, complex)
@@ -126,17 +135,25 @@ class Seed(Part):
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
         bare = bare_share(self.grid, state, contact)
         potential, current, _ = self._taken(state, bare, contact, step.dt)(new["potential"])
-        composition, _ = self.alloy.composition(potential)
-        mean, charge, area = self.grid.sums(
-            contact.area * composition, contact.area * bare * current * step.dt, contact.area
+        composition, _ = replace(self.alloy, lowest=state["seed_lowest_potential"]).composition(potential)
+        lowest = np.minimum(state["seed_lowest_potential"], potential)
+        bound = replace(self.alloy, lowest=lowest).bound
+        mean, held, charge, area = self.grid.sums(
+            contact.area * composition, contact.area * bound, contact.area * bare * current * step.dt, contact.area
         )
         measured = {
             "seed_lithium": self.alloy.charge_per_composition * mean / self.grid.lateral_area,
+            "seed_bound_lithium": self.alloy.charge_per_composition * held / self.grid.lateral_area,
             "seed_composition": mean / area,
             "seed_thickness": self.thickness * (1 + self.swelling * mean / area),
             "seed_charge": charge / self.grid.lateral_area,
         }
-        return PartResult({"seed_potential": potential, "seed_composition": composition}, measured)
+        fields = {
+            "seed_potential": potential,
+            "seed_lowest_potential": lowest,
+            "seed_composition": composition,
+        }
+        return PartResult(fields, measured)
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         return {name: state[name].copy() for name in ("seed_composition", "seed_potential")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import solver
 from solver.case.io import case_from_dict
+from solver.constants import FARADAY
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
 DEMO = CASES / "demo.toml"
@@ -68,6 +70,30 @@ def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> N
         assert curves["lithium_error"].max() < 1e-6
     assert found["60 degC"] == pytest.approx(dip, rel=0.02)
     assert found["25 degC"] > 1.03 * dip
+
+
+def test_layers_that_convert_bind_what_the_readme_says() -> None:
+    """cases/anode_free/conversion.toml: uAh/cm2 of irreversible steps and of all, of each layer of the sweep."""
+    table = tomllib.loads((CASES / "anode_free" / "conversion.toml").read_text())
+    found = []
+    for point in table.pop("sweep")["list"]:
+        overrides = [f"{name}={_inline(value)}" for name, value in point.items()]
+        collector = case_from_dict(table, overrides).collector
+        assert collector and collector.seed
+        bound = taken = 0.0
+        for host in collector.seed.hosts:
+            bound += host.amount * max((s.composition for s in host.steps if s.irreversible), default=0.0)
+            taken += host.amount * host.steps[-1].composition
+        found += [FARADAY * bound / 36, FARADAY * taken / 36]
+    expected = [0, 52.2, 2.47, 27.2, 7.39, 11.1, 3.06, 3.06, 10.2, 10.2, 3.7, 31.6, 0, 33.5]
+    assert found == pytest.approx(expected, rel=6e-3)
+
+
+def _inline(value: object) -> str:
+    """As TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_inline(entry)}" for name, entry in value.items()) + "}"
+    return f"[{', '.join(_inline(entry) for entry in value)}]" if isinstance(value, list) else json.dumps(value)
 
 
 def test_a_film_on_a_measured_collector() -> None:

@@ -151,6 +151,10 @@ SEED = {  # it is full after 1.8 s, so that Li is born while a part of the curre
     "collector": {"seed": {"material": "Au", "thickness": "2.5 nm"}},
     "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6.95 s"}],
 }
+CONVERTED = {  # an oxide that binds Li for good, beside gold
+    "drive": {"voltage_limit": "3 V"},
+    "collector": {"seed": {"thickness": "1 nm", "mixed_with": [{"material": "ZnO", "thickness": "1.5 nm"}]}},
+}
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

@@ -23,6 +23,7 @@ from solver.numerics.operators import (
 from solver.numerics.random_fields import LateralField, normal
 from tests.mpi import rank_results
 from tests.parallel.runs import (
+    CONVERTED,
     FIXED,
     SEED,
     agreement,
@@ -136,15 +137,16 @@ def nuclei() -> dict[str, Any]:
     return run_case(nucleating_case(merged(FIXED, changes)))
 
 
-def seeded() -> dict[str, Any]:
+def seeded(more: dict[str, Any]) -> dict[str, Any]:
     """A seed of gold that is filled, then nuclei, in fixed steps, solved tightly."""
     changes = {"time": {"fixed_step": "0.05 s"}, "lithium": {"noise_amplitude": 0.0}}
-    return run_case(nucleating_case(merged(FIXED, merged(changes, SEED))))
+    return run_case(nucleating_case(merged(FIXED, merged(changes, merged(SEED, more)))))
 
 
-def test_a_seed_is_filled_alike_on_two_ranks():
+@pytest.mark.parametrize("more", [{}, CONVERTED], ids=["gold", "with an oxide"])
+def test_a_seed_is_filled_alike_on_two_ranks(more):
     """Fields and curves to 1e-7 of their range."""
-    one, many = seeded(), rank_results(2, seeded)
+    one, many = seeded(more), rank_results(2, seeded, more)
     assert one["reason"] == many["reason"] == "protocol finished"
     assert one["steps"] == many["steps"]
     found = differences(one, many, ("field", "curve"))

@@ -117,7 +117,7 @@ def seeded(**seed: Any) -> dict[str, Any]:
 
 def test_a_seed_has_what_its_material_says_and_the_case_may_say_more() -> None:
     def seed(collector: dict[str, Any]) -> SeedLayer:
-        found = case(collector=collector, drive=DRIVE)
+        found = case(collector=collector, drive=DRIVE | {"voltage_limit": "2 V"})
         assert case_from_dict(found.resolved()).collector == found.collector, "the case in the results can be read"
         assert found.collector is not None and found.collector.seed is not None
         return found.collector.seed
@@ -129,6 +129,10 @@ def test_a_seed_has_what_its_material_says_and_the_case_may_say_more() -> None:
     steps = [{"composition": 2.0, "potential": "0.3 V", "end": "0.1 V"}]
     own = seed(seeded(material="W", molar_volume="9.5 cm^3/mol", lithium_volume="9 cm^3/mol", steps=steps))
     assert (own.steps[0].potential, own.steps[0].end, own.one_phase) == (0.3, 0.1, False)
+    oxide = seed(seeded(material="Zn", mixed_with=[{"material": "ZnO", "thickness": "3 nm"}], filling=0.5)).hosts
+    assert [step.irreversible for step in oxide[1].steps] == [True, False, False, False, False]
+    assert [host.amount for host in oxide] == pytest.approx([0.5 * 20e-9 / 9.16e-6, 3e-9 / 14.5e-6])
+    assert seed(seeded(mixed_with=[{"material": "Ag", "thickness": "3 nm"}])).one_phase, "as one of them is"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,15 @@ def test_a_seed_has_what_its_material_says_and_the_case_may_say_more() -> None:
         ({"collector": seeded(material="W")}, "collector.seed.steps: missing; W.toml does not have it"),
         ({"collector": seeded(thickness="0 nm")}, "collector.seed.thickness"),
         ({"collector": seeded(steps=[])}, "collector.seed.steps: "),
+        ({"collector": seeded(filling=0)}, "seed.filling: value 0: out of range; allowed: a number > 0 and <= 1"),
+        (
+            {"collector": seeded(mixed_with=[{"material": "W", "thickness": "3 nm"}])},
+            "collector.seed.mixed_with.0.steps: missing; W.toml does not have it",
+        ),
+        (
+            {"collector": seeded(mixed_with=[{"material": "ZnO", "thickness": "3 nm"}])},
+            "drive.voltage_limit: value '1 V': the seed takes Li from 1.25 V on",
+        ),
         (
             {"collector": seeded(steps=[{"composition": x, "potential": "0.1 V"} for x in (1, 2)])},
             "collector.seed.steps: from step to step the composition must rise and the potential fall",

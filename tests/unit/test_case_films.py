@@ -132,7 +132,7 @@ def test_defects_need_the_interfacial_energy_of_the_layers_that_have_them():
 @pytest.mark.parametrize(
     ("film", "fragment"),
     [
-        (W | {"material": "Wo"}, "material: value 'Wo': unknown film; allowed: one of Ag, Al, Au, Cr, Cu, In, "),
+        (W | {"material": "Wo"}, "material: value 'Wo': unknown film; allowed: one of Ag, AgF, Al, Au, Cr, Cu, "),
         (W | {"thickness": "-1 nm"}, "interface.film.thickness: value '-1 nm': out of range; allowed: a length > 0 nm"),
         (W | {"permeance": "1 m^2/s"}, "'m^2/s' is not a unit of permeance"),
         (W | {"permeance": "1e-9"}, "the unit is missing"),

@@ -9,6 +9,9 @@ from solver import materials
 from solver.case.checks import find_warnings
 from solver.case.derived import annihilation_parameters
 from solver.case.io import CaseError, case_from_dict
+from solver.case.seed import steps_of
+from solver.materials.lithiation import disorder
+from solver.materials.shelf import Shelf
 
 GOOD = """
 name = "Salt"
@@ -104,13 +107,77 @@ def test_steps_of_a_host(tmp_path):
     assert not host.one_phase and materials.load("W").lithiation is None
 
 
-@pytest.mark.parametrize("name", ["Ag", "Al", "Au", "In", "Mg", "Sn", "Zn"])
+HOSTS = [name for name in materials.available("film") if materials.load(name).lithiation]
+
+
+@pytest.mark.parametrize("name", HOSTS)
 def test_every_host_is_complete_and_sourced(name):
     """What is from memory says so, and only Ag and Mg go on into Li as one phase."""
     material = materials.load(name)
     assert {"molar_volume", "lithium_volume"} <= material.properties.keys()
-    assert len(material.lithiation.source) > 40 and material.lithiation.one_phase == (name in ("Ag", "Mg"))
-    assert ("not checked" in material.lithiation.source) == (name not in ("Al", "Au"))
+    assert len(material.lithiation.source) > 40 and material.lithiation.one_phase == (name in ("Ag", "AgF", "Mg"))
+    assert ("not checked" in material.lithiation.source) == (name not in ("Al", "Au", "MoS2"))
+
+
+CONVERTED = {
+    "AgF": (1.0, 11.0),
+    "Cu2Te": (2.0, 2.0),
+    "In2O3": (6.0, 14.66),
+    "MoS2": (4.0, 4.0),
+    "SnO2": (4.0, 8.4),
+    "ZnO": (2.0, 3.0),
+}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_compounds_bind_li_for_good_and_their_products_take_more(name):
+    """Li that is bound, and all of it, of a formula unit; a metal binds none."""
+    steps = steps_of(materials.load(name), Shelf())
+    irreversible = [step.composition for step in steps if step.irreversible]
+    most = steps[-1].composition
+    assert (max(irreversible, default=0.0), most) == pytest.approx(CONVERTED.get(name, (0.0, most)))
+    assert not disorder(steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "products", "volume", "taken"),  # cm3/mol of the products, and of 8.9 cm3/mol each what they take
+    [
+        ("MoS2", (9.38, 27.68, 27.68), 31.64, 0),
+        ("AgF", (10.27, 9.82), 21.7, 10),
+        ("ZnO", (9.16, 14.84), 14.5, 1),
+        ("SnO2", (16.29, 2 * 14.84), 21.7, 4.4),
+        ("In2O3", (2 * 15.76, 3 * 14.84), 38.7, 8.66),
+    ],
+)
+def test_full_compounds_have_the_volume_of_what_they_have_become(name, products, volume, taken):
+    material = materials.load(name)
+    most = steps_of(material, Shelf())[-1].composition
+    full = 1e6 * (material.value("molar_volume") + most * material.value("lithium_volume"))
+    assert full == pytest.approx(sum(products) + 8.9 * taken, rel=2e-2)
+    assert material.value("molar_volume") == pytest.approx(volume * 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"products": {"gold": 1.0}}, "products.gold: unknown film; allowed: one of"),
+        ({"products": {"W": 1.0}}, "products.W: not a material with steps of its own and no products"),
+        ({"products": {"AgF": 1.0}}, "products.AgF: not a material with steps of its own and no products"),
+        ({"products": {"Sn": 1.0}}, "products.Sn: takes Li at 0.76 V, where it is not there yet; allowed: below 0.7 V"),
+    ],
+)
+def test_products_that_cannot_be_are_refused(changes, said):
+    steps = [{"composition": 2.0, "potential": "0.7 V", "irreversible": True}]
+    lithiation = {"steps": steps, "products": {"Zn": 2.0}, "source": "made up"} | changes
+    shelf = Shelf({"Salt": {"name": "Salt", "kind": "film", "lithiation": lithiation}})
+    material = shelf.load("Salt")
+    if said:
+        with pytest.raises(materials.MaterialError) as refused:
+            steps_of(material, shelf)
+        assert str(refused.value).startswith(f"materials.Salt: lithiation: {said}")
+    else:
+        assert [step.composition for step in steps_of(material, shelf)] == pytest.approx([2.0, 2.8, 3.0, 3.34, 4.0])
 
 
 @pytest.mark.parametrize(
@@ -124,6 +191,9 @@ def test_every_host_is_complete_and_sourced(name):
         ('end = "50 mV"', 'end = "0.3 V"', "must be below that at its start"),
         ('potential = "0.3 V"', 'potential = "0.3 A"', "'A' is not a unit of potential"),
         ('potential = "0.3 V"', "volts = 1", "a step that is not one"),
+        ('potential = "0.3 V"', 'potential = "0.3 V", irreversible = 1', "irreversible is not true or false"),
+        ('source = "made up"', 'source = "x"\nproducts = ["Ag"]', "products is not a table"),
+        ('source = "made up"', 'source = "x"\nproducts = { Ag = 0 }', "out of range"),
     ],
 )
 def test_steps_that_are_wrong_are_refused(tmp_path, old, new, said):

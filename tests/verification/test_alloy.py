@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +12,15 @@ import pytest
 from solver import materials
 from solver.constants import FARADAY
 from solver.laws.alloy import PLATEAU, Alloy, AlloyStep
+from solver.materials.lithiation import LithiationStep, merged
 from solver.numerics.array import Array
 from tests.verification.test_nucleation import EXCHANGE, THERMAL
 
 CHARGE = 100.0  # C/m^2 for each Li per atom
 HOST = Alloy([AlloyStep(1.0, 0.201, 0.199), AlloyStep(2.5, 0.101, 0.099), AlloyStep(3.0, 0.08, 0.02)], CHARGE)
+CONVERTED = Alloy(  # a conversion, an alloy of its product, another conversion
+    [AlloyStep(1.0, 0.221, 0.199, True), AlloyStep(2.5, 0.101, 0.099), AlloyStep(3.0, 0.08, 0.02, True)], CHARGE
+)
 SINGLE = Alloy([AlloyStep(1.0, 0.201, 0.199)], CHARGE)
 
 
@@ -35,6 +41,10 @@ def butler_volmer(eta: Array) -> tuple[Array, Array]:
         ("Sn", -1, 72.4),
         ("Zn", -1, 29.3),
         ("Mg", 3, 19.1),  # at Li/Mg = 1
+        ("MoS2", -1, 33.88),
+        ("AgF", -1, 12.35),  # without its silver
+        ("ZnO", -1, 36.97),
+        ("Cu2Te", -1, 15.32),
     ],
 )
 def test_charge_of_hosts(name: str, step: int, charge: float) -> None:
@@ -77,21 +87,60 @@ def test_potential_falls_in_steps() -> None:
 
 
 @pytest.mark.parametrize("dt", [1e-3, 1.0, 300.0])
-def test_a_step_takes_what_passes(dt: float) -> None:
-    """From any to any potential: x - x_old = (dt/q) j with j of Butler and Volmer, and its derivative."""
+@pytest.mark.parametrize(("host", "below"), [(HOST, 0.0), (CONVERTED, 0.0), (CONVERTED, 0.03), (CONVERTED, 0.5)])
+def test_a_step_takes_what_passes(dt: float, host: Alloy, below: float) -> None:
+    """From any to any potential: x - x_old = (dt/q) j with j of Butler and Volmer, and its derivative.
+
+    below: how much lower than at its start the potential has been before.
+    """
     old, phi = (a.ravel() for a in np.meshgrid(np.linspace(-0.01, 0.25, 40), np.linspace(-0.4, 0.03, 45)))
-    charging = np.full_like(old, dt / CHARGE)
-    potential, current, slope = HOST.lithiate(old, phi, butler_volmer, charging)
-    x, before = HOST.composition(potential)[0], HOST.composition(old)[0]
+    charging, host = np.full_like(old, dt / CHARGE), replace(host, lowest=old - below)
+    potential, current, slope = host.lithiate(old, phi, butler_volmer, charging)
+    x, before = host.composition(potential)[0], host.composition(old)[0]
     assert x - before == pytest.approx(charging * current, rel=1e-9, abs=1e-12)
     assert np.all((potential + phi) * (phi + old) >= -1e-13), "E lies between that of before and -phi"
     assert current == pytest.approx(butler_volmer(phi + potential)[0], rel=1e-9, abs=1e-8)
     assert np.all(slope >= 0)
     step = 1e-7
-    ends = [HOST.lithiate(old, phi + sign * step, butler_volmer, charging)[1] for sign in (1, -1)]
+    ends = [host.lithiate(old, phi + sign * step, butler_volmer, charging)[1] for sign in (1, -1)]
     difference = (ends[0] - ends[1]) / (2 * step)
     close = np.abs(slope - difference) < 1e-3 * np.abs(slope) + 1e-3
     assert close.mean() > 0.97, "but where a step ends within the difference"
+
+
+def test_what_an_irreversible_step_has_taken_it_keeps() -> None:
+    """Down to 0.21, 0.15 and -0.05 V and up again: half of the first step, all of it, and the last one stay."""
+    up = np.array([0.4])
+    for lowest, stays in ((0.4, 0.0), (0.21, 0.5), (0.15, 1.0), (0.05, 1.25), (-0.05, 1.5)):
+        held = replace(CONVERTED, lowest=np.array([lowest]))
+        assert held.composition(up)[0] == pytest.approx(stays, abs=1e-9)
+        assert held.bound == pytest.approx(stays, abs=1e-9)
+        there = held.composition(np.array([lowest]))[0]
+        assert there == pytest.approx(CONVERTED.composition(np.array([lowest]))[0], abs=1e-12)
+    reversible = replace(HOST, lowest=np.array([-0.05]))
+    assert reversible.composition(up)[0] == pytest.approx(0.0, abs=1e-9) and reversible.bound == 0.0
+
+
+def test_hosts_that_share_a_potential_are_one_host() -> None:
+    """x(E) = sum n_k x_k(E) for a conversion and an alloy whose steps lie between one another."""
+    one = (LithiationStep(1.0, 0.30, irreversible=True), LithiationStep(2.0, 0.10))
+    two = (LithiationStep(0.5, 0.20), LithiationStep(3.0, 0.15, 0.05))
+    steps = merged([(0.25, one), (0.75, two)])
+    assert [step.composition for step in steps] == pytest.approx([0.25, 0.625, 2.5, 2.75])
+    assert [step.irreversible for step in steps] == [True, False, False, False]
+
+    def alloy(steps: Sequence[LithiationStep]) -> Alloy:
+        ends = [(s.potential + 1e-3, s.lowest - 1e-3) for s in steps]
+        pairs = zip(steps, ends, strict=True)
+        return Alloy([AlloyStep(s.composition, a, b, s.irreversible) for s, (a, b) in pairs], CHARGE)
+
+    potential = np.linspace(-0.05, 0.35, 500)
+    for lowest in (potential, np.full(500, -0.1)):
+        found, first, second = (
+            replace(alloy(host), lowest=lowest).composition(potential)[0] for host in (steps, one, two)
+        )
+        assert found == pytest.approx(0.25 * first + 0.75 * second, abs=1e-12)
+    assert merged([(1.0, one)]) == one
 
 
 def test_a_full_and_an_empty_host_pass_nothing_more() -> None:

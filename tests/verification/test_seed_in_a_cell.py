@@ -20,6 +20,8 @@ from tests.verification.test_nuclei_in_a_cell import CELL, sound
 J = 10.0  # A/m^2
 OHMIC = J * 3e-6 / 0.18  # V
 ETA = 2 * THERMAL * np.arcsinh(J / (2 * EXCHANGE))  # V, on Li and on an alloy
+AREA = 1e-5  # of the diffuse contact, 4e-6 of which lies outside a box with little room
+DRIVE = CELL["drive"]
 PLATE = {"kind": "galvanostatic", "direction": "plate"}
 STRIP = {"kind": "galvanostatic", "direction": "strip"}
 
@@ -28,7 +30,7 @@ def run(
     seed: dict[str, Any], *protocol: dict[str, Any], **changes: Any
 ) -> tuple[dict[str, Any], Simulation, Coupling]:
     """A cell at 1 mA/cm2 with a seed, until its protocol is over."""
-    drive = CELL["drive"] | {"voltage_limit": "1 V"}
+    drive = DRIVE | {"voltage_limit": "1 V"}
     cell = CELL | {"drive": drive, "collector": CELL["collector"] | {"seed": seed}}
     simulation, model = prepare(make_case(cell | changes, list(protocol)))
     assert finish(simulation) == "protocol finished"
@@ -98,6 +100,86 @@ def test_what_lies_below_the_cutoff_stays(name: str, thickness: str, cutoff: str
     charge = float(cycle["plated"] or 0.0)
     assert cycle["seed_loss"] == pytest.approx(found["seed_lithium"][-1] / charge)
     assert cycle["left_loss"] == pytest.approx(0.0, abs=1 / charge), "C/m2: 0.2 F/m2 at the cutoff"
+
+
+def cycles(found: dict[str, Any]) -> list[float]:
+    """C/m2 that each half-cycle has passed, positive plates."""
+    charge = np.diff(found["capacity"], prepend=0.0)
+    starts = np.flatnonzero(np.diff(np.sign(charge), prepend=0.0))
+    return [float(part.sum()) for part in np.split(charge, starts)[1:]]
+
+
+@pytest.mark.parametrize(("thickness", "filling"), [(5e-9, 1.0), (10e-9, 0.3)])
+def test_what_molybdenum_disulfide_binds_never_comes_back(thickness: float, filling: float) -> None:
+    """33.88 uAh/cm2 of 100 nm in the first cycle; the second one takes none, and gets back what it plates."""
+    bound = filling * charge_of("MoS2", thickness, 4.0)
+    assert bound / (36 * filling) * 100e-9 / thickness == pytest.approx(33.88, rel=1e-3)
+    seed = {"material": "MoS2", "thickness": f"{thickness * 1e9} nm", "filling": filling}
+    plate, strip = PLATE | {"duration": f"{bound / J + 0.3} s"}, STRIP | {"cutoff_voltage": "1 V"}
+    protocol = (plate, strip, PLATE | {"duration": "0.5 s"}, strip)
+    found, simulation, model = run(seed, *protocol, drive=DRIVE | {"voltage_limit": "3 V"}, time={"max_step": "0.3 s"})
+    assert found["charge_error"].max() < 1e-8 and found["lithium_error"].max() < 1e-6
+    first, back, second, again = cycles(found)
+    assert (first, second) == pytest.approx((bound + 0.3 * J, 0.5 * J), rel=1e-9)
+    assert first + back == pytest.approx(bound, abs=0.3), "but the double layer of 0.2 F/m2, from 2 to 1 V"
+    assert second + again == pytest.approx(0.0, abs=0.05)
+    taken = found["seed_bound_lithium"]
+    assert taken[-1] == pytest.approx(bound, rel=AREA) and np.all(np.diff(taken) >= 0)
+    assert found["seed_lithium"] == pytest.approx(taken, abs=1e-9), "all that it takes is bound"
+    assert found["seed_thickness"][-1] == pytest.approx(thickness * (1 + filling * 4 * 8.3 / 31.64), rel=1e-6)
+    inventory = model.stored(simulation.state)["inventory"]
+    assert inventory == pytest.approx(VOLUME_PER_CHARGE * bound, rel=1e-3)
+    on = (found["seed_composition"] > 1.4) & (found["seed_composition"] < 3.6)
+    assert on.sum() > 5 and np.abs(found["voltage"][on] - OHMIC - ETA + 0.52).max() < PLATEAU / 2
+    sloping = (found["seed_composition"] > 0.1) & (found["seed_composition"] < 0.9)
+    expected = -2.0 + 0.6 * found["seed_composition"][sloping]
+    assert found["voltage"][sloping] - OHMIC - ETA == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_reversible_step_would_come_back() -> None:
+    """The same host with a step that is not irreversible gives all back below 1 V."""
+    steps = [{"composition": 4.0, "potential": "0.52 V"}]
+    plate, strip = PLATE | {"duration": "6.4 s"}, STRIP | {"cutoff_voltage": "1 V"}
+    seed = {"material": "MoS2", "thickness": "5 nm", "steps": steps}
+    found, _, _ = run(seed, plate, strip, drive=DRIVE | {"voltage_limit": "3 V"})
+    first, back = cycles(found)
+    assert first + back == pytest.approx(0.0, abs=0.3)
+    assert found["seed_lithium"][-1] < 0.1 < found["seed_lithium"].max() and not found["seed_bound_lithium"].any()
+
+
+def test_silver_fluoride_leaves_silver_that_takes_li() -> None:
+    """1 Li at 4.15 V for good, then 10 Li as of Ag, which come back below 1 V; no dip, as of Ag."""
+    host = charge_of("AgF", 2e-9, 1.0)
+    plate, strip = PLATE | {"duration": f"{11 * host / J + 0.3} s"}, STRIP | {"cutoff_voltage": "1 V"}
+    drive, seed = DRIVE | {"voltage_limit": "5 V"}, {"material": "AgF", "thickness": "2 nm"}
+    found, _, _ = run(seed, plate, strip, drive=drive, time={"max_step": "0.15 s"})
+    assert found["charge_error"].max() < 1e-8 and found["lithium_error"].max() < 1e-6
+    assert found["seed_composition"].max() == pytest.approx(11.0, rel=1e-4)
+    assert found["seed_composition"][-1] == pytest.approx(1.0, abs=1e-3)
+    assert found["seed_bound_lithium"][-1] == pytest.approx(host, rel=AREA)
+    plating, x = found["time"] < 11 * host / J, found["seed_composition"]
+    for start, end, plateau in ((0.1, 0.9, 4.15), (1.1, 1.5, 0.26), (3.4, 4.9, 0.06)):
+        on = plating & (x > start) & (x < end)
+        assert on.sum() > 1 and np.abs(found["voltage"][on] - OHMIC - ETA + plateau).max() < PLATEAU / 2
+
+
+def test_silver_and_zinc_oxide_share_a_potential() -> None:
+    """1 nm of each: 2 Li per ZnO at 1.25 V for good, then Ag and Zn in turns; what is bound is that of ZnO."""
+    seed = {"material": "Ag", "thickness": "1 nm", "mixed_with": [{"material": "ZnO", "thickness": "1 nm"}]}
+    silver, oxide = charge_of("Ag", 1e-9, 1.0), charge_of("ZnO", 1e-9, 1.0)
+    full = 10 * silver + 3 * oxide
+    plate, strip = PLATE | {"duration": f"{full / J + 0.3} s"}, STRIP | {"cutoff_voltage": "1 V"}
+    found, _, _ = run(seed, plate, strip, drive=DRIVE | {"voltage_limit": "2 V"}, time={"max_step": "0.15 s"})
+    assert found["charge_error"].max() < 1e-8 and found["lithium_error"].max() < 1e-6
+    assert found["seed_lithium"].max() == pytest.approx(full, rel=1e-4)
+    assert found["seed_lithium"][-1] == pytest.approx(2 * oxide, rel=1e-3)
+    assert found["seed_bound_lithium"][-1] == pytest.approx(2 * oxide, rel=AREA)
+    assert found["nucleated_share"].min() > 0.999, "wetted, as silver is"
+    plating, taken = found["time"] < full / J, found["seed_lithium"]
+    zinc = 2 * oxide + 0.6 * silver + 0.4 * oxide * np.array([0.1, 0.9])  # after the first step of Ag, at 256 mV
+    for (start, end), plateau in (((2.0, 2 * oxide - 2), 1.25), (zinc, 0.256)):
+        on = plating & (taken > start) & (taken < end)
+        assert on.sum() > 0 and np.abs(found["voltage"][on] - OHMIC - ETA + plateau).max() < PLATEAU
 
 
 def test_a_resistance_before_the_seed_shifts_its_plateau() -> None:
