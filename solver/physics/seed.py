@@ -121,11 +121,11 @@ class Seed(Part):
         return [Reaction(lambda phi: taken(phi)[1:], bare, atoms=0.0)]
 
     def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
-        """b/[1/i' + b/(i w q |dx/dE|)], charge transfer and the capacitance of the alloy in series; conversion is over."""
+        """b/[1/i' + b/(i w q |dx/dE|)], charge transfer and the alloy's capacitance in series; nothing is converted."""
         share = bare_share(self.grid, state, contact)
         active = self._active(share, contact)
         potential, bare = state["seed_potential"][active], share[active]
-        _, fall = replace(self.alloy, lowest=potential).composition(potential)
+        _, fall = replace(self.alloy, lowest=-np.inf).composition(potential)
         _, rise = self._law(active)(state["potential"][active] + potential)
         storing = 1j * omega * self.alloy.charge_per_composition * fall
         found = np.zeros(self.grid.local_shape, complex)

@@ -21,6 +21,7 @@ from solver.numerics.state import State
 from solver.physics.charge import TopControl
 from solver.physics.filament import FilamentTerm
 from solver.physics.impedance import HarmonicBalance
+from solver.physics.nucleation import DOUBLE_LAYER
 from solver.physics.step import Step
 from tests.parallel.runs import merged
 from tests.verification.filaments import WIDTH, equation, profile, whole_electrolyte
@@ -243,16 +244,15 @@ SEEDED = {
 
 
 def test_a_seed_is_charge_transfer_and_capacitance_in_series() -> None:
-    """And its nuclei's contact beside it: C below 0 V; where the collector touches all of it (b = 1)."""
+    """And its nuclei's contact beside it, a double layer below 0 V; where the collector touches all of it (b = 1)."""
     _, coupling, state = made(EMPTY, SEEDED)
     state["facing"] = 1.0
     slope, storage = on_plateau(coupling, state)
     at = np.array([1e2, 1.0, 1e-2, 1e-3, 1e-5])
     found, _ = spectrum(coupling, state, at)
     omega = 2 * np.pi * at
-    nuclei = part_of(coupling, "nucleation")
     branch = 1 / (1 / slope + 1 / (1j * omega * storage))
-    below = nuclei.below
+    below = DOUBLE_LAYER
     assert storage > 1e4 * below
     assert off(found, THICKNESS / KAPPA + 1 / (branch + 1j * omega * below)) < 1e-4
     assert off(found, THICKNESS / KAPPA + 1 / (1j * omega * (storage + below))) > 0.1
@@ -275,9 +275,10 @@ def test_i_omega_of_1_over_dt_is_the_slope_of_a_time_step(name: str, dt: float) 
 
 
 def test_nuclei_conduct_on_their_surface_and_stripped_ones_not_at_all() -> None:
-    """S i' beside i w C where nuclei have Li or are plated; below 0 V without Li the contact only charges."""
+    """S i' beside i w C where nuclei have Li or are plated; below 0 V without Li a double layer charges."""
     _, coupling, state = made(EMPTY, {"interface": {"double_layer_capacitance": "0 F/m^2"}})
     state["facing"], state["nucleus_moment_2"], state["nucleated_lithium"] = 1.0, 3.0, 1e-9
+    state["potential"] = 1e-9
     nuclei = part_of(coupling, "nucleation")
     p = nuclei.parameters
     surface = float(p.surface(p.overlap(np.array([3.0])))[0][0])
@@ -285,7 +286,7 @@ def test_nuclei_conduct_on_their_surface_and_stripped_ones_not_at_all() -> None:
     at = np.array([10.0, 1e-2])
     assert off(spectrum(coupling, state, at)[0], circuit(at, THERMAL / (I0 * surface), 1.0)) < 1e-4
     state["nucleated_lithium"], state["potential"] = 0.0, -1e-9
-    assert off(spectrum(coupling, state, at)[0], circuit(at, np.inf, 1.0)) < 1e-4
+    assert off(spectrum(coupling, state, at)[0], circuit(at, np.inf, DOUBLE_LAYER)) < 1e-4
 
 
 def test_a_front_of_li_in_a_defect_answers_by_moving() -> None:
