@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,9 +48,6 @@ class SeedLayer(Section):
         if case.drive.voltage_limit <= highest:
             wrong = f"the seed takes Li from {highest:g} V on, so that the run would end at once"
             yield Problem("drive.voltage_limit", wrong, f"a voltage > {highest:g} V")
-        if math.isfinite(case.interface.permeance):
-            wrong = "a film that lets atoms of Li through to an alloy"
-            yield Problem("interface.film", wrong, "one without lithium_diffusivity beside collector.seed")
 
 
 def with_host(seed: SeedLayer, info: ValidationInfo) -> SeedLayer:

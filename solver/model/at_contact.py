@@ -1,4 +1,4 @@
-"""From a case to the parts that live on the contact: nuclei, seed, interphase, what is measured of the deposit."""
+"""From a case to the parts that live on the contact: nuclei, film, seed, interphase, what is measured."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 
 from solver.case import collector as table
 from solver.case.schema import Case
+from solver.case.seed import SeedLayer
 from solver.constants import FARADAY
 from solver.laws import alloy, nucleation
 from solver.laws.bare_contact import BareContact
 from solver.laws.interphase import InterphaseParameters
 from solver.model.along_contact import exchange_current, make_kinetics, random_field
 from solver.numerics.grid import Grid
+from solver.physics.barrier import Barrier, SeedBeneath
 from solver.physics.deposit import Deposit
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
@@ -41,13 +43,14 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
     return Nucleation(
         grid=grid,
         parameters=parameters,
-        kinetics=make_kinetics(case),
+        kinetics=make_kinetics(case).beside_film(),
         exchange=exchange_current(case, grid),
         barrier=barrier,
         bare_contact=BareContact(case.interface.width),
         below=DOUBLE_LAYER if seed else parameters.capacitance,
-        wetted=seed is not None and seed.one_phase,
+        wetted=seed is not None and seed.one_phase and not has_barrier(case),
         interphase=interphase_parameters(case),
+        film=has_barrier(case),
     )
 
 
@@ -69,7 +72,7 @@ def make_interphase(case: Case, grid: Grid) -> Interphase | None:
     parameters, born = interphase_parameters(case), case.collector.nucleation if case.collector else None
     if parameters is None:
         return None
-    return Interphase(grid, parameters, nucleation_parameters(case, born) if born else None)
+    return Interphase(grid, parameters, nucleation_parameters(case, born) if born else None, has_barrier(case))
 
 
 def interphase_parameters(case: Case) -> InterphaseParameters | None:
@@ -86,11 +89,30 @@ def interphase_parameters(case: Case) -> InterphaseParameters | None:
     )
 
 
-def make_seed(case: Case, grid: Grid) -> Seed | None:
-    """The seed on the collector, None without one."""
-    own = case.collector.seed if case.collector else None
-    if own is None:
+def has_barrier(case: Case) -> bool:
+    """Whether a film on the collector decides on which side of it Li goes."""
+    return bool(case.interface.film and case.collector and case.collector.nucleation)
+
+
+def make_barrier(case: Case, grid: Grid) -> Barrier | None:
+    """The film on a collector on which Li is born, None without one."""
+    if not has_barrier(case):
         return None
+    film, collector = case.interface.film, case.collector
+    assert film and collector and collector.nucleation
+    return Barrier(
+        grid=grid,
+        kinetics=make_kinetics(case),
+        exchange=exchange_current(case, grid),
+        opening=film.opening_potential or 0.0,
+        nuclei=nucleation_parameters(case, collector.nucleation),
+        alloy=host_of(collector.seed) if collector.seed else None,
+        one_phase=collector.seed is not None and collector.seed.one_phase,
+    )
+
+
+def host_of(own: SeedLayer) -> alloy.Alloy:
+    """The host of a seed."""
     half = 0.5 * alloy.PLATEAU
     steps = [
         alloy.AlloyStep(step.composition, step.potential + half, step.potential - half)
@@ -98,6 +120,15 @@ def make_seed(case: Case, grid: Grid) -> Seed | None:
         else alloy.AlloyStep(step.composition, step.potential, step.end)
         for step in own.steps
     ]
-    host = alloy.Alloy(steps, FARADAY * own.thickness / own.molar_volume)
+    return alloy.Alloy(steps, FARADAY * own.thickness / own.molar_volume)
+
+
+def make_seed(case: Case, grid: Grid) -> Seed | None:
+    """The seed on the collector, None without one."""
+    own = case.collector.seed if case.collector else None
+    if own is None:
+        return None
     swelling = own.lithium_volume / own.molar_volume
-    return Seed(grid, host, make_kinetics(case), exchange_current(case, grid), own.thickness, swelling)
+    known = grid, host_of(own), make_kinetics(case), exchange_current(case, grid), own.thickness, swelling
+    barrier = make_barrier(case, grid)
+    return SeedBeneath(*known, barrier) if barrier else Seed(*known)

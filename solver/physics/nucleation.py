@@ -11,7 +11,8 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 
     int m c dz + h_n >= int m dz        ->        xi = 1,   c = (int m c dz + h_n)/int m dz,   h_n = 0
 
-so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it.
+so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it. Li beneath a
+film (`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
 
 Nuclei that have been stripped are gone, and the bare collector begins anew.
 
@@ -48,6 +49,7 @@ NO_SHARE = 1e-12  # of the contact
 NO_LITHIUM = 1e-12  # m
 NO_BIRTHS = 1e4  # V^2, a barrier that nothing gets over
 WETTED = 1e4  # A of a contact that Li wets
+BENEATH, FILM_SHARE = "barrier_lithium", "barrier_share"  # fields of `physics.barrier`
 
 Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
 
@@ -69,7 +71,8 @@ class Nucleation(Part):
     """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
 
     below: capacitance below 0 V, F/m^2; wetted: whether all of the contact is, so that nothing is born.
-    interphase: what lies between nuclei and electrolyte, None where they do not react.
+    interphase: what lies between nuclei and electrolyte, None where they do not react. film: whether they are on top of
+    one.
     """
 
     grid: Grid
@@ -81,6 +84,7 @@ class Nucleation(Part):
     below: float
     wetted: bool = False
     interphase: InterphaseParameters | None = None
+    film: bool = False
 
     name = "nucleation"
     fields = (
@@ -204,13 +208,24 @@ class Nucleation(Part):
             changes["lithium"] = full * (1 - fields["lithium"])
             changes["occupancy"] = full * (held / gap - fields["occupancy"])
             changes["nucleated_lithium"] = -full * nuclei
+            if self.film:
+                changes[BENEATH] = -full * fields[BENEATH]
+                changes[FILM_SHARE] = full * (self._behind_film(fields, contact) - fields[FILM_SHARE])
         return changes
 
+    def _behind_film(self, fields: Fields, contact: Contact) -> Array:
+        """w_f of columns of cells (collective)."""
+        share = (1 - self._share(fields)) * (fields[BENEATH] > NO_LITHIUM)
+        return self.grid.columns(contact.area * share) / self.grid.columns(contact.area)
+
     def _films(self, fields: Fields, contact: Contact) -> tuple[Array, Array, Array]:
-        """Columns of cells where nuclei have grown together, what Li these hold, what there is room for, m."""
+        """Columns of cells where Li covers the contact, what these hold, what there is room for, m (collective)."""
         grid, dz = self.grid, self.grid.spacing[-1]
-        own = grid.columns(contact.area_density * fields["nucleated_lithium"] * dz)
-        covered = grid.columns(contact.area * self._share(fields)) > FULL * grid.columns(contact.area)
+        thickness, share = fields["nucleated_lithium"], self._share(fields)
+        if self.film:
+            thickness, share = thickness + fields[BENEATH], np.where(fields[BENEATH] > NO_LITHIUM, 1.0, share)
+        own = grid.columns(contact.area_density * thickness * dz)
+        covered = grid.columns(contact.area * share) > FULL * grid.columns(contact.area)
         held = own + grid.columns(contact.metal * fields["occupancy"] * dz)
         return (own > NO_LITHIUM) & covered, held, grid.columns(contact.metal * dz)
 

@@ -7,7 +7,7 @@ Where the collector faces the electrolyte and no Li is between them the contact 
 
 solved for each cell of the contact within Newton's method of the charge. Its current brings no atom to the metal; they
 stay in the seed, which is part of the inventory. Nuclei leave the current of the seed as it is: it is full, and in
-equilibrium with them, when they are born. Beneath Li it keeps the x that it has.
+equilibrium with them, when they are born. Beneath Li it keeps the x that it has. Beneath a film: `physics.barrier`.
 
 The alloy is thicker than its host, (V_h + V_Li x)/V_h: that is measured, and moves nothing.
 """
@@ -84,10 +84,9 @@ class Seed(Part):
         active = (bare > 0) & (contact.area > NEGLIGIBLE * self.grid.max(contact.area))
         before, exchange = state["seed_potential"].copy(), self.exchange[active]
         charging = dt * bare[active] / self.alloy.charge_per_composition
-        rest, full = np.zeros_like(exchange), np.ones_like(exchange)
 
-        def law(eta: Array) -> tuple[Array, Array]:
-            return kinetics.transfer_current(self.kinetics, eta, rest, exchange, full)
+        def law(phi: Array, alloy: Array) -> tuple[Array, Array, Array]:
+            return kinetics.into_alloy(self.kinetics, phi, alloy, exchange)
 
         def taken(phi: Array) -> tuple[Array, Array, Array]:
             found = before.copy(), np.zeros_like(before), np.zeros_like(before)
@@ -104,13 +103,16 @@ class Seed(Part):
         taken = self._taken(state, bare, contact, step.dt)
         return [Reaction(lambda phi: taken(phi)[1:], bare, atoms=0.0)]
 
-    def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
+    def _found(self, state: State, new: Mapping[str, Array], contact: Contact, dt: float) -> tuple[Array, Array]:
+        """E, and what charge it took, C/m^2 (collective)."""
         bare = bare_share(self.grid, state, contact)
-        potential, current, _ = self._taken(state, bare, contact, step.dt)(new["potential"])
+        potential, current, _ = self._taken(state, bare, contact, dt)(new["potential"])
+        return potential, bare * current * dt
+
+    def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
+        potential, passed = self._found(state, new, contact, step.dt)
         composition, _ = self.alloy.composition(potential)
-        mean, charge, area = self.grid.sums(
-            contact.area * composition, contact.area * bare * current * step.dt, contact.area
-        )
+        mean, charge, area = self.grid.sums(contact.area * composition, contact.area * passed, contact.area)
         measured = {
             "seed_lithium": self.alloy.charge_per_composition * mean / self.grid.lateral_area,
             "seed_composition": mean / area,
