@@ -151,7 +151,7 @@ class Barrier(Part):
             lithium -= volume * self.alloy.charge_per_composition * taken
         rest = ~(opened & (lithium > 0))
         without = self._without_metal(phi[rest], _part(before, rest), time[rest], exchange[rest])
-        # of the metal that comes between film and collector where it opens
+        # of the metal that comes between film and collector where it opens; -E of a full seed rises as phi does
         beyond = -without.potential - self.opening
         share = np.where(opened[rest], 0.0, np.clip(beyond / OPENS, 0.0, 1.0))
         opening = np.where((share > 0) & (share < 1), 1 / OPENS, 0.0)

@@ -14,7 +14,8 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it. Li beneath a
 film (`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
 
-Nuclei that have been stripped are gone, and the bare collector begins anew.
+Nuclei that have been stripped are gone, and the bare collector begins anew; so does a column of cells that has lost its
+contact by stripping, with what Li is left in it.
 
 **On a seed** (`physics.seed`), which holds the contact far below 0 V, C charges it from 0 V on, since it stands for
 what else is reduced near Li; below that there is a double layer. A seed that goes on into Li as one phase is wetted:
@@ -46,8 +47,10 @@ SEEN = 1e-6  # A from which on nuclei count in the error of a step
 TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
 OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
 NO_SHARE = 1e-12  # of the contact
+COVERED = 0.01  # bare share beneath Li, where nothing is born
 NO_LITHIUM = 1e-12  # m
 NO_BIRTHS = 1e4  # V^2, a barrier that nothing gets over
+LOST = 0.1  # touching share below which a column has lost its contact
 WETTED = 1e4  # A of a contact that Li wets
 BENEATH, FILM_SHARE = "barrier_lithium", "barrier_share"  # fields of `physics.barrier`
 
@@ -174,7 +177,7 @@ class Nucleation(Part):
         thickness = np.maximum(state["nucleated_lithium"] + grown, 0.0)
         moments = (nuclei.number, nuclei.zeroth, nuclei.first, nuclei.second)
         fields = {
-            name: np.where(bare > NO_SHARE, value, state[name])
+            name: np.where(bare > COVERED, value, state[name])
             for name, value in zip(MOMENTS, moments, strict=True)
         }
         overlap = self.parameters.overlap(fields["nucleus_moment_2"])
@@ -198,7 +201,8 @@ class Nucleation(Part):
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What nuclei that have become a film change at once (collective)."""
         changes, nuclei = {}, fields["nucleated_lithium"]
-        stripped = (nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (fields["lithium"] < 0.5)
+        touches = touching.share(touching.weight(self.grid, contact, fields["lithium"]))
+        stripped = (nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (touches < LOST)
         gone = (stripped & (fields["nucleus_density"] > 0)).astype(float)
         if self.grid.max(gone):
             changes = {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}

@@ -151,6 +151,17 @@ SEED = {  # it is full after 1.8 s, so that Li is born while a part of the curre
     "collector": {"seed": {"material": "Au", "thickness": "2.5 nm"}},
     "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6.95 s"}],
 }
+# on 2.5 nm of Mg beneath a film that Li crosses nearly as hard as it is born on top, in some places
+BARRIER = merged(
+    SEED,
+    {
+        "interface": {"film": {"material": "W", "thickness": "30 nm", "permeance": "6e-9 m/s"}},
+        "collector": {
+            "seed": {"material": "Mg", "thickness": "1 nm"},
+            "nucleation": {"contact_angle": "18 deg", "spread": 0.2},
+        },
+    },
+)
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},
