@@ -82,14 +82,13 @@ class Alloy:
         """
         before = self.composition(old)[0] + given
         low, high = np.minimum(old, -phi), np.maximum(old, -phi)
-        potential, last = old.copy(), high - low
+        potential, last = old.copy(), np.full_like(old, np.inf)
         for _ in range(SWEEPS):
             excess, steep, *_ = self._balance(potential, before, phi, law, charging)
             low, high = np.where(excess > 0, potential, low), np.where(excess < 0, potential, high)
             with np.errstate(divide="ignore", invalid="ignore"):
-                step = excess / steep
-            newton = (potential + step >= low) & (potential + step <= high)
-            newton &= np.abs(step) <= np.maximum(0.5 * np.abs(last), TOLERANCE)
+                step = np.clip(potential + excess / steep, low, high) - potential  # the root may be an end
+            newton = np.abs(step) <= np.maximum(0.5 * np.abs(last), TOLERANCE)
             last = np.where(newton, step, 0.5 * (low + high) - potential)
             potential = potential + last
             if np.max(np.abs(last), initial=0.0) < TOLERANCE:

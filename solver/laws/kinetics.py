@@ -158,19 +158,18 @@ def _film_overpotential(
 ) -> Array:
     """The eta at which `_film_balance` is 0; j and eta rise with drive.
 
-    Newton's method. Where it leaves the bounds or hardly gets closer the step is a bisection.
+    Newton's method within the bounds. Where it hardly gets closer the step is a bisection.
     """
     # with q < 1 a current flows at eta = 0, of at most i0 (1 - q)
     low = np.minimum(drive, 0.0) - p.film_drop(exchange * (1 - availability))
     high = np.maximum(drive, 0.0)
-    eta, last = np.zeros_like(drive), high - low
+    eta, last = np.zeros_like(drive), np.full_like(drive, np.inf)
     for _ in range(FILM_SWEEPS):
         found = _film_balance(p, eta, drive, exchange, availability, alloy)
         low, high = np.where(found.balance < 0, eta, low), np.where(found.balance > 0, eta, high)
         with np.errstate(divide="ignore", invalid="ignore"):  # volts below an electrode without Li nothing has a slope
-            step = -found.balance / found.slope
-        newton = (eta + step >= low) & (eta + step <= high)
-        newton &= np.abs(step) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
+            step = np.clip(eta - found.balance / found.slope, low, high) - eta  # the root may be an end
+        newton = np.abs(step) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
         last = np.where(newton, step, 0.5 * (low + high) - eta)
         eta = eta + last
         if np.max(np.abs(last), initial=0.0) < FILM_TOLERANCE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from solver.case.io import case_from_dict
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
 DEMO = CASES / "demo.toml"
-COPPER, FOIL = (CASES / "anode_free" / name for name in ("copper.toml", "foil.toml"))
+COPPER, FOIL, BILAYER = (CASES / "anode_free" / name for name in ("copper.toml", "foil.toml", "bilayer.toml"))
 SHRUNK = (
     'domain.width="2.4 um"',
     'grid.max_spacing="400 nm"',
@@ -53,6 +54,37 @@ def test_birth_of_lithium_on_copper() -> None:
         assert curves["lithium_error"].max() < 1e-6
     assert dips[0.25][1] == pytest.approx(10.4e-3, rel=0.02)
     assert dips[0.25][0] / dips[0.05][0] == pytest.approx(1.19, abs=0.03)
+
+
+PLATED = [{"kind": "galvanostatic", "direction": "plate", "capacity": "0.2 mAh/cm^2"}]
+TWICE = [
+    {"kind": "loop", "repeat": 2, "segments": [
+        {"kind": "galvanostatic", "direction": "plate", "capacity": "0.03 mAh/cm^2"},
+        {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "50 mV", "current_density": "0.5 mA/cm^2"},
+    ]}
+]
+
+
+@pytest.mark.parametrize(
+    ("point", "protocol", "beneath"), [(0, PLATED, True), (1, PLATED, True), (2, PLATED, False), (3, TWICE, False)]
+)
+def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], beneath: bool) -> None:
+    """bilayer.toml, the four on which W is calibrated: on Mg beneath 30 nm at 1 and at 5 mA/cm2, on top of 200 nm; on
+    steel on top of 30 nm, with a dip in every cycle."""
+    table = tomllib.loads(BILAYER.read_text())
+    values = table.pop("sweep")["list"][point]
+    table["interface"]["film"]["thickness"] = values["interface.film.thickness"]
+    table["drive"]["current_density"] = values["drive.current_density"]
+    if "collector.seed" in values:
+        table["collector"]["seed"] = values["collector.seed"]
+    curves = solver.run(case_from_dict(table | {"protocol": protocol})).curves
+    plating = np.flatnonzero(curves["current_density"] > 0)
+    for half in np.split(plating, np.flatnonzero(np.diff(plating) > 1) + 1):
+        sides = curves["lithium_beneath"][half[-1]], curves["lithium_on_top"][half[-1]]
+        assert (sides[0] > 99 * sides[1]) == beneath and (sides[1] > 99 * sides[0]) != beneath
+        dip = curves["voltage"][half].max() - curves["voltage"][half[-1]]
+        assert (dip < 1e-3) == beneath and (dip > 40e-3) != beneath
+    assert curves["lithium_error"].max() < 1e-6 and curves["charge_error"].max() < 1e-8
 
 
 def test_a_film_on_a_measured_collector() -> None:

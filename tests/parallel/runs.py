@@ -151,7 +151,7 @@ SEED = {  # it is full after 1.8 s, so that Li is born while a part of the curre
     "collector": {"seed": {"material": "Au", "thickness": "2.5 nm"}},
     "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6.95 s"}],
 }
-# on 2.5 nm of Mg beneath a film that Li crosses nearly as hard as it is born on top, in some places
+# a film that Li crosses about as hard as it is born on top: beneath it on 1 nm of Mg in some places, on top in others
 BARRIER = merged(
     SEED,
     {
@@ -160,6 +160,7 @@ BARRIER = merged(
             "seed": {"material": "Mg", "thickness": "1 nm"},
             "nucleation": {"contact_angle": "18 deg", "spread": 0.2},
         },
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6 s"}],
     },
 )
 FIXED = {
