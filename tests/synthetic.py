@@ -16,12 +16,14 @@ from solver.model.catalogue import FIELDS
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
 from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
+from solver.physics.barrier import Barrier
 from solver.physics.deposit import Deposit
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
 from solver.physics.seed import Seed
 
-OF_PARTS = [column for column in catalogue.COLUMNS if column not in (*Seed.columns, *Interphase.columns)]
+LEFT_OUT = (*Seed.columns, *Interphase.columns, *Barrier.columns)
+OF_PARTS = [column for column in catalogue.COLUMNS if column not in LEFT_OUT]
 OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns)
 COLUMNS = headings([column for column in OF_PARTS if column not in OF_COLLECTOR])  # of a thick electrode
 PROVENANCE: dict[str, Any] = {

@@ -25,6 +25,7 @@ from solver.study.critical_current import bisect
 CASE = Path(__file__).parent / "ccd.toml"
 MEASURED = {"Mg": 1.3, "W": 5.0}  # mA/cm2: Oh et al., Energy Environ. Sci. 17 (2024) 7932
 BRACKET = (0.9, 1.6)  # of the pressure that a flat contact of one exchange current has at this current
+FREE = "1 m/s"  # permeance of the films: so large that it does not show. openings and G_b were calibrated without one
 FINENESS = 0.005  # of that pressure
 TRIAL_OPENING = 14e-9  # m; what matters is Pi, the opening only says how much Li goes into a boundary
 
@@ -35,7 +36,7 @@ def load(film: str, current: float, energy: float) -> Case:
     return solver.load_case(
         CASE,
         (
-            f'interface.film={{material="{film}", thickness="30 nm", mouth_depth="2 um"}}',
+            f'interface.film={{material="{film}", thickness="30 nm", mouth_depth="2 um", permeance="{FREE}"}}',
             f'defects.0.opening="{TRIAL_OPENING} m"',
             f'defects.0.separation_energy="{energy} J/m^2"',
             f"protocol=[{plate}]",

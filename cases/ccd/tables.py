@@ -86,9 +86,9 @@ def pushed(family: str, pressure: int, seed: int, *overrides: str) -> Point:
 
 
 def film(material: str, energy: str = "") -> str:
-    """The film of a point."""
+    """The film of a point, which Li crosses freely: what was calibrated was so without a permeance."""
     more = f', lithium_interfacial_energy="{energy}"' if energy else ""
-    return f'interface.film={{material="{material}", thickness="30 nm", mouth_depth="2 um"{more}}}'
+    return f'interface.film={{material="{material}", thickness="30 nm", mouth_depth="2 um", permeance="1 m/s"{more}}}'
 
 
 def points() -> Iterator[Point]:

@@ -78,7 +78,8 @@ class Nucleation(Section):
     """Li that is born on the bare collector from the current."""
 
     contact_angle: NucleusAngle = resolved(
-        "effective contact angle of the nuclei, in their barrier and shape; default that of collector.material"
+        "effective contact angle of the nuclei, in their barrier and shape; default that of interface.film's material, "
+        "without a film that of collector.material"
     )
     capacitance: PseudoCapacitance = key("2430 F/m^2", "pseudo-capacitance of the bare contact near 0 V")
     birth_rate: BirthRate = key("1e19 1/(m^2*s)", "births per area and time without a barrier")
@@ -125,6 +126,9 @@ class Collector(Section):
                 if getattr(self, name) is not None:
                     wrong = "a 1-D case has nothing along the contact"
                     yield Problem(f"collector.{name}", wrong, "this table only when domain.dimension is 2 or 3")
+        if self.nucleation is not None and case.interface.film and case.interface.film.permeance is None:
+            wrong = "missing, and its material has none; it says on which side of the film Li goes"
+            yield Problem("interface.film.permeance", wrong, "a permeance > 0 m/s beside collector.nucleation")
         if self.nucleation is not None and self.nucleation.spread and not case.domain.lateral_extents:
             wrong = "a spread along the contact in a 1-D case"
             yield Problem("collector.nucleation.spread", wrong, "0, or domain.dimension 2 or 3")
@@ -164,10 +168,14 @@ def with_material_data(collector: Collector, info: ValidationInfo) -> Collector:
     if angle is None:
         angle = material["contact_angle"].value if "contact_angle" in material else DEFAULT_CONTACT_ANGLE
     if nucleation is not None and nucleation.contact_angle is None:
-        if "nucleus_angle" not in material:
-            wrong = "missing, and there is no collector.material that has a nucleus_angle"
+        film = info.data["interface"].film
+        bearing, where = material, "collector.material"
+        if film is not None:
+            bearing, where = shelf_of(info).load(film.material).properties, "interface.film.material"
+        if "nucleus_angle" not in bearing:
+            wrong = f"missing, and there is no {where} that has a nucleus_angle"
             raise problem_error([Problem("collector.nucleation.contact_angle", wrong, "an angle > 0 and < 180 deg")])
-        nucleation = nucleation.model_copy(update={"contact_angle": material["nucleus_angle"].value})
+        nucleation = nucleation.model_copy(update={"contact_angle": bearing["nucleus_angle"].value})
     seed = collector.seed and with_host(collector.seed, info)
     return collector.model_copy(update={"contact_angle": angle, "nucleation": nucleation, "seed": seed})
 

@@ -23,6 +23,7 @@ from solver.case.types import (
     MolarEnergy,
     MolarVolume,
     NoiseFactor,
+    OpeningPotential,
     Percentage,
     Permeance,
     PoissonRatio,
@@ -46,6 +47,7 @@ from solver.case.types import (
     resolved,
     spec_of,
 )
+from solver.laws import permeance
 from solver.materials import PROPERTIES, Material, MaterialError
 from solver.materials.shelf import Shelf
 from solver.units import ValueRefused
@@ -139,9 +141,14 @@ class Film(Section):
         "area resistance; default thickness / ionic_conductivity of the material, 0 where it has none"
     )
     coverage: Coverage = key(0.0, "share of the contact on which the film keeps Li and electrolyte from reacting")
+    pore_radius: Width | None = resolved("radius of its pores, along whose walls Li diffuses; none without it")
     permeance: Permeance | None = resolved(
-        "permeance for Li atoms; default lithium_diffusivity of the material / thickness; "
-        "Li crosses freely where it has none"
+        "permeance for Li atoms; default that of the pores, else that of the material at this thickness, else "
+        "lithium_diffusivity of the material / thickness; Li crosses freely where it has none of these"
+    )
+    opening_potential: OpeningPotential | None = resolved(
+        "beneath a film on a bare collector: overpotential from which on Li comes between them; 0 V where neither case "
+        "nor material has it"
     )
 
 
@@ -270,8 +277,9 @@ def with_film_material(film: Film, where: str, info: ValidationInfo, problems: l
     """`with_material` for a film, whose resistance and permeance follow from its thickness too."""
     if "drive" not in info.data:
         return film
+    film = with_material(film, where, info, problems)
     temperature, material = info.data["drive"].temperature, shelf_of(info).load(film.material)
-    values: dict[str, float] = {}
+    values: dict[str, float | None] = {}
     if film.resistance is None:
         conducts = "ionic_conductivity" in material.properties
         key_of = f"{where}.resistance"
@@ -280,10 +288,36 @@ def with_film_material(film: Film, where: str, info: ValidationInfo, problems: l
             if conducts
             else 0.0
         )
-    if film.permeance is None and "lithium_diffusivity" in material.properties:
-        diffusivity = material_value(material, "lithium_diffusivity", temperature, f"{where}.permeance", problems)
-        values["permeance"] = diffusivity / film.thickness
-    return with_material(film.model_copy(update=values), where, info, problems)
+    if film.permeance is None:
+        values["permeance"] = material_permeance(film, material, temperature, where, problems)
+    return film.model_copy(update=values)
+
+
+def material_permeance(
+    film: Film, material: Material, temperature: float, where: str, problems: list[Problem]
+) -> float | None:
+    """Permeance of a film by the properties of its material, m/s; None where that does not say it."""
+
+    def value(name: str) -> float:
+        return material_value(material, name, temperature, f"{where}.permeance", problems)
+
+    known = material.properties.keys()
+    if film.pore_radius is not None and {"porosity", "wall_diffusivity", "wall_thickness"} <= known:
+        return permeance.along_pores(
+            film.thickness,
+            porosity=value("porosity"),
+            radius=film.pore_radius,
+            wall_diffusivity=value("wall_diffusivity"),
+            wall_thickness=value("wall_thickness"),
+        )
+    if {"lithium_permeance", "permeance_thickness", "permeance_decay"} <= known:
+        return permeance.decaying(
+            film.thickness,
+            known=value("lithium_permeance"),
+            of_thickness=value("permeance_thickness"),
+            decay_length=value("permeance_decay"),
+        )
+    return value("lithium_diffusivity") / film.thickness if "lithium_diffusivity" in known else None
 
 
 def material_contact_angle(film: Film, info: ValidationInfo) -> float | None:

@@ -107,6 +107,8 @@ FieldName = Literal[
     "nucleated_share",
     "nucleated_lithium",
     "interphase_thickness",
+    "barrier_lithium",
+    "barrier_share",
     "seed_composition",
     "seed_potential",
 ]

@@ -6,7 +6,6 @@ oxide. `material` says in which steps a host takes Li, and what it becomes: see 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -88,9 +87,6 @@ class SeedLayer(SeedHost):
         if case.drive.voltage_limit <= highest:
             wrong = f"the seed takes Li from {highest:g} V on, so that the run would end at once"
             yield Problem("drive.voltage_limit", wrong, f"a voltage > {highest:g} V")
-        if math.isfinite(case.interface.permeance):
-            wrong = "a film that lets atoms of Li through to an alloy"
-            yield Problem("interface.film", wrong, "one without lithium_diffusivity beside collector.seed")
 
 
 def _places(seed: SeedLayer) -> list[str]:

@@ -131,6 +131,10 @@ Voltage = Annotated[
     float,
     Quantity("V", what="voltage", gt=0, usual=Usual("1 uV", "5 V", "noise; no electrolyte withstands more against Li")),
 ]
+OpeningPotential = Annotated[
+    float,
+    Quantity("V", what="voltage", ge=0, usual=Usual("0.1 mV", "1 V", "0.1 mV is 0.7 MPa of Li, 1 V is 7 GPa")),
+]
 SignedVoltage = Annotated[
     float, Quantity("V", what="voltage", usual=Usual("1 uV", "5 V", "noise; no electrolyte withstands more against Li"))
 ]

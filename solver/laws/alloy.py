@@ -2,12 +2,12 @@
 
     x(E) = sum over steps k of  dx_k s_k(e_k),     s_k(E) = w [p((a_k - E)/w) - p((b_k - E)/w)]/(a_k - b_k)
     e_k  = E, of an irreversible step min(E, E_m);    p(u) = ln(1 + e^u)
-    j    = i(phi + E)                                                  charge transfer into the alloy, j > 0 lithiates
+    j    = i(phi, E)                                                   charge transfer into the alloy, j > 0 lithiates
     x - x_old = (dt/q) j,     q = F d/V_h                              a step of backward Euler
 
     x     Li per atom of the host, from 0 to that of the last step     E     potential against Li metal, V; falls with x
     a, b  potentials where a step begins and ends, V, a > b            w     WIDTH: how sharply one passes to the next
-    phi   potential of the electrolyte against the collector, V        i     Butler-Volmer's law, eta = phi + E, A/m^2
+    phi   potential of the electrolyte against the collector, V        i     `kinetics.into_alloy`, 0 at phi = -E, A/m^2
     d     thickness of the host, m                                     V_h   its molar volume, m^3/mol
     E_m   lowest E so far, V                                           s_k   share of the step that is done
 
@@ -22,7 +22,7 @@ keeps x between 0 and the last step by itself: an empty or a full host follows p
 x_irr is that of the lowest potential so far. Above it only the other steps answer, so x still falls with E, and what
 was said of the root holds. Hosts that share E, well mixed, are one host with the steps of all.
 
-    dj/dphi = i' |x'|/(|x'| + i' dt/q)  >= 0
+    dj/dphi = (di/dphi) |x'|/(|x'| + (di/dE) dt/q)  >= 0
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EMPTY = 20.0  # widths above the first step at which a host has none: 1e-10 of a
 SWEEPS = 100  # half of them bisections, from volts to the tolerance
 TOLERANCE = 1e-12  # V, before the last correction, which is of second order
 
-Law = Callable[[Array], tuple[Array, Array]]  # eta -> current A/m^2, derivative S/m^2
+Law = Callable[[Array, Array], tuple[Array, Array, Array]]  # phi, E -> current A/m^2, derivatives by phi and E, S/m^2
 
 
 @dataclass(frozen=True)
@@ -107,34 +107,34 @@ class Alloy:
         """Composition where each step begins."""
         return [0.0, *(step.composition for step in self.steps[:-1])]
 
-    def lithiate(self, old: Array, phi: Array, law: Law, charging: Array) -> tuple[Array, Array, Array]:
+    def lithiate(
+        self, old: Array, phi: Array, law: Law, charging: Array, given: Array | float = 0.0
+    ) -> tuple[Array, Array, Array]:
         """E at the end of a step, j (A/m^2) and dj/dphi (S/m^2).
 
-        old: E at its start; charging: dt/q times the share of the area that j passes, m^2/A.
+        old: E at its start; charging: dt/q times the share of the area that j passes, m^2/A; given: to x, besides.
         """
-        before, _ = self.composition(old)
+        before = self.composition(old)[0] + given
         low, high = np.minimum(old, -phi), np.maximum(old, -phi)
-        potential, last = old.copy(), high - low
+        potential, last = old.copy(), np.full_like(old, np.inf)
         for _ in range(SWEEPS):
-            excess, fall, _, rise = self._balance(potential, before, phi, law, charging)
+            excess, steep, *_ = self._balance(potential, before, phi, law, charging)
             low, high = np.where(excess > 0, potential, low), np.where(excess < 0, potential, high)
             with np.errstate(divide="ignore", invalid="ignore"):
-                step = excess / (fall + charging * rise)
-            newton = (potential + step >= low) & (potential + step <= high)
-            newton &= np.abs(step) <= np.maximum(0.5 * np.abs(last), TOLERANCE)
+                step = np.clip(potential + excess / steep, low, high) - potential  # the root may be an end
+            newton = np.abs(step) <= np.maximum(0.5 * np.abs(last), TOLERANCE)
             last = np.where(newton, step, 0.5 * (low + high) - potential)
             potential = potential + last
             if np.max(np.abs(last), initial=0.0) < TOLERANCE:
                 break
-        excess, fall, current, rise = self._balance(potential, before, phi, law, charging)
-        steep = fall + charging * rise
+        excess, steep, fall, (current, by_phi, by_potential) = self._balance(potential, before, phi, law, charging)
         ratio = np.divide(1.0, steep, out=np.zeros_like(steep), where=steep > 0)
-        return potential + excess * ratio, current + rise * excess * ratio, rise * fall * ratio
+        return potential + excess * ratio, current + by_potential * excess * ratio, by_phi * fall * ratio
 
     def _balance(
         self, potential: Array, before: Array, phi: Array, law: Law, charging: Array
-    ) -> tuple[Array, Array, Array, Array]:
-        """x - x_old - (dt/q) j, which falls with E; -dx/dE; j; dj/deta."""
+    ) -> tuple[Array, Array, Array, tuple[Array, Array, Array]]:
+        """x - x_old - (dt/q) j, how it falls with E, -dx/dE, and what the law gives."""
         x, fall = self.composition(potential)
-        current, rise = law(phi + potential)
-        return x - before - charging * current, fall, current, rise
+        current, by_phi, by_potential = law(phi, potential)
+        return x - before - charging * current, fall + charging * by_potential, fall, (current, by_phi, by_potential)

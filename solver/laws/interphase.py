@@ -1,13 +1,15 @@
 """Interphase of Li metal and a sulfide electrolyte: how thick it grows, what Li it takes, what it resists.
 
-    d_t d^2 = (1 - theta)^2 w K         d(t) = (1 - theta) sqrt(K t) where Li has touched since t = 0
+    d_t d^2 = (1 - theta w_f)^2 w K     d(t) = (1 - theta w_f) sqrt(K t) where Li has touched since t = 0
     Li that it has taken per area:      nu d in mol/m^2,  F nu d in C/m^2,  Omega nu d as a thickness of Li
     area resistance:                    d/s
 
     d      thickness of the interphase, mean over the area of the contact, m
     K      rate of the parabolic growth, m^2/s
     w      share of the contact where Li touches
-    theta  share of the contact that a barrier covers; the interphase grows on the rest, where it is d/(1 - theta) thick
+    theta  share of the contact of Li beneath a film that this covers; the interphase grows on the rest, where it is
+           d/(1 - theta w_f) thick
+    w_f    share of the contact of Li that has the film between; Li on top of the film is not covered
     nu     Li per volume of interphase, mol/m^3;  Omega its molar volume in the metal, m^3/mol
     s      ionic conductivity of the interphase, S/m
 
@@ -47,6 +49,7 @@ class InterphaseParameters:
         """d/s, ohm m^2."""
         return np.asarray(thickness / self.conductivity)
 
-    def grown(self, thickness: Array, share: Array, dt: float) -> Array:
-        """d after a step dt (s) in which the share w touches."""
-        return np.asarray(np.sqrt(thickness**2 + (1 - self.coverage) ** 2 * share * self.rate * dt))
+    def grown(self, thickness: Array, share: Array, dt: float, behind_film: Array | float = 1.0) -> Array:
+        """d after a step dt (s) in which the share w touches; behind_film: w_f."""
+        covered = self.coverage * behind_film
+        return np.asarray(np.sqrt(thickness**2 + (1 - covered) ** 2 * share * self.rate * dt))

@@ -16,7 +16,18 @@ crosses it as atoms. Their activity is 1 at the metal and a_Li at the outer side
 v/Omega with v the volume fraction in equilibrium with the metal (Henry's law). The flux j/F = D v (a_Li - 1)/(Omega d)
 gives a_Li = 1 + j/j_P with P_Li = D v/d, where D is their chemical diffusivity in the film and d its thickness;
 Nernst's law gives the potential (RT/F) ln a_Li. Stripping draws a_Li to 0 at -j_P, which no potential exceeds. The
-exchange current is taken at a_Li = 1, and Li is not plated on the film's outer side.
+exchange current is taken at a_Li = 1, and Li is not plated on the film's outer side. What is plated there, beside the
+Li beneath, has none of the film in its law (`KineticsParameters.beside_film`).
+
+**An alloy beneath**, of the potential E_s against Li metal, has the activity a_s = exp(-F E_s/RT) in place of 1:
+
+    a_Li = a_s + j/j_P,     dj/dE_s = (dj/dphi) a_s/a_Li
+
+so that stripping ends at -a_s j_P. Without a film phi + E_s is what drives. The equation that is solved for eta,
+
+    j/j_P = exp{F (phi - E - eta - j R_c - (Omega/F)(s_n - p))/RT} - a_s
+
+has numbers of the order 1 also where E_s is volts.
 
 The clip is narrow on purpose: a plain factor c/h in the anodic branch would shift the equilibrium by millivolts.
 The current of one area element depends on phi alone while the fields are held, so the charge equation
@@ -26,7 +37,7 @@ needs j and dj/dphi; with a film j is the root of a monotone scalar equation, fo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,7 +54,8 @@ FILM_TOLERANCE = 1e-13  # V
 class KineticsParameters:
     """transfer_coefficient: anodic (1); temperature K; molar_volume m^3/mol; area_resistance ohm m^2.
 
-    film_permeance: for Li atoms, m/s; infinite where they cross freely. Those of the film may be arrays of cells.
+    film_permeance: for Li atoms, m/s; infinite where they cross freely. film_resistance: what of area_resistance is the
+    film's. Those of the film may be arrays of cells.
     """
 
     transfer_coefficient: float
@@ -51,6 +63,12 @@ class KineticsParameters:
     molar_volume: float
     area_resistance: float | Array = 0.0
     film_permeance: float | Array = math.inf
+    film_resistance: float | Array = 0.0
+
+    def beside_film(self) -> KineticsParameters:
+        """Those of Li on the film's outer side."""
+        left = self.area_resistance - self.film_resistance
+        return replace(self, area_resistance=left, film_permeance=math.inf, film_resistance=0.0)
 
     @property
     def inverse_thermal_voltage(self) -> float:
@@ -114,43 +132,78 @@ def _butler_volmer(
     return current, slope
 
 
+def into_alloy(
+    p: KineticsParameters, potential: Array, alloy: Array, exchange: Array
+) -> tuple[Array, Array, Array]:
+    """j (A/m^2) into an alloy of the potential E_s (V) and its derivatives by phi and by E_s (S/m^2)."""
+    drive, full = potential + alloy, np.ones(())
+    if not np.any(p.area_resistance) and np.all(np.isinf(p.film_permeance)):
+        current, slope = _butler_volmer(p, drive, exchange, full)
+        return current, slope, slope
+    eta = _film_overpotential(p, drive, exchange, full, alloy)
+    found = _film_balance(p, eta, drive, exchange, full, alloy)
+    return _butler_volmer(p, eta, exchange, full)[0], found.by_potential, found.by_alloy
+
+
 def _behind_film(
     p: KineticsParameters, drive: Array, exchange: Array, availability: Array
 ) -> tuple[Array, Array]:
-    """Solve eta + j(eta) R + (RT/F) ln(1 + j(eta)/j_P) = drive for eta; j and eta rise with drive.
+    eta = _film_overpotential(p, drive, exchange, availability)
+    current, _ = _butler_volmer(p, eta, exchange, availability)
+    return current, _film_balance(p, eta, drive, exchange, availability).by_potential
 
-    Newton's method on `_film_balance`. Where it leaves the bounds or hardly gets closer the step is a bisection.
+
+def _film_overpotential(
+    p: KineticsParameters, drive: Array, exchange: Array, availability: Array, alloy: Array | float = 0.0
+) -> Array:
+    """The eta at which `_film_balance` is 0; j and eta rise with drive.
+
+    Newton's method within the bounds. Where it hardly gets closer the step is a bisection.
     """
     # with q < 1 a current flows at eta = 0, of at most i0 (1 - q)
     low = np.minimum(drive, 0.0) - p.film_drop(exchange * (1 - availability))
     high = np.maximum(drive, 0.0)
-    eta, last = np.zeros_like(drive), high - low
+    eta, last = np.zeros_like(drive), np.full_like(drive, np.inf)
     for _ in range(FILM_SWEEPS):
-        balance, slope, _ = _film_balance(p, eta, drive, exchange, availability)
-        low, high = np.where(balance < 0, eta, low), np.where(balance > 0, eta, high)
-        step = -balance / slope
-        newton = (eta + step >= low) & (eta + step <= high)
-        newton &= np.abs(step) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
+        found = _film_balance(p, eta, drive, exchange, availability, alloy)
+        low, high = np.where(found.balance < 0, eta, low), np.where(found.balance > 0, eta, high)
+        with np.errstate(divide="ignore", invalid="ignore"):  # volts below an electrode without Li nothing has a slope
+            step = np.clip(eta - found.balance / found.slope, low, high) - eta  # the root may be an end
+        newton = np.abs(step) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
         last = np.where(newton, step, 0.5 * (low + high) - eta)
         eta = eta + last
         if np.max(np.abs(last), initial=0.0) < FILM_TOLERANCE:
             break
-    _, _, slope = _film_balance(p, eta, drive, exchange, availability)
-    return _butler_volmer(p, eta, exchange, availability)[0], slope
+    return eta
+
+
+@dataclass(frozen=True)
+class _FilmBalance:
+    """balance: what charge transfer passes beyond what the film does; its slope by eta; dj/dphi and dj/dE_s."""
+
+    balance: Array
+    slope: Array
+    by_potential: Array
+    by_alloy: Array
 
 
 def _film_balance(
-    p: KineticsParameters, eta: Array, drive: Array, exchange: Array, availability: Array
-) -> tuple[Array, Array, Array]:
-    """What charge transfer at eta passes beyond what the film does, its derivative by eta, and dj/d(drive).
+    p: KineticsParameters, eta: Array, drive: Array, exchange: Array, availability: Array, alloy: Array | float = 0.0
+) -> _FilmBalance:
+    """Of a trial eta; drive: phi - E - (Omega/F)(s_n - p) + E_s, alloy: E_s.
 
-    With a permeance it is j/j_P - exp{F (drive - eta - j R)/RT} + 1, which is defined for every eta, also beyond -j_P.
+    With a permeance it is j/j_P - exp{F (drive - E_s - eta - j R)/RT} + a_s, which is defined for every eta, also
+    beyond -a_s j_P.
     """
     current, transfer = _butler_volmer(p, eta, exchange, availability)
     left, fall = drive - eta - p.area_resistance * current, 1 + p.area_resistance * transfer
     if np.all(np.isinf(p.film_permeance)):
-        return -left, fall, transfer / fall
+        return _FilmBalance(-left, fall, transfer / fall, transfer / fall)
     f = p.inverse_thermal_voltage
-    excess, rise = _soft_expm1(f * left)
+    excess, rise = _soft_expm1(f * (left - alloy))
+    beneath = np.expm1(-f * np.asarray(alloy))
     slope = transfer / p.limiting_current + f * rise * fall
-    return current / p.limiting_current - excess, slope, f * rise * transfer / slope
+    sharing = np.divide(f * transfer, slope, out=np.zeros_like(slope), where=slope > 0)
+    return _FilmBalance(
+        current / p.limiting_current - (excess - beneath), slope, sharing * rise, sharing * (1 + beneath)
+    )

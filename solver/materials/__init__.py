@@ -54,6 +54,7 @@ class PropertyInfo:
 
 
 _PRESSURE = Quantity("Pa", show="GPa", what="pressure", gt=0)
+_LENGTH = Quantity("m", show="nm", what="length", gt=0)
 _DIFFUSIVITY = Quantity("m^2/s", what="diffusivity", ge=0)
 _ENERGY = Quantity("J/mol", show="kJ/mol", what="molar energy", ge=0)
 _CONDUCTIVITY = Quantity("S/m", show="mS/cm", what="conductivity", gt=0)
@@ -142,6 +143,20 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
             "effective diffusivity of Li: chemical diffusivity times the volume fraction of Li in equilibrium with Li",
             activated=True,
         ),
+        "lithium_permeance": PropertyInfo(
+            Quantity("m/s", what="permeance", gt=0), "permeance for Li of a film of permeance_thickness", activated=True
+        ),
+        "permeance_thickness": PropertyInfo(_LENGTH, "thickness of the film that has lithium_permeance"),
+        "permeance_decay": PropertyInfo(_LENGTH, "length over which the permeance falls to 1/e, of thicker films"),
+        "opening_potential": PropertyInfo(
+            Quantity("V", what="voltage", ge=0), "overpotential at which Li opens film and collector"
+        ),
+        "porosity": PropertyInfo(Number(gt=0, lt=1), "share of pores, along the walls of which Li diffuses"),
+        "pore_radius": PropertyInfo(_LENGTH, "radius of these pores"),
+        "wall_diffusivity": PropertyInfo(
+            Quantity("m^2/s", what="diffusivity", gt=0), "diffusivity of Li along their walls", activated=True
+        ),
+        "wall_thickness": PropertyInfo(_LENGTH, "thickness of the layer in which it does"),
         "density": _DENSITY,
         "molar_volume": PropertyInfo(
             Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of a host for Li"

@@ -85,4 +85,5 @@ def make_kinetics(case: Case) -> kinetics.KineticsParameters:
         molar_volume=case.lithium.molar_volume,
         area_resistance=case.interface.area_resistance,
         film_permeance=case.interface.permeance,
+        film_resistance=case.interface.film.resistance if case.interface.film else 0.0,
     )

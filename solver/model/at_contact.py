@@ -1,4 +1,4 @@
-"""From a case to the parts that live on the contact: nuclei, seed, interphase, what is measured of the deposit."""
+"""From a case to the parts that live on the contact: nuclei, film, seed, interphase, what is measured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from solver.case import collector as table
 from solver.case.schema import Case
+from solver.case.seed import SeedLayer
 from solver.constants import FARADAY
 from solver.laws import alloy, nucleation
 from solver.laws.bare_contact import BareContact
@@ -15,6 +16,7 @@ from solver.laws.interphase import InterphaseParameters
 from solver.materials.lithiation import LithiationStep, merged
 from solver.model.along_contact import exchange_current, make_kinetics, random_field
 from solver.numerics.grid import Grid
+from solver.physics.barrier import Barrier, SeedBeneath
 from solver.physics.deposit import Deposit
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
@@ -40,12 +42,13 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
     return Nucleation(
         grid=grid,
         parameters=parameters,
-        kinetics=make_kinetics(case),
+        kinetics=make_kinetics(case).beside_film(),
         exchange=exchange_current(case, grid),
         barrier=barrier,
         bare_contact=BareContact(case.interface.width),
-        wetted=seed is not None and seed.one_phase,
+        wetted=seed is not None and seed.one_phase and not has_barrier(case),
         interphase=interphase_parameters(case),
+        film=has_barrier(case),
     )
 
 
@@ -67,7 +70,7 @@ def make_interphase(case: Case, grid: Grid) -> Interphase | None:
     parameters, born = interphase_parameters(case), case.collector.nucleation if case.collector else None
     if parameters is None:
         return None
-    return Interphase(grid, parameters, nucleation_parameters(case, born) if born else None)
+    return Interphase(grid, parameters, nucleation_parameters(case, born) if born else None, has_barrier(case))
 
 
 def interphase_parameters(case: Case) -> InterphaseParameters | None:
@@ -84,24 +87,50 @@ def interphase_parameters(case: Case) -> InterphaseParameters | None:
     )
 
 
-def make_seed(case: Case, grid: Grid) -> Seed | None:
-    """The seed on the collector, None without one.
+def has_barrier(case: Case) -> bool:
+    """Whether a film on the collector decides on which side of it Li goes."""
+    return bool(case.interface.film and case.collector and case.collector.nucleation)
 
-    Its hosts are one: x is Li per atom or formula unit of any of them, the volume of Li that of a full seed.
-    """
-    own = case.collector.seed if case.collector else None
-    if own is None:
+
+def make_barrier(case: Case, grid: Grid) -> Barrier | None:
+    """The film on a collector on which Li is born, None without one."""
+    if not has_barrier(case):
         return None
+    film, collector = case.interface.film, case.collector
+    assert film and collector and collector.nucleation
+    return Barrier(
+        grid=grid,
+        kinetics=make_kinetics(case),
+        exchange=exchange_current(case, grid),
+        opening=film.opening_potential or 0.0,
+        nuclei=nucleation_parameters(case, collector.nucleation),
+        alloy=host_of(collector.seed) if collector.seed else None,
+        one_phase=collector.seed is not None and collector.seed.one_phase,
+    )
+
+
+def host_of(own: SeedLayer) -> alloy.Alloy:
+    """The hosts of a seed as one: x is Li per atom or formula unit of any of them."""
     amount = sum(host.amount for host in own.hosts)
     steps = merged((host.amount / amount, host.plain_steps) for host in own.hosts)
-    most = [host.amount * host.steps[-1].composition for host in own.hosts]
-    volume = sum(n * host.lithium_volume for n, host in zip(most, own.hosts, strict=True)) / sum(most)
-    thickness = sum(host.thickness for host in own.hosts)
-    host = alloy.Alloy([_alloy_step(step) for step in steps], FARADAY * amount)
-    return Seed(grid, host, make_kinetics(case), exchange_current(case, grid), thickness, amount * volume / thickness)
+    return alloy.Alloy([_alloy_step(step) for step in steps], FARADAY * amount)
 
 
 def _alloy_step(step: LithiationStep) -> alloy.AlloyStep:
     """A step with the slope of its plateau."""
     half = 0.5 * alloy.PLATEAU if step.end is None else 0.0
     return alloy.AlloyStep(step.composition, step.potential + half, step.lowest - half, step.irreversible)
+
+
+def make_seed(case: Case, grid: Grid) -> Seed | None:
+    """The seed on the collector, None without one. The volume of its Li is that of a full seed."""
+    own = case.collector.seed if case.collector else None
+    if own is None:
+        return None
+    most = [host.amount * host.steps[-1].composition for host in own.hosts]
+    volume = sum(n * host.lithium_volume for n, host in zip(most, own.hosts, strict=True)) / sum(most)
+    thickness = sum(host.thickness for host in own.hosts)
+    swelling = volume * sum(host.amount for host in own.hosts) / thickness
+    known = grid, host_of(own), make_kinetics(case), exchange_current(case, grid), thickness, swelling
+    barrier = make_barrier(case, grid)
+    return SeedBeneath(*known, barrier) if barrier else Seed(*known)

@@ -26,7 +26,7 @@ from solver.model.along_contact import (
     make_kinetics,
     surface_height,
 )
-from solver.model.at_contact import make_deposit, make_interphase, make_nucleation, make_seed
+from solver.model.at_contact import make_barrier, make_deposit, make_interphase, make_nucleation, make_seed
 from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
@@ -289,7 +289,9 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
 
 
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
-FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [make_nucleation, make_seed, make_interphase, make_deposit]
+FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [
+    make_nucleation, make_seed, make_interphase, make_barrier, make_deposit,
+]
 
 
 def make_coupling(case: Case, grid: Grid) -> Coupling:

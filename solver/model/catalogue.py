@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from solver.model import coupling
 from solver.numerics.state import FieldInfo
+from solver.physics.barrier import Barrier
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.deposit import Deposit
@@ -17,7 +18,8 @@ from solver.physics.seed import Seed
 from solver.physics.transfer import Transfer
 
 PARTS = (
-    Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Seed, Interphase, Deposit,
+    Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Seed, Interphase, Barrier,
+    Deposit,
 )
 
 FIELDS: dict[str, FieldInfo] = {

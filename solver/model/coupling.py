@@ -28,6 +28,7 @@ knows no physics.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -198,7 +199,7 @@ class Coupling:
         """Li that plates or is stripped, as the fields are (collective)."""
         excess = self.deformation.excess_pressure(state, stack_pressure)
         share = self._reacting_share(state, state["lithium"], conductor)
-        return self.charge.plating(state, excess, share, self._resistance(state))
+        return self.charge.plating(state, excess, share, self._resistance(state), self._behind_film(state))
 
     # -- the step ------------------------------------------------------------------------------------
 
@@ -315,6 +316,10 @@ class Coupling:
         """Area resistance that parts add to the contact, ohm m^2."""
         return sum(part.resistance(fields) for part in self.followers)
 
+    def _behind_film(self, fields: Fields) -> Array | float:
+        """Share of the contact of Li that has the film between."""
+        return math.prod(part.behind_film(fields) for part in self.followers)
+
     def _current(
         self, state: State, ahead: Fields, stressed: Fields, contact: Contact, step: Step
     ) -> tuple[Current, dict[str, Array], int, int]:
@@ -327,7 +332,7 @@ class Coupling:
         conductor, pressure = self.conductor(state, contact), step.stack_pressure
         excess = self.deformation.excess_pressure(stressed, pressure)
         share = self._reacting_share(state, ahead["lithium"], conductor)
-        reactions = [self.charge.plating(ahead, excess, share, self._resistance(ahead))]
+        reactions = [self.charge.plating(ahead, excess, share, self._resistance(ahead), self._behind_film(state))]
         reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
         filling = []
         if self.penetration:

@@ -1,6 +1,6 @@
 """The interphase between Li and electrolyte as the coupled step sees it: a thickness along the contact, no cells.
 
-    d_t d^2 = (1 - theta)^2 t K                        law and symbols: `laws.interphase`; t touching share (`touching`)
+    d_t d^2 = (1 - theta w_f)^2 t K                    law and symbols: `laws.interphase`; t touching share (`touching`)
     d_t (m c) = ... - |grad psi| (h/f) Omega nu d_t d    Li that it takes, without a current
     R_c = ... + d/s                                    area resistance of the contact
 
@@ -8,6 +8,7 @@ d belongs to a column of cells along the normal and is the same in all of them; 
 area of its contact, in the cells where it plates and is stripped. Dead Li reacts as living Li does: no electrons are
 needed. To the mechanics the loss is stripping without a current: while more is plated, planes are made of the
 difference. Nuclei on a collector react too, where they cover it (b X of `nucleation`, in place of t), and pay for it.
+w_f is 1 but where Li came on top of the film of a collector (`barrier`), and 0 for nuclei on top of one.
 
 A step takes no more than a part (`LARGEST_SHARE`) of the Li of a cell, and the interphase grows by what is taken, so
 that it never outgrows the Li that there is. The balance of Li counts all of it.
@@ -32,7 +33,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
-from solver.physics.nucleation import covered_share
+from solver.physics.nucleation import FILM_SHARE, covered_share
 from solver.physics.part import Column, Part, PartResult, StateField, Supply, Uptake
 from solver.physics.step import Step
 
@@ -41,11 +42,14 @@ LARGEST_SHARE = 0.5  # of the Li of a cell, that a step takes
 
 @dataclass
 class Interphase(Part):
-    """The interphase of a case. nuclei: those of the case, None where Li is there from the start."""
+    """The interphase of a case. nuclei: those of the case, None where Li is there from the start. film: whether a film
+    on the collector is beneath them.
+    """
 
     grid: Grid
     parameters: InterphaseParameters
     nuclei: NucleationParameters | None = None
+    film: bool = False
 
     name = "interphase"
     fields = (StateField("interphase_thickness"),)
@@ -62,7 +66,8 @@ class Interphase(Part):
     def uptake(self, state: State, contact: Contact, step: Step) -> Uptake:
         lithium, before = state["lithium"], state["interphase_thickness"].copy()
         weight = touching.weight(self.grid, contact, lithium)
-        growth = self.parameters.grown(before, touching.share(weight), step.dt) - before
+        behind = state[FILM_SHARE].copy() if self.film else 1.0
+        growth = self.parameters.grown(before, touching.share(weight), step.dt, behind) - before
         there = contact.metal * np.maximum(state["occupancy"], 0.0)
         taken, grown = self._taken(contact, fe.step(lithium), growth, there)
         return Uptake(taken / step.dt, {"interphase_thickness": before + grown})
@@ -87,7 +92,7 @@ class Interphase(Part):
         share, area = covered_share(self.grid, self.nuclei, state, contact), contact.area_density
         dz = self.grid.spacing[-1]
         mean = self.grid.columns(area * share * dz) / self.grid.columns(area * dz)
-        growth = self.parameters.grown(thickness, mean, dt) - thickness
+        growth = self.parameters.grown(thickness, mean, dt, 0.0 if self.film else 1.0) - thickness
         taken, grown = self._taken(contact, share, growth, area * lithium)
         left = lithium - np.divide(taken, area, out=np.zeros_like(taken), where=area > 0)
         return {"interphase_thickness": thickness + grown, "nucleated_lithium": left}

@@ -11,9 +11,16 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 
     int m c dz + h_n >= int m dz        ->        xi = 1,   c = (int m c dz + h_n)/int m dz,   h_n = 0
 
-so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it.
+so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it. Li beneath a
+film (`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
 
-Nuclei that have been stripped are gone, and the bare collector begins anew.
+**Hand-back.** Of Li that is stripped while the collector bears on the electrolyte some nanometres stay, less than the
+gap, that a diffuse contact does not touch. They are Li per area again: where a column has lost its contact so, its t is
+below LOST,
+
+    xi = 0,   c = 0,   h_n = int m c dz per area of the contact,   X = S = 1
+
+and is stripped to nothing. Nuclei that have been stripped are gone, and the bare collector begins anew.
 
 C stands for what else is reduced near Li, and charges the contact from 0 V on; below, where stripping or a seed
 (`physics.seed`) holds it, there is a double layer (DOUBLE_LAYER), so that a cutoff far from 0 V does not count what
@@ -22,7 +29,7 @@ was never plated. A seed that goes on into Li as one phase is wetted: X = 1 and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,10 +52,13 @@ SEEN = 1e-6  # A from which on nuclei count in the error of a step
 TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
 OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
 NO_SHARE = 1e-12  # of the contact
+COVERED = 0.01  # bare share beneath Li, where nothing is born
 NO_LITHIUM = 1e-12  # m
 NO_BIRTHS = 1e4  # V^2, a barrier that nothing gets over
+LOST = 0.1  # touching share below which a column has lost its contact
 WETTED = 1e4  # A of a contact that Li wets
 DOUBLE_LAYER = 0.2  # F/m^2, below 0 V: of a metal on a ceramic, 0.1 to 1
+BENEATH, FILM_SHARE = "barrier_lithium", "barrier_share"  # fields of `physics.barrier`
 
 Plated = Callable[[Array], tuple[Nuclei, Array, Array]]  # phi -> nuclei, current A/m^2, its derivative S/m^2
 
@@ -65,12 +75,22 @@ def covered_share(grid: Grid, p: NucleationParameters, state: State, contact: Co
     return bare_share(grid, state, contact) * nucleation.coverage(p.overlap(state["nucleus_moment_2"]))
 
 
+def _sum_of(changes: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+    """All of them, by the names of fields."""
+    total: dict[str, Array] = {}
+    for change in changes:
+        for name, values in change.items():
+            total[name] = total[name] + values if name in total else values
+    return total
+
+
 @dataclass
 class Nucleation(Part):
     """Nuclei of a case. exchange i0 A/m^2 and barrier B V^2 in the cells; kinetics: of Li that is there.
 
     wetted: whether Li wets all of the contact, so that nothing is born.
-    interphase: what lies between nuclei and electrolyte, None where they do not react.
+    interphase: what lies between nuclei and electrolyte, None where they do not react. film: whether they are on top of
+    one.
     """
 
     grid: Grid
@@ -81,6 +101,7 @@ class Nucleation(Part):
     bare_contact: BareContact
     wetted: bool = False
     interphase: InterphaseParameters | None = None
+    film: bool = False
 
     name = "nucleation"
     fields = (
@@ -183,7 +204,7 @@ class Nucleation(Part):
         thickness = np.maximum(state["nucleated_lithium"] + grown, 0.0)
         moments = (nuclei.number, nuclei.zeroth, nuclei.first, nuclei.second)
         fields = {
-            name: np.where(bare > NO_SHARE, value, state[name])
+            name: np.where(bare > COVERED, value, state[name])
             for name, value in zip(MOMENTS, moments, strict=True)
         }
         overlap = self.parameters.overlap(fields["nucleus_moment_2"])
@@ -206,24 +227,69 @@ class Nucleation(Part):
 
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What nuclei that have become a film change at once (collective)."""
-        changes, nuclei = {}, fields["nucleated_lithium"]
-        stripped = (nuclei < NO_LITHIUM) & (fields["potential"] < 0) & (fields["lithium"] < 0.5)
-        gone = (stripped & (fields["nucleus_density"] > 0)).astype(float)
-        if self.grid.max(gone):
-            changes = {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}
+        return _sum_of([self._stripped(fields), self._handed_over(fields, contact), self._handed_back(fields, contact)])
+
+    def _stripped(self, fields: Fields) -> dict[str, Array]:
+        """Nuclei without Li are gone (collective)."""
+        bare = (fields["nucleated_lithium"] < NO_LITHIUM) & (fields["potential"] < 0) & (fields["lithium"] < 0.5)
+        gone = (bare & (fields["nucleus_moment_2"] > 0) & (not self.wetted)).astype(float)
+        if not self.grid.max(gone):
+            return {}
+        return {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}
+
+    def _handed_over(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """Columns of cells that become a film (collective)."""
         grown, held, gap = self._films(fields, contact)
         full = (grown & (held >= gap)).astype(float)
-        if self.grid.max(full):
-            changes["lithium"] = full * (1 - fields["lithium"])
-            changes["occupancy"] = full * (held / gap - fields["occupancy"])
-            changes["nucleated_lithium"] = -full * nuclei
+        if not self.grid.max(full):
+            return {}
+        changes = {
+            "lithium": full * (1 - fields["lithium"]),
+            "occupancy": full * (held / gap - fields["occupancy"]),
+            "nucleated_lithium": -full * fields["nucleated_lithium"],
+        }
+        if self.film:
+            changes[BENEATH] = -full * fields[BENEATH]
+            changes[FILM_SHARE] = full * (self._behind_film(fields, contact) - fields[FILM_SHARE])
         return changes
 
-    def _films(self, fields: Fields, contact: Contact) -> tuple[Array, Array, Array]:
-        """Columns of cells where nuclei have grown together, what Li these hold, what there is room for, m."""
+    def _handed_back(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """Columns of cells whose film is too thin to touch (collective)."""
         grid, dz = self.grid, self.grid.spacing[-1]
-        own = grid.columns(contact.area_density * fields["nucleated_lithium"] * dz)
-        covered = grid.columns(contact.area * self._share(fields)) > FULL * grid.columns(contact.area)
+        area, gap = grid.columns(contact.area_density * dz), grid.columns(contact.metal * dz)
+        left = grid.columns(contact.metal * fields["occupancy"] * dz)
+        potential = grid.columns(contact.area_density * fields["potential"] * dz)
+        lost = touching.share(touching.weight(grid, contact, fields["lithium"])) < LOST
+        bears = self._facing(contact)[..., :1] > 0.5
+        back = (lost & bears & (potential < 0) & (left < gap) & (left > NO_LITHIUM)).astype(float)
+        if not grid.max(back):
+            return {}
+        second = WETTED / self.parameters.overlap(np.ones(()))
+        per_area = np.broadcast_to(back * left / area, grid.local_shape)
+        behind = fields[FILM_SHARE] if self.film else np.zeros(())
+        changes = {
+            "lithium": -back * fields["lithium"],
+            "occupancy": -back * fields["occupancy"],
+            "nucleated_lithium": (1 - behind) * per_area,
+            "nucleus_moment_2": back * (1 - behind) * np.maximum(second - fields["nucleus_moment_2"], 0.0),
+        }
+        covers = self.parameters.overlap(fields["nucleus_moment_2"] + changes["nucleus_moment_2"])
+        changes["nucleated_extent"] = back * (np.log1p(covers / SEEN) - fields["nucleated_extent"])
+        return changes | {BENEATH: behind * per_area} if self.film else changes
+
+    def _behind_film(self, fields: Fields, contact: Contact) -> Array:
+        """w_f of columns of cells (collective)."""
+        share = (1 - self._share(fields)) * (fields[BENEATH] > NO_LITHIUM)
+        return self.grid.columns(contact.area * share) / self.grid.columns(contact.area)
+
+    def _films(self, fields: Fields, contact: Contact) -> tuple[Array, Array, Array]:
+        """Columns of cells where Li covers the contact, what these hold, what there is room for, m (collective)."""
+        grid, dz = self.grid, self.grid.spacing[-1]
+        thickness, share = fields["nucleated_lithium"], self._share(fields)
+        if self.film:
+            thickness, share = thickness + fields[BENEATH], np.where(fields[BENEATH] > NO_LITHIUM, 1.0, share)
+        own = grid.columns(contact.area_density * thickness * dz)
+        covered = grid.columns(contact.area * share) > FULL * grid.columns(contact.area)
         held = own + grid.columns(contact.metal * fields["occupancy"] * dz)
         return (own > NO_LITHIUM) & covered, held, grid.columns(contact.metal * dz)
 

@@ -203,6 +203,10 @@ class Part:
         """Area resistance that it adds to the contact, ohm m^2; fields: those of `uptake`, or of the state."""
         return 0.0
 
+    def behind_film(self, fields: Fields) -> Array | float:
+        """Share of the contact of Li that has the film of the case between Li and electrolyte."""
+        return 1.0
+
     def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
         """Advance the own fields; new: those of the coupled step, which is over (see `model.coupling`)."""
         return PartResult()

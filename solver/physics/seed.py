@@ -8,7 +8,7 @@ Where the collector faces the electrolyte and no Li is between them the contact 
 solved for each cell of the contact within Newton's method of the charge. x(E) of irreversible steps depends on the
 lowest E so far, which is a field too. Its current brings no atom to the metal; they
 stay in the seed, which is part of the inventory. Nuclei leave the current of the seed as it is: it is full, and in
-equilibrium with them, when they are born. Beneath Li it keeps the x that it has.
+equilibrium with them, when they are born. Beneath Li it keeps the x that it has. Beneath a film: `physics.barrier`.
 
 The alloy is thicker than its host, (V_h + V_Li x)/V_h: that is measured, and moves nothing.
 """
@@ -22,12 +22,12 @@ import numpy as np
 
 from solver.domain.contact import Contact
 from solver.laws import kinetics
-from solver.laws.alloy import Alloy
+from solver.laws.alloy import Alloy, Law
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.nucleation import bare_share
-from solver.physics.part import Column, InterfaceTerm, Part, PartResult, Reaction, StateField, Supply
+from solver.physics.part import Column, Part, PartResult, Reaction, StateField, Supply
 from solver.physics.step import Step
 
 TOLERANCE = 0.05  # of x in a step
@@ -91,12 +91,10 @@ class Seed(Part):
         """Cells in which something is taken (collective)."""
         return np.asarray((bare > 0) & (contact.area > NEGLIGIBLE * self.grid.max(contact.area)))
 
-    def _law(self, active: Array) -> InterfaceTerm:
-        """i of eta and its derivative, in active cells."""
+    def _law(self, active: Array) -> Law:
+        """j of phi and E, and its derivatives, in active cells."""
         exchange = self.exchange[active]
-        return lambda eta: kinetics.transfer_current(
-            self.kinetics, eta, np.zeros_like(exchange), exchange, np.ones_like(exchange)
-        )
+        return lambda phi, alloy: kinetics.into_alloy(self.kinetics, phi, alloy, exchange)
 
     def _taken(self, state: State, bare: Array, contact: Contact, dt: float) -> Taken:
         """What the seed takes in a step (collective)."""
@@ -121,25 +119,30 @@ class Seed(Part):
         return [Reaction(lambda phi: taken(phi)[1:], bare, atoms=0.0)]
 
     def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
-        """b/[1/i' + b/(i w q |dx/dE|)], charge transfer and the alloy's capacitance in series; nothing is converted."""
+        """b j_phi/[1 + b j_E/(i w q |dx/dE|)], charge transfer and the alloy's capacitance in series, no conversion."""
         share = bare_share(self.grid, state, contact)
         active = self._active(share, contact)
         potential, bare = state["seed_potential"][active], share[active]
         _, fall = replace(self.alloy, lowest=-np.inf).composition(potential)
-        _, rise = self._law(active)(state["potential"][active] + potential)
+        _, rise, by_alloy = self._law(active)(state["potential"][active], potential)
         storing = 1j * omega * self.alloy.charge_per_composition * fall
         found = np.zeros(self.grid.local_shape, complex)
-        found[active] = contact.area[active] * bare * rise * storing / (storing + bare * rise)
+        found[active] = contact.area[active] * bare * rise * storing / (storing + bare * by_alloy)
         return found
 
-    def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
+    def _found(self, state: State, new: Mapping[str, Array], contact: Contact, dt: float) -> tuple[Array, Array]:
+        """E, and what charge it took, C/m^2 (collective)."""
         bare = bare_share(self.grid, state, contact)
-        potential, current, _ = self._taken(state, bare, contact, step.dt)(new["potential"])
+        potential, current, _ = self._taken(state, bare, contact, dt)(new["potential"])
+        return potential, bare * current * dt
+
+    def step(self, state: State, new: Mapping[str, Array], contact: Contact, step: Step) -> PartResult:
+        potential, passed = self._found(state, new, contact, step.dt)
         composition, _ = replace(self.alloy, lowest=state["seed_lowest_potential"]).composition(potential)
         lowest = np.minimum(state["seed_lowest_potential"], potential)
         bound = replace(self.alloy, lowest=lowest).bound
         mean, held, charge, area = self.grid.sums(
-            contact.area * composition, contact.area * bound, contact.area * bare * current * step.dt, contact.area
+            contact.area * composition, contact.area * bound, contact.area * passed, contact.area
         )
         measured = {
             "seed_lithium": self.alloy.charge_per_composition * mean / self.grid.lateral_area,

@@ -122,11 +122,17 @@ class Transfer(Part):
             self.equation.set_conductivity(self.conductivity)
 
     def plating(
-        self, state: Fields, excess_pressure: Array, reacting_share: Array, resistance: Array | float = 0.0
+        self,
+        state: Fields,
+        excess_pressure: Array,
+        reacting_share: Array,
+        resistance: Array | float = 0.0,
+        behind_film: Array | float = 1.0,
     ) -> Reaction:
         """Li that plates or is stripped, where `reacting_share` says.
 
-        excess_pressure: s_n - p, Pa; resistance: of the contact beside that of `kinetics`, ohm m^2.
+        excess_pressure: s_n - p, Pa; resistance: of the contact beside that of `kinetics`, ohm m^2; behind_film: share
+        w_f of it that has the film between, j = w_f j_film + (1 - w_f) j_direct.
         """
         p = replace(self.kinetics, area_resistance=self.kinetics.area_resistance + resistance)
         h, c = fe.step(state["lithium"]), state["occupancy"]
@@ -134,7 +140,12 @@ class Transfer(Part):
         available = kinetics.anodic_availability(c, h)
 
         def law(phi: Array) -> tuple[Array, Array]:
-            return kinetics.transfer_current(p, phi, rest, self.exchange, available)
+            through = kinetics.transfer_current(p, phi, rest, self.exchange, available)
+            if np.all(np.equal(behind_film, 1.0)):
+                return through
+            direct = kinetics.transfer_current(p.beside_film(), phi, rest, self.exchange, available)
+            current, slope = (behind_film * t + (1 - behind_film) * d for t, d in zip(through, direct, strict=True))
+            return current, slope
 
         return Reaction(law, reacting_share)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from solver.constants import FARADAY
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
 DEMO = CASES / "demo.toml"
-COPPER, FOIL, STEEL = (CASES / "anode_free" / f"{name}.toml" for name in ("copper", "foil", "steel_60C"))
+COPPER, FOIL, STEEL, BILAYER = (
+    CASES / "anode_free" / f"{name}.toml" for name in ("copper", "foil", "steel_60C", "bilayer")
+)
 SHRUNK = (
     'domain.width="2.4 um"',
     'grid.max_spacing="400 nm"',
@@ -94,6 +97,37 @@ def _inline(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name} = {_inline(entry)}" for name, entry in value.items()) + "}"
     return f"[{', '.join(_inline(entry) for entry in value)}]" if isinstance(value, list) else json.dumps(value)
+
+
+PLATED = [{"kind": "galvanostatic", "direction": "plate", "capacity": "0.2 mAh/cm^2"}]
+TWICE = [
+    {"kind": "loop", "repeat": 2, "segments": [
+        {"kind": "galvanostatic", "direction": "plate", "capacity": "0.03 mAh/cm^2"},
+        {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "50 mV", "current_density": "0.5 mA/cm^2"},
+    ]}
+]
+
+
+@pytest.mark.parametrize(
+    ("point", "protocol", "beneath"), [(0, PLATED, True), (1, PLATED, True), (2, PLATED, False), (3, TWICE, False)]
+)
+def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], beneath: bool) -> None:
+    """bilayer.toml, the four on which W is calibrated: on Mg beneath 30 nm at 1 and at 5 mA/cm2, on top of 200 nm; on
+    steel on top of 30 nm, with a dip in every cycle."""
+    table = tomllib.loads(BILAYER.read_text())
+    values = table.pop("sweep")["list"][point]
+    table["interface"]["film"]["thickness"] = values["interface.film.thickness"]
+    table["drive"]["current_density"] = values["drive.current_density"]
+    if "collector.seed" in values:
+        table["collector"]["seed"] = values["collector.seed"]
+    curves = solver.run(case_from_dict(table | {"protocol": protocol})).curves
+    plating = np.flatnonzero(curves["current_density"] > 0)
+    for half in np.split(plating, np.flatnonzero(np.diff(plating) > 1) + 1):
+        sides = curves["lithium_beneath"][half[-1]], curves["lithium_on_top"][half[-1]]
+        assert (sides[0] > 99 * sides[1]) == beneath and (sides[1] > 99 * sides[0]) != beneath
+        dip = curves["voltage"][half].max() - curves["voltage"][half[-1]]
+        assert (dip < 1e-3) == beneath and (dip > 40e-3) != beneath
+    assert curves["lithium_error"].max() < 1e-6 and curves["charge_error"].max() < 1e-8
 
 
 def test_a_film_on_a_measured_collector() -> None:

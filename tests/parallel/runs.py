@@ -155,6 +155,18 @@ CONVERTED = {  # an oxide that binds Li for good, beside gold
     "drive": {"voltage_limit": "3 V"},
     "collector": {"seed": {"thickness": "1 nm", "mixed_with": [{"material": "ZnO", "thickness": "1.5 nm"}]}},
 }
+# a film that Li crosses about as hard as it is born on top: beneath it on 1 nm of Mg in some places, on top in others
+BARRIER = merged(
+    SEED,
+    {
+        "interface": {"film": {"material": "W", "thickness": "30 nm", "permeance": "6e-9 m/s"}},
+        "collector": {
+            "seed": {"material": "Mg", "thickness": "1 nm"},
+            "nucleation": {"contact_angle": "18 deg", "spread": 0.2},
+        },
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6 s"}],
+    },
+)
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

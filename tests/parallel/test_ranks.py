@@ -23,6 +23,7 @@ from solver.numerics.operators import (
 from solver.numerics.random_fields import LateralField, normal
 from tests.mpi import rank_results
 from tests.parallel.runs import (
+    BARRIER,
     CONVERTED,
     FIXED,
     SEED,
@@ -151,6 +152,24 @@ def test_a_seed_is_filled_alike_on_two_ranks(more):
     assert one["steps"] == many["steps"]
     found = differences(one, many, ("field", "curve"))
     assert max(found.values()) < 1e-7, found
+
+
+def barrier() -> dict[str, Any]:
+    """A film on a seed with Li on either side, in fixed steps, solved tightly."""
+    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
+    return run_case(nucleating_case(merged(FIXED, merged(changes, BARRIER))))
+
+
+def test_li_goes_to_the_same_side_of_a_film_on_two_ranks():
+    """Fields and curves to 1e-7 of their range; on top where it is born early and beneath elsewhere."""
+    one, many = barrier(), rank_results(2, barrier)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    assert one["steps"] == many["steps"]
+    found = differences(one, many, ("field", "curve"))
+    assert max(found.values()) < 1e-7, found
+    handed = one["field lithium"].max(axis=-1) > 0.7
+    assert 0 < handed.mean() < 1 and one["field barrier_share"].max(axis=-1)[handed].min() < 0.5
+    assert one["field barrier_lithium"].max() > 1e-8 and one["field nucleated_lithium"].max() > 1e-9
 
 
 @pytest.mark.parametrize("ranks", [2, 4])

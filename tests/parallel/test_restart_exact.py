@@ -22,6 +22,7 @@ from solver.model.coupling import Coupling
 from solver.output import checkpoint
 from tests.mpi import rank_results
 from tests.parallel.runs import (
+    BARRIER,
     CONVERTED,
     SEED,
     deposit_case,
@@ -80,6 +81,7 @@ CASES = {
     "nucleation": nucleating_case(protocol(("plate", "5.2 s"), ("strip", "1 s"))),
     "seed": nucleating_case(SEED | protocol(("plate", "2 s"), ("strip", "1 s"))),
     "conversion": nucleating_case(merged(SEED, CONVERTED) | protocol(("plate", "2 s"), ("strip", "1 s"))),
+    "barrier": nucleating_case(merged(BARRIER, protocol(("plate", "2 s"), ("strip", "0.5 s")))),
     "cathode": deposit_case(SUPPLY),
     "interphase": reacting_case(protocol(("plate", "6 s"), ("strip", "1 s"))),
     "3-D": small_case(3, protocol(("strip", "1 s"))),

@@ -165,10 +165,6 @@ def test_a_seed_has_what_its_material_says_and_the_case_may_say_more() -> None:
             "collector.seed: no Li is born on it when it is full; allowed: collector.nucleation beside it",
         ),
         ({"collector": seeded(material="Al"), "drive": DRIVE | {"voltage_limit": "0.2 V"}}, "drive.voltage_limit"),
-        (
-            {"collector": SEEDED, "interface": {"film": {"material": "W", "thickness": "9 nm", "permeance": "1 nm/s"}}},
-            "interface.film: a film that lets atoms of Li through to an alloy",
-        ),
     ],
 )
 def test_a_seed_that_makes_no_sense_is_refused(sections: dict[str, Any], said: str) -> None:

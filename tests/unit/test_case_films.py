@@ -16,6 +16,7 @@ from solver.constants import GAS_CONSTANT
 from solver.materials import Property
 
 W = {"material": "W", "thickness": "30 nm"}
+MO = {"material": "Mo", "thickness": "30 nm"}
 
 
 def case(*overrides, interface=None, **sections):
@@ -30,7 +31,7 @@ def case(*overrides, interface=None, **sections):
 
 @pytest.fixture
 def permeable(monkeypatch):
-    """W as if its file had a diffusivity of Li and an ionic conductivity, with an activation energy each."""
+    """Mo as if its file had a diffusivity of Li and an ionic conductivity, with an activation energy each."""
     load = materials.load
 
     def with_transport(name, *folder):
@@ -39,7 +40,7 @@ def permeable(monkeypatch):
             "lithium_diffusivity": Property(3e-15, "m^2/s", "test", 30e3),
             "ionic_conductivity": Property(1e-4, "S/m", "test", 50e3),
         }
-        return replace(material, properties=dict(material.properties) | transport) if name == "W" else material
+        return replace(material, properties=dict(material.properties) | transport) if name == "Mo" else material
 
     monkeypatch.setattr(materials, "load", with_transport)
 
@@ -68,16 +69,16 @@ def test_energy_of_the_film_is_that_of_its_material_unless_the_case_gives_it():
 
 
 def test_transport_follows_from_thickness_and_material(permeable):
-    film = case(interface={"film": W}).interface.film
+    film = case(interface={"film": MO}).interface.film
     assert film.resistance == pytest.approx(30e-9 / 1e-4) and film.permeance == pytest.approx(3e-15 / 30e-9)
-    given = case(interface={"film": W | {"resistance": "2 ohm*cm^2", "permeance": "1 nm/s"}}).interface.film
+    given = case(interface={"film": MO | {"resistance": "2 ohm*cm^2", "permeance": "1 nm/s"}}).interface.film
     assert (given.resistance, given.permeance) == (2e-4, 1e-9)
 
 
 def test_transport_is_that_of_the_temperature(permeable):
     lithium = {"diffusivity": "5e-14 m^2/s", "linear_annihilation_rate": "5e-4 1/(s*MPa)"}
     drive = {"stack_pressure": "3 MPa", "temperature": "60 degC"}
-    hot = case(interface={"film": W}, drive=drive, lithium=lithium, electrolyte=[{"conductivity": "5 mS/cm"}])
+    hot = case(interface={"film": MO}, drive=drive, lithium=lithium, electrolyte=[{"conductivity": "5 mS/cm"}])
     inverse = (1 / 298.15 - 1 / 333.15) / GAS_CONSTANT
     assert hot.interface.film.resistance == pytest.approx(3e-4 * math.exp(-50e3 * inverse))
     assert hot.interface.film.permeance == pytest.approx(1e-7 * math.exp(30e3 * inverse))
@@ -155,12 +156,50 @@ def test_a_film_whose_transport_is_unknown_at_the_temperature_says_so(permeable,
     def without_activation(name, *folder):
         material = load(name, *folder)
         cold = {key: replace(entry, activation_energy=None) for key, entry in material.properties.items()}
-        return replace(material, properties=cold) if name == "W" else material
+        return replace(material, properties=cold) if name == "Mo" else material
 
     monkeypatch.setattr(materials, "load", without_activation)
     drive = {"stack_pressure": "3 MPa", "temperature": "60 degC"}
-    wrong = r"W\.toml: ionic_conductivity: no activation_energy.* or interface\.film\.resistance in the case"
+    wrong = r"Mo\.toml: ionic_conductivity: no activation_energy.* or interface\.film\.resistance in the case"
     with pytest.raises(CaseError, match=wrong):
-        case(interface={"film": W}, drive=drive)
-    given = case(interface={"film": W | {"resistance": "0 ohm*cm^2", "permeance": "1 um/s"}}, drive=drive)
+        case(interface={"film": MO}, drive=drive)
+    given = case(interface={"film": MO | {"resistance": "0 ohm*cm^2", "permeance": "1 um/s"}}, drive=drive)
     assert given.interface.permeance == 1e-6, "what the case gives is not looked up"
+
+
+def test_permeance_of_tungsten_falls_with_its_thickness():
+    """1e-8 m/s at 30 nm, by exp(-170/30) less at 200 nm: no diffusivity over a thickness."""
+    thin, thick = (case(interface={"film": W | {"thickness": h}}).interface for h in ("30 nm", "200 nm"))
+    assert thin.permeance == pytest.approx(1e-8)
+    assert thick.permeance == pytest.approx(1e-8 * math.exp(-170 / 30))
+    assert thin.film.opening_potential == pytest.approx(0.08)
+
+
+def test_permeance_of_a_porous_film_is_that_of_the_walls_of_its_pores():
+    """0.3 x 2 x 0.3 nm x 1e-10 m2/s/(50 nm x 10 um); finer pores have more wall."""
+    carbon = {"material": "carbon", "thickness": "10 um"}
+    assert case(interface={"film": carbon}).interface.permeance == pytest.approx(3.6e-8)
+    finer = case(interface={"film": carbon | {"pore_radius": "10 nm"}}).interface
+    assert finer.permeance == pytest.approx(1.8e-7)
+
+
+def test_a_film_on_a_bare_collector_needs_a_permeance():
+    """Chromium has none and no angle of nuclei: both are asked for; with both the film is a barrier."""
+    collector = {"material": "steel", "nucleation": {}}
+    own = {"material": "Cr", "thickness": "30 nm"}
+    with pytest.raises(CaseError, match=r"contact_angle: missing, and there is no interface\.film\.material that"):
+        case(interface={"film": own}, collector=collector)
+    collector = {"nucleation": {"contact_angle": "20 deg"}}
+    with pytest.raises(CaseError, match=r"interface\.film\.permeance: missing, and its material has none"):
+        case(interface={"film": own}, collector=collector)
+    found = case(interface={"film": own | {"permeance": "1 nm/s"}}, collector=collector)
+    assert found.interface.permeance == 1e-9
+    angle = case(interface={"film": W}, collector={"material": "steel", "nucleation": {}}).collector
+    assert angle.nucleation.contact_angle == pytest.approx(math.radians(23))
+
+
+def test_an_opening_is_a_voltage_that_plates():
+    with pytest.raises(CaseError, match=r"interface\.film\.opening_potential: value '-1 mV': out of range"):
+        case(interface={"film": W | {"opening_potential": "-1 mV"}})
+    given = case(interface={"film": W | {"opening_potential": "0 mV"}}).interface.film
+    assert given.opening_potential == 0.0

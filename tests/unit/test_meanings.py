@@ -21,13 +21,14 @@ from tests.mpi import environment
 
 UNITS = {
     "1": "lithium occupancy electrolyte metal void filament defect dead_lithium collector nucleated_share "
-    "seed_composition",
+    "seed_composition barrier_share",
     "1/m^2": "nucleus_density",
     "V": "potential seed_potential",
     "Pa": "infiltration_pressure pressure stress von_mises_stress largest_principal_stress contact_pressure",
     "A/m^2": "local_current_density exchange_current_density",
     "m/s": "velocity",
-    "m": "displacement opening gap lithium_thickness nucleated_lithium interphase_thickness",
+    "m": "displacement opening gap lithium_thickness nucleated_lithium interphase_thickness "
+    "barrier_lithium",
 }
 
 

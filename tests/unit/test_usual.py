@@ -136,7 +136,7 @@ def test_shipped_electrolytes_are_usual(material):
     assert list(usual_warnings(load_case(MINIMAL, overrides))) == []
 
 
-@pytest.mark.parametrize("material", ["Cr", "Cu", "Li2S", "LiF", "LiPON", "Mg", "Mo", "Ti", "W"])
+@pytest.mark.parametrize("material", ["Cr", "Cu", "Li2S", "LiF", "LiPON", "Mg", "Mo", "Ti", "W", "carbon"])
 def test_shipped_films_are_usual(material):
     film = f"interface.film={{material='{material}', thickness='20 nm'}}"
     assert list(usual_warnings(load_case(MINIMAL, [film]))) == []

@@ -92,6 +92,25 @@ def test_nuclei_that_are_stripped_give_back_their_li_and_begin_anew() -> None:
     assert model.stored(simulation.state)["inventory"] > 3e-9
 
 
+@pytest.mark.parametrize("width", ["100 nm", "200 nm"])
+def test_a_film_is_stripped_to_nothing_and_born_again(width: str) -> None:
+    """100 nm to a cutoff: what is thinner than the gap is Li per area again; all comes back, and so does the dip."""
+    plate = {"kind": "galvanostatic", "direction": "plate", "duration": "80 s"}
+    strip = {"kind": "galvanostatic", "direction": "strip", "current_density": "0.2 mA/cm^2", "cutoff_voltage": "0.1 V"}
+    cell = CELL | {"interface": CELL["interface"] | {"width": width}}
+    simulation, model = prepare(make_case(cell, [plate, strip, plate]))
+    assert finish(simulation) == "protocol finished"
+    found = curves(simulation)
+    assert sound(found)
+    first, last = np.flatnonzero(found["current_density"] < 0)[[0, -1]]
+    assert found["lithium_thickness"][first - 1] > 95e-9
+    assert found["lithium_thickness"][last] + found["nucleated_lithium"][last] < 1e-11
+    assert found["capacity"][last] == pytest.approx(0.0, abs=0.05), "C/m2 of 800: what the contact at 0.1 V holds"
+    dips = found["voltage"][:first].max(), found["voltage"][last + 1 :].max()
+    assert dips[1] == pytest.approx(dips[0], rel=0.02)
+    assert found["voltage"][-1] == pytest.approx(found["voltage"][first - 1], rel=0.01)
+
+
 def test_a_film_is_made_only_where_nuclei_fill_the_gap() -> None:
     """Half of the columns hold as much as the gap: those become Li, their inventory does not change."""
     nucleation = CELL["collector"]["nucleation"]
