@@ -168,10 +168,12 @@ def with_material_data(collector: Collector, info: ValidationInfo) -> Collector:
     if angle is None:
         angle = material["contact_angle"].value if "contact_angle" in material else DEFAULT_CONTACT_ANGLE
     if nucleation is not None and nucleation.contact_angle is None:
-        film = info.data["interface"].film
+        film, own = info.data["interface"].film, collector.seed
         bearing, where = material, "collector.material"
         if film is not None:
             bearing, where = shelf_of(info).load(film.material).properties, "interface.film.material"
+        elif own is not None and "nucleus_angle" in (host := shelf_of(info).load(own.material).properties):
+            bearing = host
         if "nucleus_angle" not in bearing:
             wrong = f"missing, and there is no {where} that has a nucleus_angle"
             raise problem_error([Problem("collector.nucleation.contact_angle", wrong, "an angle > 0 and < 180 deg")])

@@ -17,7 +17,7 @@ from solver.constants import FARADAY
 CASES = Path(__file__).resolve().parent.parent.parent / "cases"
 DEMO = CASES / "demo.toml"
 COPPER, FOIL, STEEL, BILAYER = (
-    CASES / "anode_free" / f"{name}.toml" for name in ("copper", "foil", "steel_60C", "bilayer")
+    CASES / "anode_free" / f"{name}.toml" for name in ("collectors/copper", "foil", "mos2/steel_60C", "bilayer/bilayer")
 )
 SHRUNK = (
     'domain.width="2.4 um"',
@@ -46,7 +46,7 @@ def test_a_first_cycle() -> None:
 
 
 def test_birth_of_lithium_on_copper() -> None:
-    """cases/anode_free/copper.toml: the dip on which Cu is calibrated, and what it is at a fifth of the current."""
+    """cases/anode_free/collectors/copper.toml: the dip on which Cu is calibrated, and what it is at a fifth of the current."""
     dips = {}
     for current in (0.05, 0.25):
         table = tomllib.loads(COPPER.read_text()) | {"drive": {"stack_pressure": "5 MPa"}}
@@ -62,7 +62,7 @@ def test_birth_of_lithium_on_copper() -> None:
 
 @pytest.mark.parametrize(("material", "dip"), [("steel", 33.6e-3), ("MoS2", 23.4e-3)])
 def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> None:
-    """cases/anode_free/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
+    """cases/anode_free/mos2/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
     found = {}
     table = tomllib.loads(STEEL.read_text())
     assert table["drive"]["temperature"] == "60 degC" and material in table.pop("sweep")["grid"]["collector.material"]
@@ -76,8 +76,8 @@ def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> N
 
 
 def test_layers_that_convert_bind_what_the_readme_says() -> None:
-    """cases/anode_free/conversion.toml: uAh/cm2 of irreversible steps and of all, of each layer of the sweep."""
-    table = tomllib.loads((CASES / "anode_free" / "conversion.toml").read_text())
+    """cases/anode_free/seeds/conversion.toml: uAh/cm2 of irreversible steps and of all, of each layer of the sweep."""
+    table = tomllib.loads((CASES / "anode_free" / "seeds" / "conversion.toml").read_text())
     found = []
     for point in table.pop("sweep")["list"]:
         overrides = [f"{name}={_inline(value)}" for name, value in point.items()]
@@ -101,10 +101,19 @@ def _inline(value: object) -> str:
 
 PLATED = [{"kind": "galvanostatic", "direction": "plate", "capacity": "0.2 mAh/cm^2"}]
 TWICE = [
-    {"kind": "loop", "repeat": 2, "segments": [
-        {"kind": "galvanostatic", "direction": "plate", "capacity": "0.03 mAh/cm^2"},
-        {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "50 mV", "current_density": "0.5 mA/cm^2"},
-    ]}
+    {
+        "kind": "loop",
+        "repeat": 2,
+        "segments": [
+            {"kind": "galvanostatic", "direction": "plate", "capacity": "0.03 mAh/cm^2"},
+            {
+                "kind": "galvanostatic",
+                "direction": "strip",
+                "cutoff_voltage": "50 mV",
+                "current_density": "0.5 mA/cm^2",
+            },
+        ],
+    }
 ]
 
 

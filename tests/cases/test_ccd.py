@@ -21,7 +21,7 @@ SHRUNK = (
     'protocol.0.increment="1 mA/cm^2"',
     'protocol.0.max_current_density="4 mA/cm^2"',
     'protocol.0.duration="20 s"',
-    'filament.aspect_factor=2000',
+    "filament.aspect_factor=2000",
 )
 
 

@@ -270,8 +270,15 @@ def test_a_done_that_says_nothing_is_not_believed(case, content):
 def test_results_can_be_run_again_from_what_is_in_them(case):
     """With the profile that the case names, and the values that were replaced."""
     Path("ok.csv").write_text("time [s],current_density [mA/cm^2]\n0,1\n2,1\n")
-    run("--set", "protocol.0.kind=profile", "--set", "protocol.0.file=ok.csv", "--set", "protocol.0.duration=\"2 s\"",
-        code=2)  # a profile has no direction
+    run(
+        "--set",
+        "protocol.0.kind=profile",
+        "--set",
+        "protocol.0.file=ok.csv",
+        "--set",
+        'protocol.0.duration="2 s"',
+        code=2,
+    )  # a profile has no direction
     Path("case.json").write_text(json.dumps(CASE | {"protocol": [{"kind": "profile", "file": "ok.csv"}]}))
     run("--set", 'drive.stack_pressure="5 MPa"')
     Path("r").rename("moved")

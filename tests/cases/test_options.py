@@ -209,9 +209,11 @@ def test_a_void_at_the_start_takes_contact_away():
 
 
 def test_the_double_layer_delays_the_voltage():
-    charged = run('interface.double_layer_capacitance="1 F/m^2"', "time.fixed_step='1 ms'", **protocol(
-        {"kind": "galvanostatic", "direction": "strip", "duration": "5 ms"}
-    ))
+    charged = run(
+        'interface.double_layer_capacitance="1 F/m^2"',
+        "time.fixed_step='1 ms'",
+        **protocol({"kind": "galvanostatic", "direction": "strip", "duration": "5 ms"}),
+    )
     first, last = np.abs(charged.curves["voltage"][[0, -1]])
     assert first < 0.9 * last
 

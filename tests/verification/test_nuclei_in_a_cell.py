@@ -99,14 +99,14 @@ def test_a_film_is_stripped_to_nothing_and_born_again(width: str) -> None:
     plate = {"kind": "galvanostatic", "direction": "plate", "duration": "80 s"}
     strip = {"kind": "galvanostatic", "direction": "strip", "current_density": "0.2 mA/cm^2", "cutoff_voltage": "0.1 V"}
     cell = CELL | {"interface": CELL["interface"] | {"width": width}}
-    simulation, model = prepare(make_case(cell, [plate, strip, plate]))
+    simulation, _ = prepare(make_case(cell, [plate, strip, plate]))
     assert finish(simulation) == "protocol finished"
     found = curves(simulation)
     assert sound(found)
     first, last = np.flatnonzero(found["current_density"] < 0)[[0, -1]]
     assert found["lithium_thickness"][first - 1] > 95e-9
     assert found["lithium_thickness"][last] + found["nucleated_lithium"][last] < 1e-11
-    assert found["capacity"][last] == pytest.approx(C_ETA, rel=0.05), "of 800 C/m2: C eta of the contact that Li covered"
+    assert found["capacity"][last] == pytest.approx(C_ETA, rel=0.05), "of 800 C/m2: C eta, once covered"
     dips = found["voltage"][:first].max(), found["voltage"][last + 1 :].max()
     assert dips[1] == pytest.approx(dips[0], rel=0.02)
     assert found["voltage"][-1] == pytest.approx(found["voltage"][first - 1], rel=0.01)

@@ -1,7 +1,7 @@
 """Table and picture of the sweep of bilayer.toml: on which side of a barrier Li goes, and whether it comes with a dip.
 
-lifront sweep cases/anode_free/bilayer.toml --output results/bilayer
-python cases/anode_free/bilayer.py results/bilayer [PICTURE]
+lifront sweep cases/anode_free/bilayer/bilayer.toml --output results/bilayer
+python cases/anode_free/bilayer/report.py results/bilayer [PICTURE]
 """
 
 from __future__ import annotations

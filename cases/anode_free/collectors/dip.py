@@ -1,7 +1,7 @@
 """Table and picture of the sweep of copper.toml or steel_60C.toml: the dip of nucleation.
 
-lifront sweep cases/anode_free/copper.toml --output results/copper
-python cases/anode_free/dip.py results/copper [PICTURE]
+lifront sweep cases/anode_free/collectors/copper.toml --output results/copper
+python cases/anode_free/collectors/dip.py results/copper [PICTURE]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Table and picture of the sweep of seeds.toml or conversion.toml: what seed layers take and keep, and the dip on them.
+"""Table and picture of the sweep of lithiation.toml or conversion.toml: what seed layers take and keep, and the dip on them.
 
-lifront sweep cases/anode_free/seeds.toml --output results/seeds
-python cases/anode_free/seeds.py results/seeds [PICTURE]
+lifront sweep cases/anode_free/seeds/lithiation.toml --output results/lithiation
+python cases/anode_free/seeds/lithiation.py results/lithiation [PICTURE]
 
 Of a run of several cycles the curve is that of the first plating; what each cycle has lost is in cycles.csv.
 """
@@ -74,5 +74,5 @@ def main(directory: Path, picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).resolve().parent / "seeds.png"
+    target = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).resolve().parent / "lithiation.png"
     main(Path(sys.argv[1]), target)
