@@ -46,7 +46,7 @@ def test_a_first_cycle() -> None:
 
 
 def test_birth_of_lithium_on_copper() -> None:
-    """cases/anode_free/collectors/copper.toml: the dip on which Cu is calibrated, and what it is at a fifth of the current."""
+    """collectors/copper.toml: the dip on which Cu is calibrated, and what it is at a fifth of the current."""
     dips = {}
     for current in (0.05, 0.25):
         table = tomllib.loads(COPPER.read_text()) | {"drive": {"stack_pressure": "5 MPa"}}
@@ -62,7 +62,7 @@ def test_birth_of_lithium_on_copper() -> None:
 
 @pytest.mark.parametrize(("material", "dip"), [("steel", 33.6e-3), ("MoS2", 23.4e-3)])
 def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> None:
-    """cases/anode_free/mos2/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
+    """mos2/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
     found = {}
     table = tomllib.loads(STEEL.read_text())
     assert table["drive"]["temperature"] == "60 degC" and material in table.pop("sweep")["grid"]["collector.material"]

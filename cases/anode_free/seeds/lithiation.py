@@ -1,4 +1,4 @@
-"""Table and picture of the sweep of lithiation.toml or conversion.toml: what seed layers take and keep, and the dip on them.
+"""Table and picture of the sweep of lithiation.toml or conversion.toml: what seed layers take and keep, and their dips.
 
 lifront sweep cases/anode_free/seeds/lithiation.toml --output results/lithiation
 python cases/anode_free/seeds/lithiation.py results/lithiation [PICTURE]
