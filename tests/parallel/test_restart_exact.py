@@ -22,14 +22,11 @@ from solver.model.coupling import Coupling
 from solver.output import checkpoint
 from tests.mpi import rank_results
 from tests.parallel.runs import (
-    BARRIER,
-    CONVERTED,
-    SEED,
+    ALL_PARTS,
     deposit_case,
     merged,
     nucleating_case,
     penetrating_case,
-    reacting_case,
     small_case,
 )
 
@@ -78,12 +75,8 @@ CASES = {
     "cc-cv": small_case(2, {"protocol": [CC_CV | {"duration": "2 s"}]}),
     "direct": small_case(2, {"mechanics": {"linear_solver": "direct"}} | protocol(("strip", "1 s"))),
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
-    "nucleation": nucleating_case(protocol(("plate", "5.2 s"), ("strip", "1 s"))),
-    "seed": nucleating_case(SEED | protocol(("plate", "2 s"), ("strip", "1 s"))),
-    "conversion": nucleating_case(merged(SEED, CONVERTED) | protocol(("plate", "2 s"), ("strip", "1 s"))),
-    "barrier": nucleating_case(merged(BARRIER, protocol(("plate", "2 s"), ("strip", "0.5 s")))),
+    "all parts": nucleating_case(merged(ALL_PARTS, protocol(("plate", "5.5 s"), ("strip", "0.5 s")))),
     "cathode": deposit_case(SUPPLY),
-    "interphase": reacting_case(protocol(("plate", "6 s"), ("strip", "1 s"))),
     "3-D": small_case(3, protocol(("strip", "1 s"))),
 }
 EVERY_STEP = {"output": {"checkpoint_interval": "1 us", "keep_checkpoints": 1000}}
