@@ -227,12 +227,14 @@ class Nucleation(Part):
 
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What nuclei that have become a film change at once (collective)."""
-        return _sum_of([self._stripped(fields), self._handed_over(fields, contact), self._handed_back(fields, contact)])
+        left = self._too_thin(fields, contact)
+        changes = self._stripped(fields, left > 0), self._handed_over(fields, contact), self._handed_back(fields, left)
+        return _sum_of(changes)
 
-    def _stripped(self, fields: Fields) -> dict[str, Array]:
-        """Nuclei without Li are gone (collective)."""
+    def _stripped(self, fields: Fields, elsewhere: Array) -> dict[str, Array]:
+        """Nuclei without Li are gone, but where `elsewhere` says (collective)."""
         bare = (fields["nucleated_lithium"] < NO_LITHIUM) & (fields["potential"] < 0) & (fields["lithium"] < 0.5)
-        gone = (bare & (fields["nucleus_moment_2"] > 0) & (not self.wetted)).astype(float)
+        gone = (bare & ~elsewhere & (fields["nucleus_moment_2"] > 0) & (not self.wetted)).astype(float)
         if not self.grid.max(gone):
             return {}
         return {name: -gone * fields[name] for name in (*MOMENTS, "nucleated_extent")}
@@ -253,29 +255,32 @@ class Nucleation(Part):
             changes[FILM_SHARE] = full * (self._behind_film(fields, contact) - fields[FILM_SHARE])
         return changes
 
-    def _handed_back(self, fields: Fields, contact: Contact) -> dict[str, Array]:
-        """Columns of cells whose film is too thin to touch (collective)."""
+    def _too_thin(self, fields: Fields, contact: Contact) -> Array:
+        """Li per area of the contact that is too thin to touch, m, 0 in columns where it is not (collective)."""
         grid, dz = self.grid, self.grid.spacing[-1]
-        area, gap = grid.columns(contact.area_density * dz), grid.columns(contact.metal * dz)
-        left = grid.columns(contact.metal * fields["occupancy"] * dz)
+        left, gap = grid.columns(contact.metal * fields["occupancy"] * dz), grid.columns(contact.metal * dz)
         potential = grid.columns(contact.area_density * fields["potential"] * dz)
         lost = touching.share(touching.weight(grid, contact, fields["lithium"])) < LOST
         bears = self._facing(contact)[..., :1] > 0.5
-        back = (lost & bears & (potential < 0) & (left < gap) & (left > NO_LITHIUM)).astype(float)
-        if not grid.max(back):
+        thin = lost & bears & (potential < 0) & (left < gap) & (left > NO_LITHIUM)
+        return np.where(thin, left / grid.columns(contact.area_density * dz), 0.0)
+
+    def _handed_back(self, fields: Fields, left: Array) -> dict[str, Array]:
+        """What is too thin is Li per area again (collective)."""
+        if not self.grid.max(left):
             return {}
-        second = WETTED / self.parameters.overlap(np.ones(()))
-        per_area = np.broadcast_to(back * left / area, grid.local_shape)
-        behind = fields[FILM_SHARE] if self.film else np.zeros(())
+        back, behind = (left > 0).astype(float), fields[FILM_SHARE] if self.film else np.zeros(())
+        full = WETTED / self.parameters.overlap(np.ones(()))
+        second = back * (1 - behind) * np.maximum(full - fields["nucleus_moment_2"], 0.0)
+        extent = np.log1p(self.parameters.overlap(fields["nucleus_moment_2"] + second) / SEEN)
         changes = {
             "lithium": -back * fields["lithium"],
             "occupancy": -back * fields["occupancy"],
-            "nucleated_lithium": (1 - behind) * per_area,
-            "nucleus_moment_2": back * (1 - behind) * np.maximum(second - fields["nucleus_moment_2"], 0.0),
+            "nucleated_lithium": (1 - behind) * np.broadcast_to(left, self.grid.local_shape),
+            "nucleus_moment_2": second,
+            "nucleated_extent": back * (extent - fields["nucleated_extent"]),
         }
-        covers = self.parameters.overlap(fields["nucleus_moment_2"] + changes["nucleus_moment_2"])
-        changes["nucleated_extent"] = back * (np.log1p(covers / SEEN) - fields["nucleated_extent"])
-        return changes | {BENEATH: behind * per_area} if self.film else changes
+        return changes | {BENEATH: behind * np.broadcast_to(left, self.grid.local_shape)} if self.film else changes
 
     def _behind_film(self, fields: Fields, contact: Contact) -> Array:
         """w_f of columns of cells (collective)."""

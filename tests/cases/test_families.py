@@ -1,0 +1,66 @@
+"""Families of anode-free cells, shrunk: seeds over two cycles, half- and full cells."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import solver
+from solver.case.io import case_from_dict
+
+FAMILIES = Path(__file__).resolve().parent.parent.parent / "cases" / "anode_free"
+
+
+def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
+    """Half-cycles of a case without its sweep; repeat: of its loop, 0 where it has none."""
+    table = tomllib.loads((FAMILIES / name).read_text())
+    del table["sweep"]
+    if repeat:
+        table["protocol"][0]["repeat"] = repeat
+    result = solver.run(case_from_dict(table, overrides))
+    assert result.curves["lithium_error"].max() < 1e-6
+    return result.half_cycles
+
+
+@pytest.mark.parametrize(("host", "dips"), [("Mg", False), ("Al", True)])
+def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bool) -> None:
+    """seeds/cycles.toml with 5 nm and 0.03 mAh/cm2."""
+    found = run(
+        "seeds/cycles.toml",
+        2,
+        f'collector.seed.material="{host}"',
+        'collector.seed.thickness="5 nm"',
+        'protocol.0.segments.0.capacity="0.03 mAh/cm^2"',
+    )
+    assert [row["end"] for row in found] == ["capacity", "voltage"] * 2
+    for row in found[::2]:
+        assert (row["dip"] > 10e-3) == dips and (row["dip"] < 1e-3) != dips
+    for row in found[1::2]:
+        lost = sum(row[name] for name in ("seed_loss", "interphase_loss", "dead_loss", "left_loss"))
+        assert lost == pytest.approx(1 - row["coulombic_efficiency"])
+    assert found[1]["seed_loss"] > 10 * abs(found[3]["seed_loss"]), "what lies below the cutoff is lost once"
+
+
+def test_more_lithium_loses_a_smaller_share_to_the_interphase() -> None:
+    """collectors/full_cell.toml with 0.2 and 0.6 mg/cm2: the loss is areal, and none of it is left in the gap."""
+    efficiency = {}
+    for loading in (0.2, 0.6):
+        found = run("collectors/full_cell.toml", 1, f'cathode.loading="{loading} mg/cm^2"')
+        assert [row["end"] for row in found] == ["cathode empty", "voltage"]
+        assert abs(found[1]["left_loss"]) < 0.02
+        efficiency[loading] = found[1]["coulombic_efficiency"]
+        areal = found[1]["interphase_loss"] * found[0]["charge"]
+        assert areal == pytest.approx(41000 * 96485 * (1.9e-17 * found[1]["end_time"]) ** 0.5, rel=0.1)
+    assert efficiency[0.2] + 0.05 < efficiency[0.6] < 1
+
+
+def test_gold_takes_the_dip_of_steel_away() -> None:
+    """collectors/half_cell.toml to 0.03 mAh/cm2."""
+    dips = []
+    for seed in ((), ('collector.seed={material = "Au", thickness = "20 nm"}',)):
+        changes = 'collector.material="steel"', 'protocol.0.capacity="0.03 mAh/cm^2"', *seed
+        dips.append(run("collectors/half_cell.toml", 0, *changes)[0]["dip"])
+    assert dips[0] > 30e-3 and dips[1] < 1e-3
