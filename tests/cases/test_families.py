@@ -27,13 +27,13 @@ def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("host", "dips"), [("Mg", False), ("Al", True)])
 def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bool) -> None:
-    """seeds/cycles.toml with 5 nm and 0.03 mAh/cm2."""
+    """seeds/cycles.toml with 2 nm and 0.02 mAh/cm2."""
     found = run(
         "seeds/cycles.toml",
         2,
         f'collector.seed.material="{host}"',
-        'collector.seed.thickness="5 nm"',
-        'protocol.0.segments.0.capacity="0.03 mAh/cm^2"',
+        'collector.seed.thickness="2 nm"',
+        'protocol.0.segments.0.capacity="0.02 mAh/cm^2"',
     )
     assert [row["end"] for row in found] == ["capacity", "voltage"] * 2
     for row in found[::2]:
