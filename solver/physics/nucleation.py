@@ -11,8 +11,9 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 
     int m c dz + h_n >= int m dz        ->        xi = 1,   c = (int m c dz + h_n)/int m dz,   h_n = 0
 
-so that no Li is lost or made. That changes fields at once: it is no part of a step, and no error of it. Li beneath a
-film (`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
+or, where nuclei far apart hold much before they cover it, once they hold HEAPED times as much as the gap: in a cell
+they would have lifted the collector. No Li is lost or made. That changes fields at once: it is no part of a step, and
+no error of it. Li beneath a film (`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
 
 **Hand-back.** Of Li that is stripped while the collector bears on the electrolyte some nanometres stay, less than the
 gap, that a diffuse contact does not touch. They are Li per area again: where a column has lost its contact so, its t is
@@ -50,6 +51,7 @@ from solver.physics.step import Step
 MOMENTS = ("nucleus_density", "nucleus_moment_0", "nucleus_moment_1", "nucleus_moment_2")
 SEEN = 1e-6  # A from which on nuclei count in the error of a step
 TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
+HEAPED = 2.0  # of the gap, that nuclei may hold before they have grown together
 OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
 NO_SHARE = 1e-12  # of the contact
 COVERED = 0.01  # bare share beneath Li, where nothing is born
@@ -241,8 +243,8 @@ class Nucleation(Part):
 
     def _handed_over(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """Columns of cells that become a film (collective)."""
-        grown, held, gap = self._films(fields, contact)
-        full = (grown & (held >= gap)).astype(float)
+        held, gap, room = self._films(fields, contact)
+        full = (held >= room).astype(float)
         if not self.grid.max(full):
             return {}
         changes = {
@@ -288,7 +290,7 @@ class Nucleation(Part):
         return self.grid.columns(contact.area * share) / self.grid.columns(contact.area)
 
     def _films(self, fields: Fields, contact: Contact) -> tuple[Array, Array, Array]:
-        """Columns of cells where Li covers the contact, what these hold, what there is room for, m (collective)."""
+        """Li in columns of cells with their nuclei, the gap, and how much they hold as nuclei, m (collective)."""
         grid, dz = self.grid, self.grid.spacing[-1]
         thickness, share = fields["nucleated_lithium"], self._share(fields)
         if self.film:
@@ -296,17 +298,18 @@ class Nucleation(Part):
         own = grid.columns(contact.area_density * thickness * dz)
         covered = grid.columns(contact.area * share) > FULL * grid.columns(contact.area)
         held = own + grid.columns(contact.metal * fields["occupancy"] * dz)
-        return (own > NO_LITHIUM) & covered, held, grid.columns(contact.metal * dz)
+        gap = grid.columns(contact.metal * dz)
+        return held, gap, np.where(own > NO_LITHIUM, np.where(covered, gap, HEAPED * gap), np.inf)
 
     def largest_step(self, state: State, contact: Contact) -> float:
         """In which no film that is about to fill its gap outgrows it, s (collective)."""
-        grown, held, gap = self._films(state, contact)
+        held, gap, room = self._films(state, contact)
         current, _ = kinetics.transfer_current(
             self.kinetics, state["potential"], np.zeros(()), self.exchange, np.ones(())
         )
         speed = self.parameters.volume_per_charge * np.max(current, axis=-1, keepdims=True, initial=0.0)
-        needed = np.maximum(gap - held, OUTGROWN * gap) / np.maximum(speed, np.finfo(float).tiny)
-        return -self.grid.max(-np.where(grown, needed, np.inf))
+        needed = np.maximum(room - held, OUTGROWN * gap) / np.maximum(speed, np.finfo(float).tiny)
+        return -self.grid.max(-needed)
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         names = ("nucleus_density", "nucleated_lithium")

@@ -259,7 +259,7 @@ def test_the_hand_over_keeps_li_and_remembers_the_side() -> None:
     assert state["barrier_share"][half] == pytest.approx(0.6) and np.all(state["barrier_share"][~half] == 1.0)
     assert not state["barrier_lithium"][half].any() and state["occupancy"][half] == pytest.approx(61 / 60, rel=2e-3)
     assert np.all(state["barrier_lithium"][~half] == 30e-9) and np.all(state["lithium"][~half] < 0.5)
-    state["barrier_lithium"], state["nucleated_lithium"] = 0.0, 70e-9
+    state["barrier_lithium"], state["nucleated_lithium"] = 0.0, 55e-9
     assert part.jump(state, contact) == {}, "nuclei on 40 % alone are no film"
 
 

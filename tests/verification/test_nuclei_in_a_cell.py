@@ -136,5 +136,8 @@ def test_a_film_is_made_only_where_nuclei_fill_the_gap() -> None:
     assert model.stored(state)["inventory"] == pytest.approx(before, rel=1e-12)
     assert state["occupancy"][half] == pytest.approx(61 / 60, rel=2e-3)
     state["nucleus_moment_2"] = np.zeros(half.shape)
-    state["nucleated_lithium"] = np.full(half.shape, 70e-9)
+    state["nucleated_lithium"] = np.where(half, 55e-9, 115e-9)
     assert part.jump(state, contact) == {}, "nuclei that have not grown together are no film"
+    state["nucleated_lithium"] = np.where(half, 55e-9, 125e-9)
+    heaped = part.jump(state, contact)["lithium"][..., 0]
+    assert np.all(heaped[~half[..., 0]] > 0.5) and not heaped[half[..., 0]].any(), "but where they hold twice the gap"
