@@ -130,8 +130,8 @@ def draw_efficiency(axes: Axes, cycles: Cycles) -> None:
     axes.plot(cycles.numbers, efficiency, "ko-", ms=4, lw=1.2, label="coulombic efficiency")
     lowest = float(np.nanmin([*efficiency, PERCENT]))
     bottom = lowest - 0.1 * (PERCENT - lowest) - 0.1
-    axes.set(xlabel="cycle", ylabel="share of the charge plated / %", ylim=(bottom, None))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(ylabel="share of the charge plated / %", ylim=(bottom, None))
+    _count(axes, cycles)
     axes.legend(fontsize=9, loc="lower right")
     axes.grid(alpha=0.25)
 
@@ -141,7 +141,13 @@ def draw_capacity(axes: Axes, cycles: Cycles) -> None:
     axes.plot(cycles.numbers, cycles.plated * MAH_CM2, "o-", color="#1f5fa8", ms=4, label="plated")
     axes.plot(cycles.numbers, cycles.stripped * MAH_CM2, "s-", color="#c0392b", ms=4, label="stripped")
     highest = 1.05 * MAH_CM2 * float(np.max([cycles.plated, cycles.stripped]))
-    axes.set(xlabel="cycle", ylabel="charge / (mAh/cm$^2$)", ylim=(0, highest))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(ylabel="charge / (mAh/cm$^2$)", ylim=(0, highest))
+    _count(axes, cycles)
     axes.legend(fontsize=9)
     axes.grid(alpha=0.25)
+
+
+def _count(axes: Axes, cycles: Cycles) -> None:
+    """Numbers of cycles below."""
+    axes.set(xlabel="cycle", xlim=(np.min(cycles.numbers) - 0.6, np.max(cycles.numbers) + 0.6))
+    axes.xaxis.get_major_locator().set_params(integer=True)
