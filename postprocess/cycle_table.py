@@ -21,13 +21,8 @@ LEFT_OUT = (
     "dead_lithium [m]",
     "first_segment",
     "last_segment",
-    "seed_loss [1]",
-    "interphase_loss [1]",
-    "dead_loss [1]",
-    "filament_loss [1]",
-    "cathode_loss [1]",
-    "left_loss [1]",
 )
+LOSS = "_loss [1]"  # how the headings of losses end, which are in cycles.png
 PLAIN_WIDTH = 160  # columns when the output is not a terminal
 
 
@@ -36,7 +31,7 @@ def print_half_cycles(run: Run) -> None:
     header, *rows = run.half_cycles
     if not rows:
         return
-    wanted = [n for n, heading in enumerate(header) if heading not in LEFT_OUT]
+    wanted = [n for n, heading in enumerate(header) if heading not in LEFT_OUT and not heading.endswith(LOSS)]
     table = Table(box=None, pad_edge=False)
     for n in wanted:
         table.add_column(printable(header[n]), overflow="fold")

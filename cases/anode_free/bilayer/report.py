@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from postprocess.families import case_of, finished_runs
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
-from solver import load_case
 
 MICROAMPERE_HOUR = 36.0  # C/m2 of 1 uAh/cm2
 HEADINGS = ("W/nm", "seed", "mA/cm2", "cycle", "largest/mV", "end/mV", "dip/mV", "on top/nm", "beneath/nm")
@@ -22,7 +22,7 @@ HEADINGS = ("W/nm", "seed", "mA/cm2", "cycle", "largest/mV", "end/mV", "dip/mV",
 
 def setting(run: Run) -> tuple[str, float, float]:
     """Seed, thickness of the film (nm), current density (mA/cm2)."""
-    case = load_case(run.directory / "case.toml")
+    case = case_of(run)
     assert case.interface.film and case.collector and case.drive.current_density
     seed = case.collector.seed.material if case.collector.seed else "none"
     return seed, 1e9 * case.interface.film.thickness, case.drive.current_density / 10
@@ -37,7 +37,7 @@ def platings(run: Run) -> list[np.ndarray]:
 
 def main(directory: Path, picture: Path) -> None:
     """Print the table, write the picture."""
-    runs = sorted((Run(path.parent) for path in directory.glob("*/done.json")), key=setting)
+    runs = sorted(finished_runs(directory), key=setting)
     print("".join(f"{name:>12}" for name in HEADINGS))
     figure = Figure(figsize=(7, 4.2), constrained_layout=True)
     axes = figure.subplots()

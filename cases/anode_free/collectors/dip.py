@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from postprocess.families import case_of, finished_runs
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
-from solver import load_case
 
 MICROAMPERE_HOUR = 36.0  # C/m2 of 1 uAh/cm2
 HEADINGS = ("collector", "j/mA/cm2", "largest/mV", "plateau/mV", "difference/mV", "distance/nm", "Li at 90 %/nm")
@@ -22,7 +22,7 @@ HEADINGS = ("collector", "j/mA/cm2", "largest/mV", "plateau/mV", "difference/mV"
 
 def row(run: Run) -> tuple[str, *tuple[float, ...]]:
     """The entries of HEADINGS."""
-    collector = load_case(run.directory / "case.toml").collector
+    collector = case_of(run).collector
     assert collector and collector.material
     found = run.curves
     largest, plateau = 1e3 * found["voltage"].max(), 1e3 * found["voltage"][-1]
@@ -40,7 +40,7 @@ def row(run: Run) -> tuple[str, *tuple[float, ...]]:
 
 def main(directory: Path, picture: Path) -> None:
     """Print the table, write the picture."""
-    runs = sorted((Run(path.parent) for path in directory.glob("*/done.json")), key=row)
+    runs = sorted(finished_runs(directory), key=row)
     print("  ".join(f"{name:>13}" for name in HEADINGS))
     figure = Figure(figsize=(7, 4.2), constrained_layout=True)
     axes = figure.subplots()

@@ -96,7 +96,7 @@ def half_cells(runs: list[Run], picture: Path) -> list[Row]:
 
 def full_cells(runs: list[Run], picture: Path) -> list[Row]:
     """Draw efficiency and capacity of the cycles; what is measured of it."""
-    runs.sort(key=lambda run: case_of(run).cathode.active_lithium)  # type: ignore[union-attr]
+    runs.sort(key=lambda run: run.curves["cathode_lithium"].max())
     figure = Figure(figsize=(13.5, 7.5), constrained_layout=True)
     panels, rows = figure.subplots(2, len(runs), squeeze=False), []
     lines = [("loading/mg/cm2", "mAh/cm2", "first/%", "20th/%", "retention/%")]

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from postprocess.families import case_of, finished_runs
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
-from solver import load_case
 
 MICROAMPERE_HOUR = 36.0  # C/m2 of 1 uAh/cm2
 LOGARITHMIC = 1000.0  # mV, above which the potential is shown on a logarithmic axis
@@ -25,7 +25,7 @@ HEADINGS = ("seed", "takes/uAh/cm2", "bound/uAh/cm2", "Li/host", "largest/mV", "
 
 def host(run: Run) -> str:
     """The materials of the seed."""
-    collector = load_case(run.directory / "case.toml").collector
+    collector = case_of(run).collector
     assert collector and collector.seed
     return " + ".join(host.material for host in collector.seed.hosts)
 
@@ -40,7 +40,7 @@ def lost(run: Run) -> str:
 
 def main(directory: Path, picture: Path) -> None:
     """Print the table, write the picture."""
-    runs = sorted((Run(path.parent) for path in directory.glob("*/done.json")), key=host)
+    runs = sorted(finished_runs(directory), key=host)
     print("".join(f"{name:>15}" for name in HEADINGS))
     highest = 0.0
     figure = Figure(figsize=(10, 4.2), constrained_layout=True)

@@ -42,7 +42,7 @@ def main(directory: Path, film: Path) -> None:
         now.set_xdata([run.times[n] / MINUTE] * 2)
         return seen, now
 
-    animation = FuncAnimation(figure, show, frames=len(thickness))  # type: ignore[arg-type]
+    animation = FuncAnimation(figure, show, frames=len(thickness))  # type: ignore[arg-type]  # its type asks for Artists, which these are
     animation.save(film, writer=PillowWriter(fps=PER_SECOND), dpi=DOTS_PER_INCH)
 
 
