@@ -139,6 +139,18 @@ def nucleating_case(changes: Mapping[str, Any]) -> Table:
     return merged(flat, changes)
 
 
+def few_nuclei_case(changes: Mapping[str, Any]) -> Table:
+    """Whole numbers of nuclei, about one in a column: 6 x 6 x 29 cells."""
+    flat = {
+        "domain": {"dimension": 3, "width": "0.3 um"},
+        "collector": {"room": "0.7 um", "nucleation": {"numbers": "poisson", "spread": 0.0}},
+        "electrolyte": [{"thickness": "0.6 um"}],
+        "drive": {"current_density": "0.3 mA/cm^2"},
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "12 s"}],
+    }
+    return merged(nucleating_case(flat), changes)
+
+
 # All parts that live on the contact: Li goes beneath a film in some places, into Mg with an oxide, then as metal, and
 # is born on top in others, which it crosses about as hard; it reacts with the electrolyte.
 ALL_PARTS = {
