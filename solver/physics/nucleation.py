@@ -89,7 +89,7 @@ class Nucleation(Part):
 
     wetted: whether Li wets all of the contact, so that nothing is born.
     interphase: what lies between nuclei and electrolyte, None where they do not react. film: whether they are on top of
-    one.
+    one. seen: A from which on they count in the error of a step.
     """
 
     grid: Grid
