@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ValidationInfo
 
@@ -86,7 +86,10 @@ class Nucleation(Section):
     sites: SiteDensity | None = key(None, "places where nuclei can be born, per area; no bound without it")
     spread: BarrierSpread = key(0.0, "standard deviation of the logarithm of the effective surface energy")
     correlation_length: Length = key("1 um", "correlation length of the spread along the contact")
-    seed: Seed = key(1, "seed of the spread")
+    numbers: Literal["mean", "poisson"] = key(
+        "mean", "births in each column of cells: what is expected there, or whole numbers at random (3-D only)"
+    )
+    seed: Seed = key(1, "seed of the spread and of random numbers")
 
 
 class Collector(Section):
@@ -132,6 +135,9 @@ class Collector(Section):
         if self.nucleation is not None and self.nucleation.spread and not case.domain.lateral_extents:
             wrong = "a spread along the contact in a 1-D case"
             yield Problem("collector.nucleation.spread", wrong, "0, or domain.dimension 2 or 3")
+        if self.nucleation is not None and self.nucleation.numbers == "poisson" and case.domain.dimension != 3:
+            wrong = f"whole numbers of nuclei where a {case.domain.dimension}-D case has no area of a cell"
+            yield Problem("collector.nucleation.numbers", wrong, "'mean', or domain.dimension 3")
         if "lithium_thickness" in case.domain.model_fields_set:
             wrong = "below the contact is the collector, not a thick electrode of Li"
             allowed = "no such key beside [collector]; collector.room is its room"

@@ -121,6 +121,22 @@ def _mean(start: Array, end: Array) -> tuple[Array, Array]:
     return mean, slope
 
 
+def ever_born(
+    p: NucleationParameters, zeroth: Array, potentials: tuple[Array, Array], barrier: Array | float, dt: float
+) -> tuple[Array, Array]:
+    """M_0 at the end of a step dt (s) that begins with `zeroth`, and dM_0/d(eta) in 1/(m^2 V); see `grow`."""
+    at_start, at_end = (births(p, eta, barrier) for eta in potentials)
+    free, slope = _mean(at_start[0], at_end[0])
+    taken = 1 / (1 + dt * free / p.sites)
+    new = (zeroth + dt * free) * taken
+    return new, dt * slope * at_end[1] * taken * (1 - new / p.sites)
+
+
+def radius_at_birth(p: NucleationParameters, eta: Array) -> Array:
+    """R_b of eta in V, m."""
+    return BIRTH_RADIUS * p.critical_radius(np.maximum(eta, LEAST_DRIVE))
+
+
 def grow(
     p: NucleationParameters,
     old: Nuclei,
@@ -134,19 +150,13 @@ def grow(
     potentials: eta at start and end, V; current: i(eta) at the end in A/m^2 and its derivative in S/m^2; barrier: B of
     the place, V^2.
     """
-    start, eta = potentials
-    at_start, at_end = births(p, start, barrier), births(p, eta, barrier)
-    free, slope = _mean(at_start[0], at_end[0])
-    free_slope = slope * at_end[1]
-    taken = 1 / (1 + dt * free / p.sites)
-    zeroth = (old.zeroth + dt * free) * taken
-    born, born_slope = zeroth - old.zeroth, dt * free_slope * taken * (1 - zeroth / p.sites)
+    zeroth, born_slope = ever_born(p, old.zeroth, potentials, barrier, dt)
+    born = zeroth - old.zeroth
 
     # growth of those that were there, on the mean over the step
     way, way_slope = dt * p.growth * np.maximum(current[0], 0.0), dt * p.growth * current[1] * (current[0] > 0)
-    drive = np.maximum(eta, LEAST_DRIVE)
-    radius = BIRTH_RADIUS * p.critical_radius(drive)
-    radius_slope = -radius / drive
+    radius = radius_at_birth(p, potentials[1])
+    radius_slope = -radius / np.maximum(potentials[1], LEAST_DRIVE)
     grown = 0.5 * (old.zeroth + zeroth)
     first = old.first + way * grown + radius * born
     first_slope = way_slope * grown + 0.5 * way * born_slope + radius_slope * born + radius * born_slope

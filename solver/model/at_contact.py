@@ -15,11 +15,13 @@ from solver.laws.bare_contact import BareContact
 from solver.laws.interphase import InterphaseParameters
 from solver.materials.lithiation import LithiationStep, merged
 from solver.model.along_contact import exchange_current, make_kinetics, random_field
+from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.barrier import Barrier, SeedBeneath
+from solver.physics.births import RandomBirths
 from solver.physics.deposit import Deposit
 from solver.physics.interphase import Interphase
-from solver.physics.nucleation import Nucleation
+from solver.physics.nucleation import NO_BIRTHS, SEEN, SEEN_OF_FEW, Nucleation
 from solver.physics.seed import Seed
 
 
@@ -34,22 +36,43 @@ def make_nucleation(case: Case, grid: Grid) -> Nucleation | None:
     if own is None:
         return None
     parameters = nucleation_parameters(case, own)
-    barrier = np.full(grid.local_shape, parameters.barrier)
-    if own.spread:
-        field = random_field(case, own.correlation_length, own.seed)
-        barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
-    seed = case.collector.seed if case.collector else None
+    random = own.numbers == "poisson"
     return Nucleation(
         grid=grid,
         parameters=parameters,
         kinetics=make_kinetics(case).beside_film(),
         exchange=exchange_current(case, grid),
-        barrier=barrier,
+        barrier=np.full(grid.local_shape, NO_BIRTHS) if random else _barrier(case, own, grid),
         bare_contact=BareContact(case.interface.width),
-        wetted=seed is not None and seed.one_phase and not has_barrier(case),
+        wetted=_wetted(case),
         interphase=interphase_parameters(case),
         film=has_barrier(case),
+        seen=SEEN_OF_FEW if random else SEEN,
     )
+
+
+def _wetted(case: Case) -> bool:
+    """Whether Li wets all of the contact, so that nothing is born."""
+    seed = case.collector.seed if case.collector else None
+    return seed is not None and seed.one_phase and not has_barrier(case)
+
+
+def _barrier(case: Case, own: table.Nucleation, grid: Grid) -> Array:
+    """B in the cells, V^2."""
+    barrier = np.full(grid.local_shape, nucleation_parameters(case, own).barrier)
+    if own.spread:
+        field = random_field(case, own.correlation_length, own.seed)
+        barrier *= np.exp(3 * own.spread * field(*grid.cell_coordinates()[:-1]))
+    return barrier
+
+
+def make_births(case: Case, grid: Grid) -> RandomBirths | None:
+    """Births in whole numbers, None where the mean field has them."""
+    own = case.collector.nucleation if case.collector else None
+    if own is None or own.numbers == "mean" or _wetted(case):
+        return None
+    parameters = nucleation_parameters(case, own)
+    return RandomBirths(grid, parameters, _barrier(case, own, grid), SEEN_OF_FEW, own.seed)
 
 
 def nucleation_parameters(case: Case, own: table.Nucleation) -> nucleation.NucleationParameters:

@@ -26,7 +26,14 @@ from solver.model.along_contact import (
     make_kinetics,
     surface_height,
 )
-from solver.model.at_contact import make_barrier, make_deposit, make_interphase, make_nucleation, make_seed
+from solver.model.at_contact import (
+    make_barrier,
+    make_births,
+    make_deposit,
+    make_interphase,
+    make_nucleation,
+    make_seed,
+)
 from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
@@ -290,7 +297,7 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
 
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
 FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [
-    make_nucleation, make_seed, make_interphase, make_barrier, make_deposit,
+    make_nucleation, make_births, make_seed, make_interphase, make_barrier, make_deposit,
 ]
 
 

@@ -49,7 +49,7 @@ from solver.physics.conductor import Conductor, DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.lithium import Lithium
 from solver.physics.occupancy import Occupancy, deficit
-from solver.physics.part import Audit, Column, Part, Reaction
+from solver.physics.part import Audit, Column, Part, Reaction, sum_of
 from solver.physics.penetration import Penetration
 from solver.physics.step import SolveFailed, Step, StepResult, require
 from solver.physics.transfer import Current, Transfer
@@ -272,7 +272,7 @@ class Coupling:
         }
         measured |= self._stored(fields, contact)
         error = self._error(state, fields, contact, plated, step)
-        jumps = {name: change for part in self.followers for name, change in part.jump(fields, contact).items()}
+        jumps = sum_of(part.jump(fields, contact) for part in self.followers)
         return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]), jumps)
 
     def _uptake(self, state: State, contact: Contact, step: Step) -> tuple[Array, dict[str, Array]]:

@@ -2,6 +2,7 @@
 
 * `uniform` and `normal` are keyed by (seed, step, id): a counter-based generator (the SplitMix64 finaliser,
   Steele, Lea & Flood 2014) on the global number of the cell.
+* `arrivals` counts events of a Poisson process, whose waiting times are keyed by the id and the number of the event.
 * `LateralField` is a Gaussian field of the lateral coordinates, a sum of Fourier modes whose coefficients are keyed
   by the mode. It is the same function on every grid, so a grid can be refined under it. Zero mean over the period,
   unit variance, covariance that of exp(-r^2 / (2 l^2)) without its mean: (exp(-r^2 / (2 l^2)) - g) / (1 - g) with the
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from solver.numerics.array import Array
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_ARRIVALS = 1 << 32  # the first step of `arrivals`, which others do not reach
 SMALLEST_AMPLITUDE = 1e-8  # modes of a smaller spectral density are left out
 
 
@@ -46,6 +49,18 @@ def normal(seed: int, step: int, ids: Array) -> Array:
     ids = np.asarray(ids, dtype=np.uint64)
     radius = np.sqrt(-2 * np.log(uniform(seed, 2 * step, ids)))
     return radius * np.cos(2 * np.pi * uniform(seed, 2 * step + 1, ids))
+
+
+def arrivals(seed: int, ids: Array, until: Array) -> Array:
+    """How many events of a Poisson process of unit rate each id has had by the time `until`."""
+    time, number = np.zeros(np.shape(until)), np.zeros(np.shape(until))
+    for event in count(_ARRIVALS):
+        time = time - np.log(uniform(seed, event, ids))
+        come = time <= until
+        if not come.any():
+            break
+        number += come
+    return number
 
 
 @dataclass(frozen=True)

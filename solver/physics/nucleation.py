@@ -30,7 +30,7 @@ was never plated. A seed that goes on into Li as one phase is wetted: X = 1 and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,11 +45,12 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
-from solver.physics.part import Column, InterfaceTerm, Part, PartResult, Reaction, StateField, Supply
+from solver.physics.part import Column, InterfaceTerm, Part, PartResult, Reaction, StateField, Supply, sum_of
 from solver.physics.step import Step
 
 MOMENTS = ("nucleus_density", "nucleus_moment_0", "nucleus_moment_1", "nucleus_moment_2")
 SEEN = 1e-6  # A from which on nuclei count in the error of a step
+SEEN_OF_FEW = 0.1  # the same of whole nuclei, of which each one begins at a radius
 TOLERANCE = 0.02  # of ln(1 + A/SEEN) in a step
 HEAPED = 2.0  # of the gap, that nuclei may hold before they have grown together
 OUTGROWN = 0.01  # of the gap, by which a film may outgrow it before it is one
@@ -77,13 +78,9 @@ def covered_share(grid: Grid, p: NucleationParameters, state: State, contact: Co
     return bare_share(grid, state, contact) * nucleation.coverage(p.overlap(state["nucleus_moment_2"]))
 
 
-def _sum_of(changes: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
-    """All of them, by the names of fields."""
-    total: dict[str, Array] = {}
-    for change in changes:
-        for name, values in change.items():
-            total[name] = total[name] + values if name in total else values
-    return total
+def extent(overlap: Array, seen: float) -> Array:
+    """ln(1 + A/seen), whose error counts."""
+    return np.asarray(np.log1p(overlap / seen))
 
 
 @dataclass
@@ -92,7 +89,7 @@ class Nucleation(Part):
 
     wetted: whether Li wets all of the contact, so that nothing is born.
     interphase: what lies between nuclei and electrolyte, None where they do not react. film: whether they are on top of
-    one.
+    one. seen: A from which on they count in the error of a step.
     """
 
     grid: Grid
@@ -104,6 +101,7 @@ class Nucleation(Part):
     wetted: bool = False
     interphase: InterphaseParameters | None = None
     film: bool = False
+    seen: float = SEEN
 
     name = "nucleation"
     fields = (
@@ -133,7 +131,7 @@ class Nucleation(Part):
         if self.wetted:
             second = WETTED / self.parameters.overlap(np.ones(()))
             nothing["nucleus_moment_2"] += second
-            nothing["nucleated_extent"] += np.log1p(WETTED / SEEN)
+            nothing["nucleated_extent"] += extent(np.array(WETTED), self.seen)
         return nothing | {"facing": self._facing(contact)}
 
     def weight(self, contact: Contact) -> Array:
@@ -211,7 +209,7 @@ class Nucleation(Part):
         }
         overlap = self.parameters.overlap(fields["nucleus_moment_2"])
         fields |= {"nucleated_lithium": thickness, "facing": self._facing(contact)}
-        fields["nucleated_extent"] = np.log1p(overlap / SEEN)
+        fields["nucleated_extent"] = extent(overlap, self.seen)
         area = self.grid.lateral_area
         density, covered, lithium, charge = self.grid.sums(
             contact.area * fields["nucleus_density"],
@@ -231,7 +229,7 @@ class Nucleation(Part):
         """What nuclei that have become a film change at once (collective)."""
         left = self._too_thin(fields, contact)
         changes = self._stripped(fields, left > 0), self._handed_over(fields, contact), self._handed_back(fields, left)
-        return _sum_of(changes)
+        return sum_of(changes)
 
     def _stripped(self, fields: Fields, elsewhere: Array) -> dict[str, Array]:
         """Nuclei without Li are gone, but where `elsewhere` says (collective)."""
@@ -274,13 +272,13 @@ class Nucleation(Part):
         back, behind = (left > 0).astype(float), fields[FILM_SHARE] if self.film else np.zeros(())
         full = WETTED / self.parameters.overlap(np.ones(()))
         second = back * (1 - behind) * np.maximum(full - fields["nucleus_moment_2"], 0.0)
-        extent = np.log1p(self.parameters.overlap(fields["nucleus_moment_2"] + second) / SEEN)
+        after = extent(self.parameters.overlap(fields["nucleus_moment_2"] + second), self.seen)
         changes = {
             "lithium": -back * fields["lithium"],
             "occupancy": -back * fields["occupancy"],
             "nucleated_lithium": (1 - behind) * np.broadcast_to(left, self.grid.local_shape),
             "nucleus_moment_2": second,
-            "nucleated_extent": back * (extent - fields["nucleated_extent"]),
+            "nucleated_extent": back * (after - fields["nucleated_extent"]),
         }
         return changes | {BENEATH: behind * np.broadcast_to(left, self.grid.local_shape)} if self.film else changes
 

@@ -11,7 +11,7 @@ make of it, such as matrices, may be kept while the contact is the same object (
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from solver.domain.contact import Contact
@@ -53,6 +53,15 @@ class Column:
     def heading(self) -> str:
         """As in log.csv."""
         return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+def sum_of(changes: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+    """All changes, by the names of fields."""
+    total: dict[str, Array] = {}
+    for change in changes:
+        for name, values in change.items():
+            total[name] = total[name] + values if name in total else values
+    return total
 
 
 @dataclass(frozen=True)

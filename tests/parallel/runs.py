@@ -139,6 +139,18 @@ def nucleating_case(changes: Mapping[str, Any]) -> Table:
     return merged(flat, changes)
 
 
+def few_nuclei_case(changes: Mapping[str, Any]) -> Table:
+    """Whole numbers of nuclei, about one in a column: 6 x 6 x 29 cells."""
+    flat = {
+        "domain": {"dimension": 3, "width": "0.3 um"},
+        "collector": {"room": "0.7 um", "nucleation": {"numbers": "poisson", "spread": 0.0}},
+        "electrolyte": [{"thickness": "0.6 um"}],
+        "drive": {"current_density": "0.3 mA/cm^2"},
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "12 s"}],
+    }
+    return merged(nucleating_case(flat), changes)
+
+
 # All parts that live on the contact: Li goes beneath a film in some places, into Mg with an oxide, then as metal, and
 # is born on top in others, which it crosses about as hard; it reacts with the electrolyte.
 ALL_PARTS = {
@@ -155,6 +167,25 @@ ALL_PARTS = {
     },
     "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "6.2 s"}],
 }
+
+
+def all_places_case(changes: Mapping[str, Any]) -> Table:
+    """A cycle of ALL_PARTS, over two flaws of which an island joins one to the collector, with a cathode."""
+    flaws = {"kind": "flaws", "spacing": "0.5 um", "position": "0.25 um", "depth": "0.4 um"}
+    flat = {
+        "lithium": {"islands": [{"centre": ["0.25 um"], "radius": "0.12 um"}]},
+        "defects": [flaws | {"separation_energy": "0.1 J/m^2"}],
+        "filament": {"short_depth": "0.9 um", "aspect_factor": 2000},
+        "cathode": {"areal_capacity": "120 C/m^2", "first_cycle_loss": 0.05, "open_circuit_voltage": "3.9 V"},
+        "time": {"fixed_step": "60 ms"},
+        "protocol": [
+            {"kind": "galvanostatic", "direction": "plate"},
+            {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "0.1 V"},
+        ],
+    }
+    return merged(nucleating_case(merged(ALL_PARTS, flat)), changes)
+
+
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

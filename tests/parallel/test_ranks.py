@@ -28,6 +28,7 @@ from tests.parallel.runs import (
     agreement,
     deposit_case,
     differences,
+    few_nuclei_case,
     gathered,
     merged,
     nucleating_case,
@@ -161,6 +162,24 @@ def test_all_parts_have_something_to_do(all_parts_on_one):
         assert np.ptp(values) > 5e-3 * values.max() > 0, name
     assert one["field seed_lowest_potential"].max() < 0.2, "the oxide has converted"
     assert one["lithium_error"] < 1e-8
+
+
+def few_nuclei() -> dict[str, Any]:
+    """Whole numbers of nuclei in fixed steps, solved tightly, until caps have grown over the sides of their cells."""
+    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
+    segment = {"kind": "galvanostatic", "direction": "plate", "duration": "4 s"}
+    return run_case(few_nuclei_case(merged(FIXED, changes | {"protocol": [segment]})))
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_nuclei_are_born_in_the_same_places_on_all_numbers_of_ranks(ranks):
+    """The same whole numbers; what nuclei are, and the voltage, to 1e-9 of their range. Nothing moves yet."""
+    one, many = few_nuclei(), rank_results(ranks, few_nuclei)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    np.testing.assert_array_equal(one["field nucleus_births"], many["field nucleus_births"])
+    assert len(np.unique(one["field nucleus_births"])) > 3
+    found = differences(one, many, ("field nucle", "field potential", "curve voltage"))
+    assert len(found) == 10 and max(found.values()) < 1e-9, found
 
 
 def adaptive(tolerance: float) -> dict[str, Any]:

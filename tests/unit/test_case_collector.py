@@ -84,6 +84,11 @@ def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
             {"collector": {"nucleation": {"contact_angle": "10 deg", "spread": 0.1}}, "domain": {"dimension": 1}},
             "collector.nucleation.spread",
         ),
+        (
+            {"collector": {"nucleation": {"contact_angle": "10 deg", "numbers": "poisson"}}},
+            "collector.nucleation.numbers: value 'poisson': whole numbers of nuclei where a 2-D case has no area of a "
+            "cell; allowed: 'mean', or domain.dimension 3",
+        ),
         ({"collector": {"material": "copper", "nucleation": {}}}, "collector.material"),
         ({"lithium": FILM | ISLANDS}, "lithium.film: value '50 nm': islands in a film"),
         ({"lithium": FILM, "collector": {"gap": "70 nm"}}, "collector.gap: value '70 nm': another distance than"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solver.numerics.grid import Grid
-from solver.numerics.random_fields import LateralField, normal, uniform
+from solver.numerics.random_fields import LateralField, arrivals, normal, uniform
 
 IDS = np.arange(200_000, dtype=np.uint64)
 WIDTH, LENGTH = 20e-6, 1.5e-6
@@ -52,6 +52,28 @@ def test_normal_numbers_are_normal():
     assert abs((x**3).mean()) < 5 * np.sqrt(15 / n)
     assert abs((x**4).mean() - 3) < 5 * np.sqrt(96 / n)
     assert 3.8 < np.abs(x).max() < 6.5
+
+
+@pytest.mark.parametrize("expected", [0.3, 2.0, 40.0])
+def test_arrivals_are_those_of_a_poisson_process(expected):
+    """Mean and variance of the number are what is expected, and so is the share of none (3 standard errors)."""
+    ids = IDS[:20_000]
+    number, n = arrivals(1, ids, np.full(len(ids), expected)), len(ids)
+    assert abs(number.mean() - expected) < 3 * np.sqrt(expected / n)
+    assert abs(number.var() - expected) < 3 * np.sqrt((expected + 2 * expected**2) / n)
+    none = np.exp(-expected)
+    assert abs((number == 0).mean() - none) <= 3 * np.sqrt(none * (1 - none) / n)
+    assert abs(np.corrcoef(number[1:], number[:-1])[0, 1]) < 3 / np.sqrt(n)
+
+
+def test_arrivals_depend_on_the_seed_the_place_and_the_time_only():
+    """Any subset gives those of the whole; later there are more, where there is no time there are none."""
+    times = np.linspace(0, 9, 1000)
+    whole = arrivals(1, IDS[:1000], times)
+    np.testing.assert_array_equal(arrivals(1, IDS[300:400], times[300:400]), whole[300:400])
+    later = arrivals(1, IDS[:1000], times + 3)
+    assert np.all(later >= whole) and np.any(later > whole) and whole[0] == 0
+    assert np.any(arrivals(2, IDS[:1000], times) != whole)
 
 
 def test_a_field_is_the_same_on_every_grid():
