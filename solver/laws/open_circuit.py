@@ -1,0 +1,41 @@
+"""The open-circuit voltage of the other electrode, and the current that a held voltage of the full cell drives.
+
+    U(q)                     straight lines between the points q_k, U_k, constant beyond them     V
+    E = U(q + j dt) + V      voltage of the full cell at the END of a step that begins at q, j its current density
+    V = phi + R j            phi within the cell, R the area resistance from there to its top, ohm m^2
+
+Charge C/m^2, current positive when plating. So U(q + j dt) + R j = E - phi, whose left side grows with j where U does
+not fall with q: each phi has one j, also across the points, and within a piece the slope of U is one more series
+resistance, U' dt. With U of the start of the step in the place of that at its end E would be off by U' j dt, and steps
+longer than R/U' would make the current alternate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.numerics.array import Array
+
+
+@dataclass(frozen=True)
+class OpenCircuit:
+    """charges: q_k, growing, C/m^2; voltages: U_k, V, not falling where a voltage is held."""
+
+    charges: tuple[float, ...]
+    voltages: tuple[float, ...]
+
+    def at(self, charge: float) -> float:
+        """U, V."""
+        return float(np.interp(charge, self.charges, self.voltages))
+
+    def current(self, drive: Array, resistance: Array, charge: float, dt: float) -> tuple[Array, Array]:
+        """j of U(q + j dt) + R j = drive, A/m^2, and dj/ddrive, S/m^2. drive: V; resistance: R; charge: q; dt: s."""
+        q, u = np.array(self.charges), np.array(self.voltages)
+        reached = u + np.expand_dims(resistance, -1) * (q - charge) / dt  # the drive that ends a step at q_k
+        piece = np.sum(np.expand_dims(drive, -1) > reached, axis=-1)
+        slope = np.concatenate([[0.0], np.diff(u) / np.diff(q), [0.0]])[piece]
+        end = np.maximum(piece - 1, 0)  # a point on the line of the piece, which is laid through q
+        conductance = 1 / (resistance + slope * dt)
+        return (drive - u[end] - slope * (charge - q[end])) * conductance, conductance
