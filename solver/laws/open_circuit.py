@@ -30,12 +30,19 @@ class OpenCircuit:
         """U, V."""
         return float(np.interp(charge, self.charges, self.voltages))
 
-    def current(self, drive: Array, resistance: Array, charge: float, dt: float) -> tuple[Array, Array]:
-        """j of U(q + j dt) + R j = drive, A/m^2, and dj/ddrive, S/m^2. drive: V; resistance: R; charge: q; dt: s."""
-        q, u = np.array(self.charges), np.array(self.voltages)
-        reached = u + np.expand_dims(resistance, -1) * (q - charge) / dt  # the drive that ends a step at q_k
-        piece = np.sum(np.expand_dims(drive, -1) > reached, axis=-1)
-        slope = np.concatenate([[0.0], np.diff(u) / np.diff(q), [0.0]])[piece]
-        end = np.maximum(piece - 1, 0)  # a point on the line of the piece, which is laid through q
-        conductance = 1 / (resistance + slope * dt)
-        return (drive - u[end] - slope * (charge - q[end])) * conductance, conductance
+    def current(
+        self, voltage: float, phi: Array, resistance: Array, charge: float, dt: float
+    ) -> tuple[Array, Array]:
+        """j, A/m^2, and -dj/dphi, S/m^2. voltage: E; phi, V, and resistance: by place; charge: q; dt: s.
+
+        Only differences to U(q) meet phi, and a piece is laid through its end that is nearer to q: R may be so small
+        that what is rounded in volts is too much as a current.
+        """
+        u, j = np.array(self.voltages) - self.at(charge), (np.array(self.charges) - charge) / dt  # at the points
+        drive = voltage - self.at(charge) - phi
+        piece = np.sum(np.expand_dims(drive, -1) > u + np.expand_dims(resistance, -1) * j, axis=-1)
+        nearer = np.where(np.abs(j[1:]) < np.abs(j[:-1]), np.arange(1, len(j)), np.arange(len(j) - 1))
+        through = np.concatenate([[0], nearer, [len(j) - 1]])[piece]
+        slope = np.concatenate([[0.0], np.diff(u) / np.diff(j), [0.0]])[piece]
+        conductance = 1 / (resistance + slope)
+        return j[through] + (drive - u[through] - resistance * j[through]) * conductance, conductance

@@ -112,14 +112,15 @@ class ChargeBalance:
 
     def _top(self, control: TopControl, phi: Array) -> tuple[Array, Array]:
         """Current into the top cells (A) and its derivative (S)."""
-        if control.current_density is not None:
+        if control.voltage is None:
             return control.current_density * self._top_area, np.zeros_like(self._top_area)
-        resistance, drive = self._top_resistance + control.series_resistance, control.voltage - phi[..., -1:]
+        resistance, below = self._top_resistance + control.series_resistance, phi[..., -1:]
         if control.open_circuit is not None:
-            current, slope = control.open_circuit.current(drive, resistance, control.charge, control.dt)
+            source = control.open_circuit
+            current, slope = source.current(control.voltage, below, resistance, control.charge, control.dt)
             return self._top_area * current, -self._top_area * slope
         series = self._top_area / resistance
-        return series * drive, -series
+        return series * (control.voltage - below), -series
 
     def _residual(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, Array, Array]:
         """Outflow minus inflow of each cell (A), the diagonal that interface and top add (S), interface current (A)."""

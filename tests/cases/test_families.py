@@ -16,11 +16,12 @@ FAMILIES = Path(__file__).resolve().parent.parent.parent / "cases" / "anode_free
 
 def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
     """Half-cycles of a case without its sweep; repeat: of its loop, 0 where it has none."""
-    table = tomllib.loads((FAMILIES / name).read_text())
+    path = FAMILIES / name
+    table = tomllib.loads(path.read_text())
     del table["sweep"]
     if repeat:
         table["protocol"][0]["repeat"] = repeat
-    result = solver.run(case_from_dict(table, overrides))
+    result = solver.run(case_from_dict(table, overrides, directory=path.parent))
     assert result.curves["lithium_error"].max() < 1e-6
     return result.half_cycles
 

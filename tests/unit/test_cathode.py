@@ -269,19 +269,31 @@ def column(run: Run, name: str) -> np.ndarray:
 
 
 def test_the_current_that_a_held_cell_voltage_drives() -> None:
-    """U(q + j dt) + R j is the drive, on every piece of the curve and beyond its ends; so is the slope."""
+    """U(q + j dt) + R j + phi is the voltage, on every piece of the curve and beyond its ends; and the slope."""
     open_circuit, dt = BENT.open_circuit, 5.0
     assert open_circuit is not None
-    drive, resistance = np.linspace(2.5, 4.2, 50), np.linspace(0.5, 1.5, 50) * SLOW
+    phi, resistance = np.linspace(-0.7, 1.0, 50), np.linspace(0.5, 1.5, 50) * SLOW
     for charge in (0.0, 20.0, 33.0, 100.0):
-        j, slope = open_circuit.current(drive, resistance, charge, dt)
+        j, slope = open_circuit.current(3.5, phi, resistance, charge, dt)
         ends = np.array([open_circuit.at(charge + passed) for passed in j * dt])
-        assert ends + resistance * j == pytest.approx(drive, abs=1e-12)
-        assert np.abs(open_circuit.at(charge) + resistance * j - drive).max() > 0.1  # with U of the start
-        more = open_circuit.current(drive + 1e-7, resistance, charge, dt)[0]
+        assert ends + resistance * j + phi == pytest.approx(3.5, abs=1e-12)
+        assert np.abs(open_circuit.at(charge) + resistance * j + phi - 3.5).max() > 0.1  # with U of the start
+        more = open_circuit.current(3.5, phi - 1e-7, resistance, charge, dt)[0]
         assert (more - j) / 1e-7 == pytest.approx(slope, rel=1e-4)
-    constant, _ = OpenCircuit((0.0,), (3.9,)).current(drive, resistance, 50.0, dt)
-    assert constant == pytest.approx((drive - 3.9) / resistance)
+    constant, _ = OpenCircuit((0.0,), (3.9,)).current(3.5, phi, resistance, 50.0, dt)
+    assert constant == pytest.approx((3.5 - 3.9 - phi) / resistance)
+
+
+def test_rounding_of_volts_shows_in_no_current() -> None:
+    """A step that just empties the cathode, behind 2.5e-7 ohm m2, half a cell of the grid: j is as smooth as phi."""
+    open_circuit, left, dt, resistance = OpenCircuit((0.0, 26e3, 27e3), (3.5, 4.2, 4.246)), 7e-3, 4e-3, 2.5e-7
+    phi = 4.25 - 4.246 - resistance * left / dt + np.linspace(-1e-12, 1e-12, 41)
+    j, slope = open_circuit.current(4.25, phi, np.full(41, resistance), 27e3 - left, dt)
+    assert slope[0] == pytest.approx(1 / resistance) and slope[-1] < 0.6 * slope[0], "on both sides of the point"
+    steps = -np.diff(j) / np.diff(phi)
+    assert (steps < slope[:-1] * (1 + 1e-4)).all() and (steps > slope[1:] * (1 - 1e-4)).all()
+    in_volts = np.diff((4.25 - phi - 4.246) / resistance) / np.diff(phi) * -resistance
+    assert np.abs(in_volts - 1).max() > 1e-3  # and that of a sum of volts is not
 
 
 def test_a_cell_voltage_that_is_held_lets_the_current_decay_exponentially() -> None:
