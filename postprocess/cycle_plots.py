@@ -1,6 +1,7 @@
 """The cycles of a run as a picture: potential against charge, efficiency with where the rest is, capacity.
 
-The charge of a curve begins at 0 with each half-cycle. Half-cycles are those of cycles.csv, so that a run may go on.
+A full cell whose open-circuit voltage is known has its own voltage against charge too. The charge of a curve begins at
+0 with each half-cycle. Half-cycles are those of cycles.csv, so that a run may go on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from postprocess.reader import ResultsError, Run
 Array = np.ndarray
 
 NAME = "cycles.png"
+CELL_VOLTAGE = "cell_voltage"  # column of the log of a full cell whose open-circuit voltage is known
 MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 MV = 1e3  # V -> mV
 PERCENT = 100.0
@@ -37,12 +39,13 @@ NEAR = 1.5  # of the largest plating overpotential, shown of the potential
 
 @dataclass(frozen=True)
 class Cycles:
-    """Complete cycles: their numbers, charges (C/m^2, magnitudes), efficiencies and losses, nan where there is none."""
+    """Of complete cycles: numbers, charges (C/m^2), efficiencies, retentions, losses; nan where there is none."""
 
     numbers: Array
     plated: Array
     stripped: Array
     efficiency: Array
+    retention: Array
     losses: dict[str, Array]
 
     @classmethod
@@ -56,6 +59,7 @@ class Cycles:
             np.array([a["charge"] for a, _ in pairs]),
             np.array([-b["charge"] for b in stripping]),
             np.array([b["coulombic_efficiency"] for b in stripping]),
+            np.array([b.get("capacity_retention", np.nan) for b in stripping]),
             {name: np.array([b.get(name, np.nan) for b in stripping]) for name in LOSSES},
         )
 
@@ -85,8 +89,11 @@ def plot_cycles(directory: str | Path) -> Path:
     """Write cycles.png into a run directory and return its path; works while the run goes on. Raises ResultsError."""
     run = Run(directory)
     cycles = Cycles.read(run)
-    figure = Figure(figsize=(13.5, 5.2), constrained_layout=True)
-    left, middle, right = figure.subplots(1, 3)
+    full = CELL_VOLTAGE in run.curves
+    figure = Figure(figsize=(4.5 * (3 + full), 5.2), constrained_layout=True)
+    *cell, left, middle, right = figure.subplots(1, 3 + full)
+    for axes in cell:
+        draw_cell_voltage(axes, run)
     draw_potential(left, run)
     draw_efficiency(middle, cycles)
     draw_capacity(right, cycles)
@@ -96,26 +103,38 @@ def plot_cycles(directory: str | Path) -> Path:
 
 def draw_potential(axes: Axes, run: Run) -> None:
     """Potential of the collector against Li, mV, over the charge of each half-cycle; colours go from first to last."""
+    plating = _draw_half_cycles(axes, run, -MV * run.curves["voltage"])
+    highest = max((-float(potential.min()) for potential in plating), default=0.0)
+    axes.axhline(0.0, color="grey", lw=0.8)
+    axes.set(ylabel="potential of the collector against Li / mV", ylim=(-NEAR * highest if highest else None, None))
+
+
+def draw_cell_voltage(axes: Axes, run: Run) -> None:
+    """Voltage of the full cell, V, over the charge of each half-cycle."""
+    _draw_half_cycles(axes, run, run.curves[CELL_VOLTAGE])
+    axes.set(ylabel="voltage of the full cell / V")
+
+
+def _draw_half_cycles(axes: Axes, run: Run, values: Array) -> list[Array]:
+    """Values of the log over the charge of each half-cycle; returns those of plating."""
     curves, rows = run.curves, half_cycles(run)
     last = max((row["cycle"] for row in rows), default=1.0)
     start = np.concatenate([[0.0], curves["capacity"][:-1]])
-    highest = 0.0
+    plating = []
     for row in rows:
         within = (curves["time"] > row["start_time"]) & (curves["time"] <= row["end_time"] * (1 + 1e-12))
         if not within.any():
             continue
         charge = np.abs(curves["capacity"][within] - start[within][0]) * MAH_CM2
-        potential = -MV * curves["voltage"][within]
         plates = row["charge"] > 0
-        highest = max(highest, -float(potential.min())) if plates else highest
+        plating += [values[within]] if plates else []
         colour = colormaps["viridis"](0.9 * (row["cycle"] - 1) / max(last - 1, 1))
         named = plates and row["cycle"] in (1, last)
-        axes.plot(charge, potential, color=colour, lw=1.4, label=f"cycle {row['cycle']:.0f}" if named else None)
-    axes.axhline(0.0, color="grey", lw=0.8)
-    axes.set(xlabel="charge of the half-cycle / (mAh/cm$^2$)", ylabel="potential of the collector against Li / mV")
-    axes.set(xlim=(0, None), ylim=(-NEAR * highest if highest else None, None))
+        axes.plot(charge, values[within], color=colour, lw=1.4, label=f"cycle {row['cycle']:.0f}" if named else None)
+    axes.set(xlabel="charge of the half-cycle / (mAh/cm$^2$)", xlim=(0, None))
     axes.legend(fontsize=9)
     axes.grid(alpha=0.25)
+    return plating
 
 
 def draw_efficiency(axes: Axes, cycles: Cycles) -> None:
@@ -137,9 +156,11 @@ def draw_efficiency(axes: Axes, cycles: Cycles) -> None:
 
 
 def draw_capacity(axes: Axes, cycles: Cycles) -> None:
-    """Charge plated and stripped in each cycle, mAh/cm2."""
+    """Charge plated and stripped in each cycle, mAh/cm2, and what the last cycle has kept of the first."""
     axes.plot(cycles.numbers, cycles.plated * MAH_CM2, "o-", color="#1f5fa8", ms=4, label="plated")
-    axes.plot(cycles.numbers, cycles.stripped * MAH_CM2, "s-", color="#c0392b", ms=4, label="stripped")
+    kept = cycles.retention[np.isfinite(cycles.retention)]
+    label = f"stripped, at last {PERCENT * kept[-1]:.4g} % of cycle 1" if len(kept) > 1 else "stripped"
+    axes.plot(cycles.numbers, cycles.stripped * MAH_CM2, "s-", color="#c0392b", ms=4, label=label)
     highest = 1.05 * MAH_CM2 * float(np.max([cycles.plated, cycles.stripped]))
     axes.set(ylabel="charge / (mAh/cm$^2$)", ylim=(0, highest))
     _count(axes, cycles)

@@ -21,6 +21,7 @@ LEFT_OUT = (
     "dead_lithium [m]",
     "first_segment",
     "last_segment",
+    "capacity_retention [1]",
 )
 LOSS = "_loss [1]"  # how the headings of losses end, which are in cycles.png
 PLAIN_WIDTH = 160  # columns when the output is not a terminal

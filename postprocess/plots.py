@@ -59,7 +59,7 @@ def plot_run(directory: str | Path) -> Path:
     run = Run(directory)
     if not len(run.curves["time"]):
         raise ResultsError(f"{run.directory}: log.csv has no rows yet")
-    height = 8.5 if _penetrates(run) else 6.5
+    height = 6.5 + 2.0 * (_penetrates(run) + _is_full_cell(run))
     figure = Figure(figsize=(13.5, height), constrained_layout=True)
     left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.15), wspace=0.04)
     _curves(left, run)
@@ -89,7 +89,8 @@ def _curves(figure: Figure, run: Run) -> None:
     c = run.curves
     factor, unit = time_unit(float(c["time"][-1]))
     t = c["time"] * factor
-    top, bottom, *third = panels = figure.subplots(3 if _penetrates(run) else 2, 1, sharex=True)
+    penetrates, full = _penetrates(run), _is_full_cell(run)
+    top, bottom, *others = panels = figure.subplots(2 + penetrates + full, 1, sharex=True)
     _pair(
         top,
         t,
@@ -105,9 +106,17 @@ def _curves(figure: Figure, run: Run) -> None:
         "center left",
     )
     bottom.set_ylim(-0.02, 1.05)
-    for axes in third:
+    if full:
         _pair(
-            axes,
+            others[-1],
+            t,
+            (c["cell_voltage"], "voltage of the full cell / V", BLUE, "full cell"),
+            (c["cathode_lithium"] * MAH_CM2, "Li of the cathode / (mAh/cm$^2$)", GREY, "Li of the cathode"),
+            "lower left",
+        )
+    if penetrates:
+        _pair(
+            others[0],
             t,
             (c["penetration_depth"] * UM, "penetration depth / µm", VIOLET, "depth"),
             (c["filament_volume"] * UM, "filament volume per area / µm", GREY, "volume"),
@@ -121,6 +130,11 @@ def _curves(figure: Figure, run: Run) -> None:
 def _penetrates(run: Run) -> bool:
     """Whether Li has been in the defects of the electrolyte."""
     return bool(np.any(run.curves.get("penetration_depth", np.zeros(1)) > 0.0))
+
+
+def _is_full_cell(run: Run) -> bool:
+    """Whether the voltage of the full cell is known."""
+    return bool(np.all(np.isfinite(run.curves.get("cell_voltage", np.full(1, np.nan)))))
 
 
 def _mark_failure(run: Run, panels: Sequence[Axes], factor: float) -> None:

@@ -103,6 +103,13 @@ class Cathode(Section):
         return self.active_lithium + (self.reserve or 0.0)
 
     @property
+    def open_circuit(self) -> OpenCircuitTable | None:
+        """Its open-circuit voltage by state of charge, None if it is not known; a constant one has one place."""
+        if self.open_circuit_voltage is None:
+            return self.open_circuit_curve.table if self.open_circuit_curve else None
+        return OpenCircuitTable.model_construct(state_of_charge=(0.0,), voltage=(self.open_circuit_voltage,))
+
+    @property
     def lost_share(self) -> float:
         """Share of what is taken out for the first time that does not go back."""
         return 1 - (1 - self.first_cycle_loss) * self.active_lithium / self.lithium

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from solver.case import protocol
+from solver.case.cell_voltage import cell_voltage_problems
 from solver.case.cost import cost_problems, cost_warnings
 from solver.case.defect_checks import (
     check_between_sides,
@@ -270,6 +271,7 @@ def _segment(where: str, segment: protocol.AnySegment, case: Case) -> Iterator[P
         if voltage is not None and abs(voltage) > voltage_limit:
             wrong = f"beyond drive.voltage_limit ({voltage_limit:.4g} V), which ends the run"
             yield Problem(f"{where}.{name}", wrong, f"at most {voltage_limit:.4g} V in magnitude")
+    yield from cell_voltage_problems(where, segment, case)
     if isinstance(segment, protocol.ConstantCurrentConstantVoltage):
         cutoff = segment.cutoff_current_density
         if cutoff is not None and cutoff >= segment.current_density:

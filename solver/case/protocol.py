@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,23 +69,39 @@ class Galvanostatic(_ChargeLimits):
         "magnitude of the cell voltage, in the direction of the current, at which the segment ends; "
         "at most drive.voltage_limit",
     )
+    cutoff_cell_voltage: Voltage | None = key(
+        None, "voltage of the full cell at which the segment ends: from below in plating, from above in stripping"
+    )
 
 
-class Potentiostatic(_ChargeLimits):
-    """Constant cell voltage."""
+class _Held(_ChargeLimits):
+    """A voltage against Li, or that of the full cell."""
 
-    kind: Literal["potentiostatic"] = required("constant cell voltage")
-    voltage: SignedVoltage = required("cell voltage; positive plates, negative strips")
+    cell_voltage: Voltage | None = key(None, "voltage of the full cell that is held, in the place of voltage")
+
+    @model_validator(mode="after")
+    def _one_voltage(self) -> Self:
+        if (getattr(self, "voltage", None) is None) is (self.cell_voltage is None):
+            wrong = "what it holds is said twice or not at all"
+            raise ValueRefused(wrong, "either voltage (against Li) or cell_voltage").for_pydantic()
+        return self
+
+
+class Potentiostatic(_Held):
+    """Constant voltage."""
+
+    kind: Literal["potentiostatic"] = required("constant voltage")
+    voltage: SignedVoltage | None = key(None, "voltage against Li; positive plates, negative strips")
     cutoff_current_density: CurrentDensity | None = key(None, "magnitude below which the segment ends")
 
 
-class ConstantCurrentConstantVoltage(_ChargeLimits):
-    """Constant current density until the cell voltage is reached, which is then held."""
+class ConstantCurrentConstantVoltage(_Held):
+    """Constant current density until the voltage is reached, which is then held."""
 
     kind: Literal["cc-cv"] = required("constant current density, then constant voltage")
     direction: Direction = required("'strip' takes Li away, 'plate' adds it")
     current_density: CurrentDensity = resolved("magnitude; default drive.current_density")
-    voltage: Voltage = required("magnitude of the cell voltage that is held once it is reached")
+    voltage: Voltage | None = key(None, "magnitude of the voltage against Li that is held once it is reached")
     cutoff_current_density: CurrentDensity | None = key(
         None, "magnitude below which the segment ends while the voltage is held"
     )

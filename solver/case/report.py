@@ -191,6 +191,8 @@ def _segments_table(segments: tuple[Segment, ...]) -> Table:
     for segment in segments[:SHOWN_SEGMENTS]:
         numbers = (segment.current_density, segment.voltage)
         texts = ["" if number is None else f"{number:.6g}" for number in numbers]
+        if segment.cell_voltage is not None:
+            texts[-1] = f"{segment.cell_voltage:.6g} (full cell)"
         duration = expected_duration(segment)
         table.add_row(segment.label, *texts, f"{duration:.6g}" if math.isfinite(duration) else "not bounded")
     if len(segments) > SHOWN_SEGMENTS:

@@ -2,7 +2,8 @@
 
 Signs: current density and voltage are positive when plating. Time t counts from the start of the segment; the
 loop adds up its steps, so that t does not lose digits late in a long run. Everything here is plain data, and
-the same on all ranks.
+the same on all ranks. A cell voltage is that of the full cell, positive, and nan where it is not known: then no limit
+of it is reached.
 
 Steps land on times to a relative 1e-12 and on capacities to a relative 1e-9, because the charge balance is
 solved to 1e-10.
@@ -34,8 +35,11 @@ LIMITS = (
     "max_void_fraction",
     "cutoff_current_density",
     "cutoff_voltage",
+    "cutoff_cell_voltage",
 )
 CUTOFF_OVERSHOOT = 0.02  # of the cutoff voltage: by which a step may pass it
+CELL_OVERSHOOT = 5e-3  # V, of a cutoff cell voltage: by which a step may pass it
+HOLD_OVERSHOOT = 1e-4  # V, of a cell voltage before it is held: well below what drives the current, else that reverses
 CUTOFF_SHARES = (0.1, 0.9)  # of a step that went too far: what is tried instead
 
 
@@ -43,11 +47,13 @@ CUTOFF_SHARES = (0.1, 0.9)  # of a step that went too far: what is tried instead
 class Control:
     """What is applied at one time: a current density (A/m^2) or a voltage (V), both signed, positive plates.
 
-    `stack_pressure` (Pa) is None where the drive's own holds.
+    `cell_voltage` (V) in the place of a voltage is that of the full cell. `stack_pressure` (Pa) is None where the
+    drive's own holds.
     """
 
     current_density: float | None = None
     voltage: float | None = None
+    cell_voltage: float | None = None
     stack_pressure: float | None = None
 
 
@@ -75,8 +81,8 @@ class Segment:
     """One segment in SI units. None where something does not apply.
 
     label: words for logs, such as "protocol.1.segments.0 (repetition 2): strip".
-    current_density, voltage, cutoff_voltage: signed, positive plates. cutoff_current_density, capacity (C/m^2):
-    magnitudes.
+    current_density, voltage, cutoff_voltage: signed, positive plates. cell_voltage, cutoff_cell_voltage: of the full
+    cell. cutoff_current_density, capacity (C/m^2): magnitudes.
     times, currents, pressures: columns of a measured profile (s, A/m^2 signed, Pa).
     cycle: of the ramp of a critical current density, from 1; 0 outside of it.
     contact_loss_fraction: contact fraction below which the run, not only the segment, ends.
@@ -86,8 +92,10 @@ class Segment:
     label: str
     current_density: float | None = None
     voltage: float | None = None
+    cell_voltage: float | None = None
     cutoff_current_density: float | None = None
     cutoff_voltage: float | None = None
+    cutoff_cell_voltage: float | None = None
     duration: float | None = None
     capacity: float | None = None
     min_contact_fraction: float | None = None
@@ -121,7 +129,7 @@ class Segment:
             pressure = None if self.pressures is None else self._interpolate(t, self.pressures)
             return Control(current_density=self._interpolate(t, self.currents), stack_pressure=pressure)
         if self.holds_voltage(state):
-            return Control(voltage=self.voltage)
+            return Control(voltage=self.voltage, cell_voltage=self.cell_voltage)
         return Control(current_density=self.current_density)
 
     def next_time(self, t: float, capacity: float = 0.0, state: SegmentState = START) -> float:
@@ -149,11 +157,12 @@ class Segment:
         contact_fraction: float,
         void_fraction: float,
         state: SegmentState = START,
+        cell_voltage: float = math.nan,
     ) -> Ending | None:
         """Why the segment ends now, None when it goes on. To be asked after every accepted step.
 
-        t (s) and capacity (magnitude, C/m^2) count from its start; current_density (A/m^2) and voltage (V) are those of
-        the cell now; void_fraction is the void volume over the initial volume of Li.
+        t (s) and capacity (magnitude, C/m^2) count from its start; current_density (A/m^2), voltage and cell_voltage
+        (V) are those of the cell now; void_fraction is the void volume over the initial volume of Li.
         """
         end = self.times[-1] if self.times else None
         if self.duration is not None and t >= self.duration * (1 - TIME_TOLERANCE):
@@ -165,38 +174,69 @@ class Segment:
         cutoff = self.cutoff_current_density
         if cutoff is not None and self.holds_voltage(state) and abs(current_density) < cutoff:
             return Ending("current", f"current density below {cutoff:g} A/m^2")
-        if self.cutoff_reached(voltage):
+        if self._beyond(voltage, self.cutoff_voltage):
             return Ending("voltage", f"cutoff voltage {self.cutoff_voltage:g} V")
+        if self._beyond(cell_voltage, self.cutoff_cell_voltage):
+            return Ending("voltage", f"cutoff cell voltage {self.cutoff_cell_voltage:g} V")
         if self.min_contact_fraction is not None and contact_fraction < self.min_contact_fraction:
             return Ending("contact", f"contact fraction below {self.min_contact_fraction:g}")
         if self.max_void_fraction is not None and void_fraction > self.max_void_fraction:
             return Ending("void", f"void fraction above {self.max_void_fraction:g}")
         return None
 
-    def advance(self, state: SegmentState, voltage: float) -> SegmentState:
-        """The state after an accepted step that ended at `voltage` (V): CC-CV switches to its hold."""
-        if self.kind == "cc-cv" and state.phase == "cc" and _beyond(voltage, self.voltage):
-            return SegmentState("cv")
-        return state
+    def advance(self, state: SegmentState, voltage: float, cell_voltage: float = math.nan) -> SegmentState:
+        """The state after an accepted step that ended at these voltages (V): CC-CV switches to its hold."""
+        reached = self._beyond(voltage, self.voltage) or self._beyond(cell_voltage, self.cell_voltage)
+        return SegmentState("cv") if self.kind == "cc-cv" and state.phase == "cc" and reached else state
 
-    def cutoff_reached(self, voltage: float) -> bool:
-        """Whether the segment ends at this voltage (V)."""
-        return _beyond(voltage, self.cutoff_voltage)
+    def cutoff_reached(self, voltage: float, cell_voltage: float = math.nan) -> bool:
+        """Whether the segment ends at these voltages (V)."""
+        return self._beyond(voltage, self.cutoff_voltage) or self._beyond(cell_voltage, self.cutoff_cell_voltage)
 
-    def share_to_cutoff(self, before: float, voltage: float, current_density: float) -> float | None:
-        """Share of a step that comes near the cutoff voltage, by a straight line; None where it need not be repeated.
+    def share_to_cutoff(
+        self,
+        before: float,
+        voltage: float,
+        current_density: float,
+        state: SegmentState = START,
+        cell_before: float = math.nan,
+        cell_voltage: float = math.nan,
+    ) -> float | None:
+        """Share of a step that comes near what ends it, by a straight line; None where it need not be repeated.
 
-        before, voltage: at its start and end, V. current_density: at its end, A/m^2; less than is imposed where the
-        cell cannot pass it any more, and its limit is held instead, so that the voltage says nothing.
+        That is a cutoff, or the cell voltage that is held from then on; of two the nearer one. before, voltage,
+        cell_before, cell_voltage: at the start and at the end of the step, V. current_density: at its end, A/m^2; less
+        than is imposed where the cell cannot pass it any more, and its limit is held instead, so that the voltage says
+        nothing.
         """
-        if self.cutoff_voltage is None or self.current_density is None or not self.cutoff_reached(voltage):
+        if self.current_density is None or self.holds_voltage(state):
             return None
+        far = CUTOFF_OVERSHOOT * abs(self.cutoff_voltage or 0.0)
+        ends = (  # how far a step may go beyond, and how far one that is repeated is meant to
+            (before, voltage, self.cutoff_voltage, far, 0.0),
+            (cell_before, cell_voltage, self.cutoff_cell_voltage, CELL_OVERSHOOT, 0.5 * CELL_OVERSHOOT),
+            (cell_before, cell_voltage, self.cell_voltage, HOLD_OVERSHOOT, 0.5 * HOLD_OVERSHOOT),
+        )
+        held_back = abs(current_density) < abs(self.current_density) * (1 - CAPACITY_TOLERANCE)
+        shares = []
+        for start, end, limit, allowed, aim in ends:
+            if limit is None or not self._beyond(end, limit):
+                continue
+            if held_back:
+                return 0.5
+            if self._beyond(end, limit + self._direction * allowed):
+                shares.append((limit + self._direction * aim - start) / (end - start))
         least, most = CUTOFF_SHARES
-        if abs(current_density) < abs(self.current_density) * (1 - CAPACITY_TOLERANCE):
-            return 0.5
-        if not _beyond(voltage, self.cutoff_voltage * (1 + CUTOFF_OVERSHOOT)):
-            return None
-        return min(max((self.cutoff_voltage - before) / (voltage - before), least), most)
+        return min(max(min(shares), least), most) if shares else None
+
+    @property
+    def _direction(self) -> float:
+        """1 where it plates, -1 where it strips."""
+        return math.copysign(1.0, self.current_density or 0.0)
+
+    def _beyond(self, voltage: float, limit: float | None) -> bool:
+        """Whether a voltage has reached a limit, in the direction of the current; never one that is None."""
+        return limit is not None and (voltage - limit) * self._direction >= 0.0
 
     def _next_breakpoint(self, t: float) -> float:
         """The first time of the profile that lies after t by more than rounding."""
@@ -215,19 +255,16 @@ class Segment:
         return (1 - weight) * values[index - 1] + weight * values[index]
 
 
-def _beyond(voltage: float, limit: float | None) -> bool:
-    """Whether a voltage has reached a limit, in the direction of its sign; never one that is None."""
-    return limit is not None and voltage * math.copysign(1.0, limit) >= abs(limit)
-
-
-def voltage_limit_reached(segment: Segment, state: SegmentState, voltage: float, limit: float) -> Ending | None:
-    """Why the run ends when the cell voltage has reached the limit of the drive, None when it has not.
+def voltage_limit_reached(
+    segment: Segment, state: SegmentState, voltage: float, limit: float, cell_voltage: float = math.nan
+) -> Ending | None:
+    """Why the run ends when the voltage has reached the limit of the drive, None when it has not.
 
     A held voltage does not end a run, nor does the overshoot of the step that makes CC-CV switch to its hold, or that
     ends a segment by its cutoff. At rest nothing is applied, and without contact the voltage stays where it was.
     """
-    free = segment.kind == "rest" or segment.holds_voltage(segment.advance(state, voltage))
-    if free or segment.cutoff_reached(voltage) or abs(voltage) < limit:
+    free = segment.kind == "rest" or segment.holds_voltage(segment.advance(state, voltage, cell_voltage))
+    if free or segment.cutoff_reached(voltage, cell_voltage) or abs(voltage) < limit:
         return None
     return Ending("voltage limit", f"voltage limit {limit:g} V")
 
@@ -291,16 +328,17 @@ def _segment(item: schema.AnySegment, label: str) -> Segment:
         case schema.Galvanostatic():
             sign = _sign(item.direction)
             label = f"{label}: {item.direction}"
-            if item.cutoff_voltage is not None:
-                common.update(cutoff_voltage=sign * item.cutoff_voltage)
+            common.update(cutoff_voltage=_signed(sign, item.cutoff_voltage))
             return Segment(
                 kind="galvanostatic", label=label, current_density=sign * item.current_density, **common
             )
         case schema.Potentiostatic():
-            return Segment(kind="potentiostatic", label=f"{label}: hold", voltage=item.voltage, **common)
+            common.update(voltage=item.voltage, cell_voltage=item.cell_voltage)
+            return Segment(kind="potentiostatic", label=f"{label}: hold", **common)
         case schema.ConstantCurrentConstantVoltage():
             sign = _sign(item.direction)
-            common.update(current_density=sign * item.current_density, voltage=sign * item.voltage)
+            common.update(current_density=sign * item.current_density)
+            common.update(voltage=_signed(sign, item.voltage), cell_voltage=item.cell_voltage)
             return Segment(kind="cc-cv", label=f"{label}: {item.direction}", **common)
         case schema.Profile():
             table = item.table
@@ -312,6 +350,10 @@ def _segment(item: schema.AnySegment, label: str) -> Segment:
 
 def _sign(direction: str) -> float:
     return 1.0 if direction == "plate" else -1.0
+
+
+def _signed(sign: float, magnitude: float | None) -> float | None:
+    return None if magnitude is None else sign * magnitude
 
 
 def expected_duration(segment: Segment) -> float:

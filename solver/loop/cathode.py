@@ -7,7 +7,7 @@
 All charges in C/m^2. V is the potential of the electrolyte at its top against the metal, on the scale on which Li is at
 rest at 0, so -V is the anode against Li: U + V is above U while Li is plated. The cathode has no overpotential of its
 own; `drive.series_resistance` is in V. As f max(q) goes by the largest charge, a first charge in parts loses as much as
-one in one go.
+one in one go. A cell voltage that is held is that at the end of each step (`laws.open_circuit`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from solver.case import cathode as schema
 from solver.case.ending import Ending
-from solver.case.segments import CAPACITY_TOLERANCE
+from solver.case.segments import CAPACITY_TOLERANCE, Control
+from solver.laws.open_circuit import OpenCircuit
 from solver.physics.part import Column
 
 LITHIUM = Column("cathode_lithium", "C/m^2", "charge of the Li that the cathode still can give")
@@ -30,25 +29,29 @@ EMPTY, FULL = Ending("cathode empty", "cathode is empty"), Ending("cathode full"
 
 @dataclass(frozen=True, kw_only=True)
 class Cathode:
-    """lithium: Q_0, C/m^2; lost_share: f; charges, voltages: U by its places and values, empty if it is not known."""
+    """lithium: Q_0, C/m^2; lost_share: f; open_circuit: U by q, None if it is not known."""
 
     lithium: float
     lost_share: float
-    charges: tuple[float, ...] = ()
-    voltages: tuple[float, ...] = ()
+    open_circuit: OpenCircuit | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """Of the log."""
-        return COLUMNS if self.voltages else (LITHIUM,)
+        return COLUMNS if self.open_circuit else (LITHIUM,)
 
     def measure(self, charge: float, voltage: float) -> dict[str, float]:
         """What the log says of it; voltage: of the solver, V."""
         measured = {LITHIUM.name: self.lithium - charge}
-        if self.voltages:
-            open_circuit = float(np.interp(charge / self.lithium, self.charges, self.voltages))
-            measured[CELL_VOLTAGE.name] = open_circuit + voltage
+        if self.open_circuit:
+            measured[CELL_VOLTAGE.name] = self.open_circuit.at(charge) + voltage
         return measured
+
+    def direction(self, control: Control, charge: float) -> float:
+        """In which charge will pass: > 0 out of it, < 0 back, 0 for none."""
+        if control.cell_voltage is not None and self.open_circuit:
+            return control.cell_voltage - self.open_circuit.at(charge)
+        return control.current_density or control.voltage or 0.0
 
     def left(self, charge: float, most: float, direction: float) -> float:
         """Charge that can still pass, C/m^2: out of it where direction > 0, back where it is < 0; inf without one.
@@ -70,11 +73,7 @@ def make_cathode(section: schema.Cathode | None) -> Cathode | None:
     """That of a case, None without one."""
     if section is None:
         return None
-    constant, curve = section.open_circuit_voltage, section.open_circuit_curve
-    charges: tuple[float, ...] = ()
-    voltages: tuple[float, ...] = ()
-    if constant is not None:
-        charges, voltages = (0.0,), (constant,)
-    elif curve is not None:
-        charges, voltages = curve.table.state_of_charge, curve.table.voltage
-    return Cathode(lithium=section.lithium, lost_share=section.lost_share, charges=charges, voltages=voltages)
+    lithium, curve = section.lithium, section.open_circuit
+    charges = tuple(share * lithium for share in curve.state_of_charge) if curve else ()
+    open_circuit = OpenCircuit(charges, curve.voltage) if curve else None
+    return Cathode(lithium=lithium, lost_share=section.lost_share, open_circuit=open_circuit)

@@ -61,6 +61,7 @@ COLUMNS = (
     "last_segment",
     "end",
     "coulombic_efficiency [1]",
+    "capacity_retention [1]",
     "seed_loss [1]",
     "interphase_loss [1]",
     "dead_loss [1]",
@@ -78,7 +79,7 @@ HELD = {
 CATHODE, LEFT = "cathode_loss", "left_loss"
 LOSSES = (*HELD, CATHODE, LEFT)
 UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in heading)
-UNITS |= {"plated": "C/m^2", "stripped": "C/m^2", "capacity_retention": "1"}
+UNITS |= {"plated": "C/m^2", "stripped": "C/m^2"}
 FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium")  # of the log, at the end
 REVERSAL = "reversal"  # how a half-cycle ends in mid-segment
 NOISE = 1e-9  # of the largest current density: what a held voltage leaves of none; charge is balanced to 1e-10
@@ -186,13 +187,14 @@ def half_cycle_rows(
     ends = {(end.segment, end.time): end.kind for end in ended}
     cut = {end.segment: end.kind for end in ended if end.kind == "voltage"}
     rows: list[Row] = []
-    plated, before = None, {name: start[held] for name, held in HELD.items() if held in start}
+    plated, stripped, before = None, None, {name: start[held] for name, held in HELD.items() if held in start}
     for number, h in enumerate(half_cycles if stop else half_cycles[:-1], 1):
         last = number == len(half_cycles)
         end = cut.get(h.last_segment) or ends.get((h.last_segment, h.end_time), stop if last else REVERSAL)
-        efficiency, lost = None, dict.fromkeys(LOSSES)
+        efficiency, retention, lost = None, None, dict.fromkeys(LOSSES)
         if h.charge < 0.0 and plated and not (last and stop in UNDECIDED):
-            efficiency = -h.charge / plated
+            stripped = stripped or -h.charge  # in cycle 1
+            efficiency, retention = -h.charge / plated, -h.charge / stripped
             lost = losses(plated, efficiency, h.held, before, end)
         plated, before = h.charge, before if h.charge > 0.0 else h.held
         plateau, dip = h.plateau()
@@ -216,6 +218,7 @@ def half_cycle_rows(
                 "last_segment": h.last_segment,
                 "end": end,
                 "coulombic_efficiency": efficiency,
+                "capacity_retention": retention,
                 **lost,
             }
         )
@@ -225,15 +228,12 @@ def half_cycle_rows(
 def cycle_rows(half_cycles: Sequence[Row]) -> list[Row]:
     """Of the rows of half-cycles: cycle, charges plated and stripped (magnitudes), efficiency, losses, retention."""
     rows: list[Row] = []
-    taken_over = ("coulombic_efficiency", *LOSSES)
-    empty = dict.fromkeys(("stripped", *taken_over, "capacity_retention"))
+    taken_over = ("coulombic_efficiency", "capacity_retention", *LOSSES)
+    empty = dict.fromkeys(("stripped", *taken_over))
     for h in half_cycles:
         charge = abs(float(h["charge"] or 0.0))
         if h["direction"] == "plate":
             rows.append({"cycle": h["cycle"], "plated": charge, **empty})
         elif rows:
             rows[-1] |= {"stripped": charge, **{name: h[name] for name in taken_over}}
-            first = rows[0]["stripped"]
-            if first and h["coulombic_efficiency"] is not None:
-                rows[-1]["capacity_retention"] = charge / float(first)
     return rows

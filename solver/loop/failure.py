@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from solver.case.ending import Ending
 from solver.case.segments import Segment, SegmentState, voltage_limit_reached
+from solver.loop.cathode import CELL_VOLTAGE
 
 
 def failure(
@@ -28,7 +30,8 @@ def failure(
         place = [f"{axis} = {measured[key] * 1e6:.4g} um" for axis, key in keys.items()]
         where = f" at {', '.join(place)}," if place else ""
         return Ending("short circuit", f"short circuit{where} after {time:.6g} s, {charge / 3.6e4:.4g} mAh/cm2")
-    if reason := voltage_limit_reached(segment, state, measured["voltage"], voltage_limit):
+    cell_voltage = measured.get(CELL_VOLTAGE.name, math.nan)
+    if reason := voltage_limit_reached(segment, state, measured["voltage"], voltage_limit, cell_voltage):
         return reason
     fraction = segment.contact_loss_fraction
     if fraction is not None and measured["contact_fraction"] < fraction:

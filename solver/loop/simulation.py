@@ -19,7 +19,7 @@ from solver.case.ending import Ending
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop import cycles
-from solver.loop.cathode import Cathode
+from solver.loop.cathode import CELL_VOLTAGE, Cathode
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -255,6 +255,7 @@ class Simulation:
             # forces balance at the end of the step
             pressure = segment.control(p.segment_time + dt, segment_state).stack_pressure
             pressure = self.stack_pressure if pressure is None else pressure
+            held = control.cell_voltage
             outcome = self.model.step(
                 self.state,
                 Step(
@@ -262,13 +263,15 @@ class Simulation:
                     dt=dt,
                     stack_pressure=pressure,
                     current_density=control.current_density,
-                    voltage=control.voltage,
+                    voltage=control.voltage if held is None else held,
+                    open_circuit=self.cathode.open_circuit if self.cathode and held is not None else None,
+                    charge=p.charge,
                     dt_previous=p.dt_previous,
                     previous=self._history(dt),
                 ),
             )
             good = not outcome.failed and not self.stepper.rejects(outcome.error)
-            if good and not self._goes_too_far(segment, outcome.measured, dt):
+            if good and not self._goes_too_far(segment, segment_state, self._measured(outcome), dt):
                 return outcome, dt, landed
             p.rejected += 1
             if good:
@@ -278,15 +281,27 @@ class Simulation:
             self._last_failure = outcome.failed or f"error {outcome.error:.3g} above the tolerance"
             self.stepper.reject(dt, None if outcome.failed else outcome.error)
 
-    def _goes_too_far(self, segment: Segment, measured: Mapping[str, float], dt: float) -> bool:
-        """Whether a step passes the cutoff voltage by more than a shorter one would, which is tried next.
+    def _measured(self, outcome: StepResult) -> dict[str, float]:
+        """What a step has measured, with what the cathode adds."""
+        measured = dict(outcome.measured)
+        if self.cathode:
+            measured |= self.cathode.measure(self.progress.charge + measured["charge"], measured["voltage"])
+        return measured
+
+    def _goes_too_far(
+        self, segment: Segment, segment_state: SegmentState, measured: Mapping[str, float], dt: float
+    ) -> bool:
+        """Whether a step passes a voltage that ends it by more than a shorter one would, which is tried next.
 
         Not of the first step of a segment, where the voltage jumps, nor of a much shorter one.
         """
         p, shortest = self.progress, max(SHORTEST_TO_CUTOFF * self.stepper.first, self.stepper.smallest)
         if p.segment_time == 0.0 or self.stepper.fixed or dt <= shortest:
             return False
-        share = segment.share_to_cutoff(p.measured["voltage"], measured["voltage"], measured["current_density"])
+        of_cell = [of.get(CELL_VOLTAGE.name, math.nan) for of in (p.measured, measured)]
+        share = segment.share_to_cutoff(
+            p.measured["voltage"], measured["voltage"], measured["current_density"], segment_state, *of_cell
+        )
         if share is not None:
             self.stepper.dt = max(share * dt, shortest)
         return share is not None
@@ -313,7 +328,7 @@ class Simulation:
         return line
 
     def _take_over(self, outcome: StepResult, time: float, dt: float) -> None:
-        p, measured, start_time = self.progress, outcome.measured, self.progress.time
+        p, measured, start_time = self.progress, self._measured(outcome), self.progress.time
         self.previous = self._line(outcome.fields, dt)
         for name, values in outcome.fields.items():
             self.state[name] = values + outcome.jumps.get(name, 0.0)
@@ -330,9 +345,7 @@ class Simulation:
         p.most_charge = max(p.most_charge, p.charge)
         for audit in self.model.audits:
             p.count(audit, measured)
-        p.measured = dict(measured)
-        if self.cathode:
-            p.measured |= self.cathode.measure(p.charge, measured["voltage"])
+        p.measured = measured
         if p.count_step(start_time):
             self.write_cycles()
         if outcome.warning and outcome.warning not in p.warnings:
@@ -353,7 +366,8 @@ class Simulation:
         self._dt, self._label = p.dt_previous, segment.label
         if reason := self._failed():
             return reason
-        advanced = segment.advance(segment_state, p.measured["voltage"])
+        cell_voltage = p.measured.get(CELL_VOLTAGE.name, math.nan)
+        advanced = segment.advance(segment_state, p.measured["voltage"], cell_voltage)
         if advanced != segment_state:
             p.segment_state = advanced.to_json()
             self._forget()
@@ -377,8 +391,8 @@ class Simulation:
         p = self.progress
         segment = self.segments[p.segment]
         control = segment.control(p.segment_time, SegmentState.from_json(p.segment_state))
-        applied = control.voltage if control.current_density is None else control.current_density
-        direction = (applied or 0.0) if p.segment_time == 0.0 else p.measured["charge"]
+        starts = p.segment_time == 0.0
+        direction = self.cathode.direction(control, p.charge) if starts else p.measured["charge"]
         ending = self.cathode.ended(p.charge, p.most_charge, direction)
         if ending:
             self._end_segment(ending)

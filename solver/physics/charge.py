@@ -9,8 +9,9 @@
     t/f        whether it touches: `touching`
 
 Integrated over the box: the current through the top equals transfer plus charging. Top: a given current density
-(galvanostatic, exact on every face) or a given voltage behind a series resistance (potentiostatic);
-no flux elsewhere. Voltage = area mean of phi at the top face + R_series j.
+(galvanostatic, exact on every face) or a given voltage behind a series resistance (potentiostatic), behind the other
+electrode too where it is that of the full cell (`laws/open_circuit.py`, face by face); no flux elsewhere. Voltage =
+area mean of phi at the top face + R_series j.
 
 The right-hand side is a list of interface terms, each a function of phi that returns current and derivative per
 cell (A, S), so other reactions join by adding one to the list. Newton's method; the linear systems are symmetric
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.laws.open_circuit import OpenCircuit
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.linear import EPSILON, Forcing, LinearSolver, Outcome
@@ -45,11 +47,18 @@ SEARCHES = 10  # places along a change that are looked at, at most
 
 @dataclass(frozen=True, kw_only=True)
 class TopControl:
-    """What is applied at the top: a current density (A/m^2) or a cell voltage (V); one of the two is None."""
+    """What is applied at the top: a current density (A/m^2) or a cell voltage (V); one of the two is None.
+
+    open_circuit: of the other electrode if the voltage is that of the full cell at the end of a step of dt (s), at the
+    start of which it has given `charge` (C/m^2).
+    """
 
     current_density: float | None
     voltage: float | None
     series_resistance: float = 0.0  # ohm m^2
+    open_circuit: OpenCircuit | None = None
+    charge: float = 0.0
+    dt: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +112,15 @@ class ChargeBalance:
 
     def _top(self, control: TopControl, phi: Array) -> tuple[Array, Array]:
         """Current into the top cells (A) and its derivative (S)."""
-        if control.current_density is not None:
+        if control.voltage is None:
             return control.current_density * self._top_area, np.zeros_like(self._top_area)
-        series = self._top_area / (self._top_resistance + control.series_resistance)
-        return series * (control.voltage - phi[..., -1:]), -series
+        resistance, below = self._top_resistance + control.series_resistance, phi[..., -1:]
+        if control.open_circuit is not None:
+            source = control.open_circuit
+            current, slope = source.current(control.voltage, below, resistance, control.charge, control.dt)
+            return self._top_area * current, -self._top_area * slope
+        series = self._top_area / resistance
+        return series * (control.voltage - below), -series
 
     def _residual(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, Array, Array]:
         """Outflow minus inflow of each cell (A), the diagonal that interface and top add (S), interface current (A)."""
@@ -215,11 +229,10 @@ class ChargeBalance:
 
     def voltage(self, phi: Array, applied: float, control: TopControl) -> float:
         """Mean of phi at the top face, V, with what a series resistance adds for `applied`, A (collective)."""
-        if control.voltage is not None:
+        if control.voltage is not None and control.open_circuit is None:
             return control.voltage
         area = self.grid.lateral_area
         mean = 0.0
         if self.grid.is_top:
-            at_face = phi[..., -1:] + (control.current_density or 0.0) * self._top_resistance
-            mean = float(np.sum(at_face * self._top_area))
+            mean = float(np.sum(phi[..., -1:] * self._top_area + self.inflow(phi, control) * self._top_resistance))
         return self.grid.sum(np.asarray(mean)) / area + control.series_resistance * applied / area

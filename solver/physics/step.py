@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from solver.laws.open_circuit import OpenCircuit
 from solver.numerics.array import Array
 from solver.numerics.linear import Outcome
 from solver.numerics.state import Fields
@@ -19,6 +20,8 @@ class Step:
 
     number counts from 0; dt and, of the step before, dt_previous, s; current_density A/m^2 or voltage V, the other is
     None; stack_pressure Pa; previous: the fields dt_previous ago on the line that predicts them, None if there is none.
+    open_circuit: of the other electrode, which has given `charge` (C/m^2) when the step begins: with it the voltage is
+    that of the full cell.
     """
 
     number: int
@@ -26,6 +29,8 @@ class Step:
     stack_pressure: float
     current_density: float | None = None
     voltage: float | None = None
+    open_circuit: OpenCircuit | None = None
+    charge: float = 0.0
     dt_previous: float = 0.0
     previous: Mapping[str, Array] | None = None
 

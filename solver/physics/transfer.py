@@ -156,7 +156,12 @@ class Transfer(Part):
         terms = [reaction.term(contact) for reaction in reactions]
         terms += [*self._double_layer(state, contact, step), *others]
         control = TopControl(
-            current_density=step.current_density, voltage=step.voltage, series_resistance=self.series_resistance
+            current_density=step.current_density,
+            voltage=step.voltage,
+            series_resistance=self.series_resistance,
+            open_circuit=step.open_circuit,
+            charge=step.charge,
+            dt=step.dt,
         )
         phi, charge = self.balance(step.predict("potential", state["potential"].copy()), terms, control)
         require("potential", charge.outcome)

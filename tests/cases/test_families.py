@@ -16,11 +16,12 @@ FAMILIES = Path(__file__).resolve().parent.parent.parent / "cases" / "anode_free
 
 def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
     """Half-cycles of a case without its sweep; repeat: of its loop, 0 where it has none."""
-    table = tomllib.loads((FAMILIES / name).read_text())
+    path = FAMILIES / name
+    table = tomllib.loads(path.read_text())
     del table["sweep"]
     if repeat:
         table["protocol"][0]["repeat"] = repeat
-    result = solver.run(case_from_dict(table, overrides))
+    result = solver.run(case_from_dict(table, overrides, directory=path.parent))
     assert result.curves["lithium_error"].max() < 1e-6
     return result.half_cycles
 
@@ -64,3 +65,16 @@ def test_gold_takes_the_dip_of_steel_away() -> None:
         changes = 'collector.material="steel"', 'protocol.0.capacity="0.03 mAh/cm^2"', *seed
         dips.append(run("collectors/half_cell.toml", 0, *changes)[0]["dip"])
     assert dips[0] > 30e-3 and dips[1] < 1e-3
+
+
+def test_mos2_takes_li_of_a_full_cell_once() -> None:
+    """mos2/full_cell.toml with 0.03 mAh/cm2 and 10 nm of sheets: what these bind is lost in the first cycle alone."""
+    seed = 'collector.seed={ material = "MoS2", thickness = "10 nm", filling = 0.3 }'
+    capacity = 'cathode.areal_capacity="0.03 mAh/cm^2"'
+    found = run("mos2/full_cell.toml", 2, 'collector.material="MoS2"', seed, capacity)
+    assert [row["end"] for row in found] == ["current", "voltage"] * 2
+    assert found[0]["charge"] == pytest.approx(0.97 * 0.03 * 36e3, rel=0.01), "up to 4.25 V of 4.291 V"
+    first, second = found[1], found[3]
+    assert first["seed_loss"] == pytest.approx(0.035, rel=0.1) and abs(second["seed_loss"]) < 1e-3
+    assert second["capacity_retention"] == pytest.approx(second["charge"] / first["charge"])
+    assert first["end_voltage"] < -1 and second["end_voltage"] < -1, "the anode ends the discharge"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import solver
@@ -64,6 +65,50 @@ def test_li_that_a_cutoff_leaves_behind_is_missing_in_the_next_cycle() -> None:
     in_the_cell = (log["lithium_thickness"] - 5e-9) / VOLUME_PER_CHARGE
     assert in_the_cell + log["cathode_lithium"] == pytest.approx(360.0, rel=0.01)
     assert "cell_voltage" not in log
+
+
+def full_cell(*protocol: dict[str, Any], **changes: Any) -> solver.Result:
+    """A cathode of 0.02 mAh/cm2 whose open-circuit voltage rises from 3.6 to 4.2 V, most steeply at both ends."""
+    table = {"state_of_charge": [0.0, 0.1, 0.9, 1.0], "voltage": ["3.6 V", "3.8 V", "4.1 V", "4.2 V"]}
+    cathode = {"areal_capacity": "0.02 mAh/cm^2", "open_circuit_curve": {"file": "curve.csv", "table": table}}
+    drive = CELL["drive"] | {"voltage_limit": "2 V", "series_resistance": "10 ohm*cm^2"}
+    return solver.run(case_from_dict(CELL | {"protocol": list(protocol), "drive": drive, "cathode": cathode} | changes))
+
+
+def test_a_full_cell_is_charged_and_discharged_by_its_own_voltage() -> None:
+    """To 4.15 V, held to a twentieth of the current, and down to 3.65 V: charges by hand, of U and V."""
+    hold = {"kind": "cc-cv", "direction": "plate", "cell_voltage": "4.15 V", "cutoff_current_density": "0.05 mA/cm^2"}
+    result = full_cell(hold, STRIP | {"cutoff_cell_voltage": "3.65 V"})
+    assert [half["end"] for half in result.half_cycles] == ["current", "voltage"]
+    log = result.curves
+    j, cell, voltage = log["current_density"], log["cell_voltage"], log["voltage"]
+    held = (j > 0) & (j < 10.0 * (1 - 1e-6))
+    assert held.sum() > 5 and cell[held] == pytest.approx(4.15, abs=1e-9)
+    assert cell[j > 0].max() < 4.15 + 1e-4
+    assert (np.diff(j[held]) < 0).all() and j[held][-1] < 0.5 < j[held][-2]
+    before = int(np.argmax(held)) - 1
+    assert cell[before] >= 4.15 and voltage[before] == pytest.approx(0.0202, rel=0.01)  # half of it in the resistance
+    time_constant = voltage[before] / 10.0 / (0.1 / (0.1 * PLATED))  # R/(dU/dq), s
+    assert j[held] == pytest.approx(10.0 / np.cumprod(1 + log["dt"][held] / time_constant), rel=0.1)
+    of_voltage = 0.1 * PLATED / 0.1 * voltage[held][-1]  # C/m2 that are missing, as V takes its part
+    assert result.cycles[0]["plated"] == pytest.approx(0.95 * PLATED - of_voltage, abs=0.1)
+    assert 3.645 < cell[-1] <= 3.65
+    assert log["capacity"][-1] == pytest.approx(0.1 * PLATED / 0.2 * (cell[-1] - voltage[-1] - 3.6), abs=0.1)
+
+
+def test_an_anode_without_li_ends_the_discharge_of_a_full_cell() -> None:
+    """An interphase has taken Li: at a U of 3.78 V the anode goes up until the cell is at 2.5 V, and rests again."""
+    plate = {"kind": "galvanostatic", "direction": "plate", "cutoff_cell_voltage": "4 V"}
+    pause = {"kind": "rest", "duration": "1 s"}
+    strip = STRIP | {"cutoff_cell_voltage": "2.5 V"}
+    result = full_cell(plate, strip, pause, interphase={"rate": "4 nm^2/s"})
+    assert result.stop_kind == "finished" and [half["end"] for half in result.half_cycles] == ["voltage"] * 2
+    log, cycle = result.curves, result.cycles[0]
+    assert cycle["left_loss"] == pytest.approx(0.0, abs=0.01)
+    assert cycle["interphase_loss"] == pytest.approx(0.15, abs=0.03)
+    strips = log["current_density"] < 0
+    assert log["voltage"][strips][-1] < -1.2 and 2.2 < log["cell_voltage"][strips][-1] <= 2.5
+    assert log["cell_voltage"][-1] == pytest.approx(3.785, abs=0.01)
 
 
 def without_cathode(voltage_limit: str, *protocol: dict[str, Any]) -> solver.Result:

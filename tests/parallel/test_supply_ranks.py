@@ -1,4 +1,4 @@
-"""Ends by a cutoff voltage and by the cathode are those of one rank on any number of ranks."""
+"""Ends by cutoff voltages and by the cathode, and by a hold of the full cell, are those of one rank on any number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import solver
 from solver.case.io import case_from_dict
 from tests.mpi import rank_results
 from tests.parallel.runs import deposit_case
-from tests.parallel.test_restart_exact import SUPPLY
+from tests.parallel.test_restart_exact import SUPPLY, SUPPLY_ENDS
 
 
 def half_cycles() -> dict[str, Any]:
@@ -22,6 +22,6 @@ def half_cycles() -> dict[str, Any]:
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_half_cycles_end_alike(ranks: int) -> None:
     expected = half_cycles()["rows"]
-    assert [row["end"] for row in expected] == ["cathode empty", "voltage", "cathode empty", "cathode full"]
+    assert [row["end"] for row in expected] == SUPPLY_ENDS
     for row, wanted in zip(rank_results(ranks, half_cycles)["rows"], expected, strict=True):
         assert row == {k: pytest.approx(v, rel=1e-6) if isinstance(v, float) else v for k, v in wanted.items()}

@@ -13,6 +13,7 @@ from solver.case.cathode import Cathode as Section
 from solver.case.io import CaseError, case_from_dict
 from solver.case.schema import Case
 from solver.case.segments import Segment
+from solver.laws.open_circuit import OpenCircuit
 from solver.loop.cathode import Cathode, make_cathode
 from solver.loop.interrupts import Request
 from tests.unit.test_simulation import RESISTANCE, Run, plate, strip
@@ -21,6 +22,7 @@ PLATE = {"kind": "galvanostatic", "direction": "plate"}
 CURVE = "state_of_charge [%],voltage [V]\n0,3.7\n50,3.9\n100,4.3\n"
 DENSE = {"areal_capacity": "1 mAh/cm^2"}
 CELL = Cathode(lithium=100.0, lost_share=0.1)
+STEEP = Cathode(lithium=100.0, lost_share=0.0, open_circuit=OpenCircuit((0.0, 100.0), (3.0, 4.0)))
 
 
 def case(directory: Path | str = ".", *protocol: dict[str, Any], **cathode: Any) -> Case:
@@ -97,6 +99,41 @@ def test_it_bounds_the_room_of_a_collector() -> None:
 
     assert room("0.2 mAh/cm^2") - room("0.1 mAh/cm^2") == pytest.approx(485e-9, rel=1e-3)
     assert room("5 mAh/cm^2", PLATE | {"capacity": "0.1 mAh/cm^2"}) == pytest.approx(room("0.1 mAh/cm^2"))
+
+
+TO_CELL = {"cutoff_cell_voltage": "3.8 V"}
+HOLD = {"kind": "cc-cv", "direction": "plate", "cell_voltage": "4.2 V", "cutoff_current_density": "0.1 mA/cm^2"}
+STRIP = PLATE | {"direction": "strip"}
+
+
+@pytest.mark.parametrize(
+    ("segment", "curve", "said"),
+    [
+        (PLATE | TO_CELL, "", "cutoff_cell_voltage: value '3.8 V': the open-circuit voltage of the cathode is not"),
+        (HOLD, "", "allowed: only with cathode.open_circuit_voltage or cathode.open_circuit_curve"),
+        (HOLD | {"voltage": "10 mV"}, CURVE, "protocol.0: what it holds is said twice or not at all"),
+        (HOLD | {"cell_voltage": None}, CURVE, "allowed: either voltage (against Li) or cell_voltage"),
+        (PLATE | {"cutoff_cell_voltage": "3.7 V"}, CURVE, "open-circuit voltage is never below 3.7 V; allowed: more"),
+        (STRIP | {"cutoff_cell_voltage": "4.3 V"}, CURVE, "open-circuit voltage is never above 4.3 V; allowed: less"),
+        (STRIP | {"cutoff_cell_voltage": "3.2 V"}, CURVE, "1.1 V at the anode, and drive.voltage_limit (1 V) ends"),
+        (HOLD | {"direction": "strip", "cell_voltage": "3 V"}, CURVE, "cell_voltage: value '3 V': it may take 1.3 V"),
+        (HOLD, CURVE + "\n", ""),
+        (HOLD, CURVE.replace("100,4.3", "100,3.8"), "the open-circuit voltage of the cathode falls at some state of"),
+        (STRIP | {"cutoff_cell_voltage": "3.2 V", "cutoff_voltage": "0.5 V"}, CURVE, ""),
+    ],
+)
+def test_cell_voltages_that_cannot_be_are_refused(tmp_path: Path, segment: Any, curve: str, said: str) -> None:
+    (tmp_path / "curve.csv").write_text(curve)
+    data = case(tmp_path, **DENSE).resolved() | {"protocol": [{k: v for k, v in segment.items() if v is not None}]}
+    data["cathode"] = DENSE | ({"open_circuit_curve": {"file": "curve.csv"}} if curve else {})
+    data["drive"] = {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2", "voltage_limit": "1 V"}
+    data = {name: data[name] for name in ("schema_version", "drive", "protocol", "cathode")}
+    if not said:
+        assert case_from_dict(data, directory=tmp_path).cathode
+        return
+    with pytest.raises(CaseError) as refused:
+        case_from_dict(data, directory=tmp_path)
+    assert said in str(refused.value)
 
 
 def test_an_open_circuit_curve_is_read_and_kept_in_the_resolved_case(tmp_path: Path) -> None:
@@ -203,12 +240,170 @@ def test_a_current_that_is_not_imposed_or_constant_ends_there_too(segment: Segme
 
 
 def test_the_log_has_the_voltage_of_the_full_cell() -> None:
-    cathode = Cathode(lithium=100.0, lost_share=0.0, charges=(0.0, 1.0), voltages=(3.0, 4.0))
-    run = finished(plate(5.0), cathode=cathode)
+    run = finished(plate(5.0), cathode=STEEP)
     assert run.recorder.rows[-1]["cell_voltage"] == pytest.approx(3.5 + 10.0 * RESISTANCE)
     assert {"cathode_lithium [C/m^2]", "cell_voltage [V]"} <= set(run.simulation.headings)
     bare = finished(plate(5.0), cathode=None)
     assert not {"cathode_lithium", "cell_voltage"} & set(bare.recorder.rows[-1])
+
+
+# -- by the voltage of the full cell ---------------------------------------------------------------------
+
+SLOW = 10 * RESISTANCE  # ohm m^2: 0.1 V at 10 A/m^2, and 1 s for Q0 R/k of STEEP
+BENT = Cathode(lithium=100.0, lost_share=0.0, open_circuit=OpenCircuit((0.0, 20.0, 40.0, 100.0), (3.0, 3.1, 3.6, 3.7)))
+
+
+def cc_cv(cell_voltage: float, current_density: float = 10.0, cutoff: float | None = 0.5) -> Segment:
+    voltages = {"cell_voltage": cell_voltage, "cutoff_current_density": cutoff}
+    return Segment(kind="cc-cv", label="cc-cv", current_density=current_density, duration=100.0, **voltages)  # type: ignore[arg-type]
+
+
+def slow(*segments: Segment, cathode: Cathode = STEEP, **options: float) -> Run:
+    run = with_cathode(*segments, cathode=cathode, **options)
+    run.model.resistance = lambda time: SLOW
+    return run
+
+
+def column(run: Run, name: str) -> np.ndarray:
+    return np.array([row[name] for row in run.recorder.rows])
+
+
+def test_the_current_that_a_held_cell_voltage_drives() -> None:
+    """U(q + j dt) + R j + phi is the voltage, on every piece of the curve and beyond its ends; and the slope."""
+    open_circuit, dt = BENT.open_circuit, 5.0
+    assert open_circuit is not None
+    phi, resistance = np.linspace(-0.7, 1.0, 50), np.linspace(0.5, 1.5, 50) * SLOW
+    for charge in (0.0, 20.0, 33.0, 100.0):
+        j, slope = open_circuit.current(3.5, phi, resistance, charge, dt)
+        ends = np.array([open_circuit.at(charge + passed) for passed in j * dt])
+        assert ends + resistance * j + phi == pytest.approx(3.5, abs=1e-12)
+        assert np.abs(open_circuit.at(charge) + resistance * j + phi - 3.5).max() > 0.1  # with U of the start
+        more = open_circuit.current(3.5, phi - 1e-7, resistance, charge, dt)[0]
+        assert (more - j) / 1e-7 == pytest.approx(slope, rel=1e-4)
+    constant, _ = OpenCircuit((0.0,), (3.9,)).current(3.5, phi, resistance, 50.0, dt)
+    assert constant == pytest.approx((3.5 - 3.9 - phi) / resistance)
+
+
+def test_rounding_of_volts_shows_in_no_current() -> None:
+    """A step that just empties the cathode, behind 2.5e-7 ohm m2, half a cell of the grid: j is as smooth as phi."""
+    open_circuit, left, dt, resistance = OpenCircuit((0.0, 26e3, 27e3), (3.5, 4.2, 4.246)), 7e-3, 4e-3, 2.5e-7
+    phi = 4.25 - 4.246 - resistance * left / dt + np.linspace(-1e-12, 1e-12, 41)
+    j, slope = open_circuit.current(4.25, phi, np.full(41, resistance), 27e3 - left, dt)
+    assert slope[0] == pytest.approx(1 / resistance) and slope[-1] < 0.6 * slope[0], "on both sides of the point"
+    steps = -np.diff(j) / np.diff(phi)
+    assert (steps < slope[:-1] * (1 + 1e-4)).all() and (steps > slope[1:] * (1 - 1e-4)).all()
+    in_volts = np.diff((4.25 - phi - 4.246) / resistance) / np.diff(phi) * -resistance
+    assert np.abs(in_volts - 1).max() > 1e-3  # and that of a sum of volts is not
+
+
+def test_a_cell_voltage_that_is_held_lets_the_current_decay_exponentially() -> None:
+    """U = U0 + k q/Q0 and V = R j: j0 exp(-k t/(Q0 R)); each step of backward Euler divides by 1 + dt k/(Q0 R)."""
+
+    def error(dt: float) -> float:
+        run = slow(cc_cv(3.2), first=0.002, largest=dt).begin()
+        run.finish()
+        assert run.ends == [("cc-cv", "current")]
+        j, steps = column(run, "current_density"), column(run, "dt")
+        held = j < 10.0 * (1 - 1e-9)
+        assert column(run, "cell_voltage")[held] == pytest.approx(3.2, abs=1e-12)
+        assert (np.diff(j[held]) < 0.0).all() and column(run, "cell_voltage").max() < 3.2 + 1e-4
+        assert j[held][1:] / j[held][:-1] == pytest.approx(1 / (1 + steps[held][1:] / 1.0), rel=1e-9)
+        t = column(run, "time")[held] - column(run, "time")[~held][-1]
+        assert t[-1] > 2.9  # to a twentieth: ln 20
+        return float(np.abs(j[held] / (10.0 * np.exp(-t)) - 1).max())
+
+    errors = [error(dt) for dt in (0.02, 0.01)]
+    assert errors[1] < 0.02 and errors[0] / errors[1] == pytest.approx(2.0, rel=0.1)
+
+
+@pytest.mark.parametrize(("current_density", "cell_voltage"), [(10.0, 3.4), (-10.0, 3.2)])
+def test_it_is_held_across_the_bends_of_a_curve_with_long_steps(current_density: float, cell_voltage: float) -> None:
+    """Steps of 5 s where Q0 R/k is 0.4 s; with U of the start of a step the current would alternate."""
+    run = slow(cc_cv(3.65, cutoff=0.1), cc_cv(cell_voltage, current_density, 0.1), cathode=BENT, largest=5.0).begin()
+    if current_density > 0.0:
+        run = slow(cc_cv(cell_voltage, cutoff=0.1), cathode=BENT, largest=5.0).begin()
+    assert run.finish()[0] == "protocol finished"
+    rows = [row for row in run.recorder.rows if row["current_density"] * current_density > 0.0]
+    j = np.abs([row["current_density"] for row in rows])
+    held = j < 10.0 * (1 - 1e-9)
+    assert [row["cell_voltage"] for row, of_hold in zip(rows, held, strict=True) if of_hold] == pytest.approx(
+        [cell_voltage] * int(held.sum()), abs=1e-12
+    )
+    assert (np.diff(j) <= 0.0).all() and j[-1] < 0.1 < j[-2]
+
+
+def test_a_potentiostatic_segment_goes_either_way() -> None:
+    """From 3.5 V of rest up to 3.7 V and down to 3.3 V, of which V = R j takes the rest."""
+    for cell_voltage, charge in ((3.7, 70.0), (3.3, 30.0)):
+        hold = Segment(kind="potentiostatic", label="hold", cell_voltage=cell_voltage, duration=20.0)
+        run = slow(plate(5.0), hold).begin()
+        run.finish()
+        assert run.progress.charge == pytest.approx(charge, abs=1e-3)
+        assert run.recorder.rows[-1]["cell_voltage"] == pytest.approx(cell_voltage, abs=1e-12)
+
+
+def test_a_cutoff_cell_voltage_ends_charge_and_discharge() -> None:
+    """U + R j: 3.6 V after 50 C/m2, 3.1 V after 30 of them are back; steps of 5 s are 0.5 V."""
+    run = slow(plate(99.0, cutoff_cell_voltage=3.6), strip(99.0, cutoff_cell_voltage=3.1), largest=5.0).begin()
+    assert run.finish()[0] == "protocol finished"
+    assert run.ends == [("plate", "voltage"), ("strip", "voltage")]
+    assert charges(run) == pytest.approx([50.0, -30.0], abs=0.6)
+    assert run.progress.ended[0].reason == "cutoff cell voltage 3.6 V"
+    assert 3.6 <= column(run, "cell_voltage").max() < 3.605 and 3.095 < column(run, "cell_voltage")[-1] <= 3.1
+    fixed = slow(plate(99.0, cutoff_cell_voltage=3.6), fixed=3.0).begin()
+    fixed.finish()
+    assert column(fixed, "cell_voltage").max() > 3.69  # and the test sees an overshoot
+
+
+def test_a_discharge_ends_by_the_first_of_its_cutoffs() -> None:
+    """The anode's: its resistance grows, V = R j comes to -0.15 V at a cell voltage of 3.35 V, and then to more."""
+
+    def ended(**cutoffs: float) -> tuple[str, float]:
+        run = slow(plate(6.0), strip(50.0, **cutoffs), largest=0.02)
+        run.model.resistance = lambda time: SLOW * (1 + max(0.0, time - 6.0))
+        run.begin().finish()
+        return run.progress.ended[-1].reason, run.recorder.rows[-1]["voltage"]
+
+    reason, voltage = ended(cutoff_voltage=-0.15, cutoff_cell_voltage=3.2)
+    assert reason == "cutoff voltage -0.15 V" and voltage == pytest.approx(-0.15, rel=0.021)
+    reason, voltage = ended(cutoff_voltage=-0.19, cutoff_cell_voltage=3.4)
+    assert reason == "cutoff cell voltage 3.4 V" and voltage > -0.19
+
+
+@pytest.mark.parametrize("steps", range(1, 40, 3))
+def test_a_run_continued_in_its_hold_is_the_same(steps: int) -> None:
+    segments = [cc_cv(3.4), strip(50.0, cutoff_cell_voltage=3.1), cc_cv(3.3)]
+    whole = slow(*segments, largest=0.5).begin()
+    whole.finish()
+    part = slow(*segments, largest=0.5).begin()
+    part.finish(*[Request.NONE] * (steps - 1), Request.STOP)
+    again = slow(*segments, largest=0.5).resume(part)
+    again.finish()
+    assert again.progress.ended == whole.progress.ended and again.times == whole.times[part.progress.step :]
+    assert again.progress.charge == whole.progress.charge and again.progress.changes == []
+
+
+def test_its_limits_may_change_in_a_hold_and_what_is_held_may_not() -> None:
+    def continued(segment: Segment) -> Run:
+        part = slow(cc_cv(3.2), largest=0.1).begin()
+        part.finish(*[Request.NONE] * 30, Request.STOP)
+        assert part.progress.segment_state == {"phase": "cv"}
+        run = slow(segment, largest=0.1).resume(part)
+        run.finish()
+        return run
+
+    longer = continued(cc_cv(3.2, cutoff=0.1))
+    assert longer.progress.changes == [] and longer.recorder.rows[-1]["current_density"] < 0.1
+    assert "applies something else" in continued(cc_cv(3.3)).progress.changes[0]
+
+
+def test_the_voltage_limit_leaves_out_what_is_held_or_has_come_to_a_cutoff_cell_voltage() -> None:
+    ends = {}
+    for name, limits in {"cutoff": {"cutoff_cell_voltage": 2.9}, "none": {}}.items():
+        run = slow(plate(2.0), strip(50.0, **limits))
+        run.model.resistance = lambda time: SLOW * (1 if time < 3.0 else 3)
+        ends[name] = run.begin().finish()[0]
+    assert ends == {"cutoff": "protocol finished", "none": "voltage limit 0.2 V"}
 
 
 @pytest.mark.parametrize("steps", range(1, 30, 3))

@@ -12,7 +12,15 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 from postprocess import ResultsError, Run
-from postprocess.cycle_plots import Cycles, draw_efficiency, draw_potential, plot_cycles, shows_cycles
+from postprocess.cycle_plots import (
+    Cycles,
+    draw_capacity,
+    draw_cell_voltage,
+    draw_efficiency,
+    draw_potential,
+    plot_cycles,
+    shows_cycles,
+)
 from solver.__main__ import _draw, app
 from solver.loop.cycles import COLUMNS
 from solver.voice import Voice
@@ -85,6 +93,28 @@ def test_each_half_cycle_has_its_curve_from_the_start(run):
     assert len(curves) == 4 and zero.get_ydata()[0] == 0.0
     assert all(0 <= min(line.get_xdata()) < 0.3 * max(line.get_xdata()) for line in curves)
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {"cycle 1"}
+
+
+def test_a_full_cell_has_its_voltage_over_the_charge(run):
+    axes = Figure().subplots()
+    table = csv.reader((run.directory / "log.csv").read_text().splitlines())
+    heading, *rows = table
+    with (run.directory / "log.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([[*heading, "cell_voltage [V]"], *([*row, "3.9"] for row in rows)])
+    full = Run(run.directory)
+    draw_cell_voltage(axes, full)
+    assert len(axes.lines) == 4 and set(axes.lines[0].get_ydata()) == {3.9}
+    assert axes.get_ylabel() == "voltage of the full cell / V"
+    assert imread(plot_cycles(full.directory)).shape[1] > 1700
+
+
+def test_what_is_kept_of_the_first_cycle_stands_beside_the_charges(tmp_path):
+    first, second = stripped(1, 80.0, 0.8), stripped(2, 60.0, 0.9)
+    first["capacity_retention [1]"], second["capacity_retention [1]"] = 1.0, 0.75
+    axes = Figure().subplots()
+    draw_capacity(axes, Cycles.read(run_with(tmp_path, plated(1, 100.0), first, plated(2, 70.0), second)))
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["plated", "stripped, at last 75 % of cycle 1"]
 
 
 def test_the_command_draws_cycles_where_there_are_some(run):

@@ -77,6 +77,7 @@ def test_rests_are_in_no_half_cycle_and_segments_of_one_direction_are_one():
         "last_segment": 3,
         "end": "capacity",
         "coulombic_efficiency": None,
+        "capacity_retention": None,
         **dict.fromkeys(LOSSES),
     }
     assert (second["direction"], second["end"], second["first_segment"]) == ("strip", "duration", 5)

@@ -165,6 +165,21 @@ def test_picture_of_a_cycle_and_of_a_run_without_snapshots(tmp_path):
     assert imread(plot_run(tmp_path)).std() > 0.05
 
 
+def test_picture_of_a_full_cell_has_its_voltage(tmp_path):
+    """Where it is known from the first row on: not of a run that goes on with a cathode."""
+    columns = (*synthetic.COLUMNS, "cathode_lithium [C/m^2]", "cell_voltage [V]")
+    heights = {}
+    for name, known in {"whole": 0, "later": 4, "never": 9}.items():
+        (tmp_path / name).mkdir()
+        table = synthetic.log.LogTable(tmp_path / name / "log.csv", columns if known < 9 else synthetic.COLUMNS)
+        for n in range(9):
+            of_cell = {"cathode_lithium": 100.0 - n, "cell_voltage": 3.9} if known < 9 else {}
+            table.append(synthetic._row(n, 60.0 * n) | (of_cell if n >= known else dict.fromkeys(of_cell, "")))
+        table.close()
+        heights[name] = imread(plot_run(tmp_path / name)).shape[0]
+    assert heights["whole"] > 1.2 * heights["never"] and heights["later"] == heights["never"]
+
+
 @pytest.mark.parametrize("dim", [1, 2])
 def test_picture_of_a_run_that_did_not_write_all_fields(tmp_path, dim):
     synthetic.write_output(str(tmp_path), dim, True)

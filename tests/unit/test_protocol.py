@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,36 @@ def test_a_step_far_beyond_the_cutoff_is_repeated_up_to_it():
     assert strip.share_to_cutoff(-0.02, -10.0, -10.0) == 0.1
     assert strip.share_to_cutoff(-0.02, -0.1, -9.0) == 0.5  # held at a limit
     assert segments(STRIP)[0].share_to_cutoff(-0.02, -10.0, -10.0) is None
+
+
+def test_a_cutoff_cell_voltage_goes_by_the_direction_of_the_current():
+    plate = Segment(kind="galvanostatic", label="", current_density=1.0, cutoff_cell_voltage=4.2)
+    strip = Segment(kind="galvanostatic", label="", current_density=-1.0, cutoff_cell_voltage=2.5, cutoff_voltage=-0.5)
+
+    def reason(segment, cell, voltage=0.0):
+        ending = segment.ended(0.0, 0.0, 1.0, voltage, 1.0, 0.0, START, cell)
+        return ending and (ending.kind, ending.reason)
+
+    assert reason(plate, 4.2) == ("voltage", "cutoff cell voltage 4.2 V") and reason(plate, 4.199) is None
+    assert reason(strip, 2.5) == ("voltage", "cutoff cell voltage 2.5 V") and reason(strip, 2.501) is None
+    assert reason(strip, 3.0, -0.5) == ("voltage", "cutoff voltage -0.5 V")
+    assert reason(plate, math.nan) is None and reason(strip, math.nan) is None
+    other = replace(plate, cutoff_cell_voltage=4.3)
+    assert plate.fingerprint(limits=False) == other.fingerprint(limits=False)
+    assert plate.fingerprint() != other.fingerprint()
+
+
+def test_a_step_far_beyond_a_cell_voltage_is_repeated_into_a_band_beyond_it():
+    plate = Segment(kind="galvanostatic", label="", current_density=1.0, cutoff_cell_voltage=4.2)
+    hold = Segment(kind="cc-cv", label="", current_density=1.0, cell_voltage=4.2)
+    beyond = [(plate, 4.2049, None), (plate, 4.25, (4.2025 - 4.1) / 0.15), (hold, 4.20009, None)]
+    for segment, end, share in [*beyond, (hold, 4.25, (4.20005 - 4.1) / 0.15)]:
+        found = segment.share_to_cutoff(0.0, 0.0, 1.0, START, 4.1, end)
+        assert found == (None if share is None else pytest.approx(share))
+    assert hold.share_to_cutoff(0.0, 0.0, 0.5, SegmentState("cv"), 4.2, 4.2) is None  # less than is imposed
+    strip = replace(plate, current_density=-1.0, cutoff_cell_voltage=3.0, cutoff_voltage=-0.1)
+    assert strip.share_to_cutoff(-0.05, -0.25, -1.0, START, 3.4, 2.4) == pytest.approx(0.25)  # the nearer one
+    assert strip.share_to_cutoff(-0.05, -0.25, -0.9, START, 3.4, 2.4) == 0.5
 
 
 def test_potentiostatic_holds_its_voltage_until_the_cutoff():

@@ -60,6 +60,8 @@ class Model:
         resistance = self.resistance(state.time)
         dt = step.dt
         j = (step.voltage or 0.0) / resistance if step.current_density is None else step.current_density
+        if step.open_circuit and step.voltage is not None:
+            j = float(step.open_circuit.current(step.voltage, np.zeros(()), np.array(resistance), step.charge, dt)[0])
         call = SimpleNamespace(time=state.time, dt=dt, number=step.number, j=j, pressure=step.stack_pressure)
         call.history = step.previous is not None
         call.expected = {name: float(step.predict(name, state[name])[0]) for name in self.history}
