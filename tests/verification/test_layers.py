@@ -105,7 +105,6 @@ def test_second_order_in_the_layers() -> None:
 
     found = [surface(n) for n in (11, 21, 41, 161)]
     errors = np.abs(np.array(found[:-1]) - found[-1])
-    print(found, errors)
     assert np.all(errors[:-1] / errors[1:] > 3.3) and errors[1] < 2e-3
 
 
@@ -181,8 +180,8 @@ def test_slow_diffusion_leaves_the_depth_as_it_is() -> None:
 def test_the_answer_at_a_frequency() -> None:
     """Semi-infinite and well mixed: -dx/dE is sqrt(D_x/(i w)) tanh(sqrt(i w/D_x)) of that of the whole, D_x of G."""
     rate, potential = 1e-2, np.array([0.5])
-    host = layered(SLOPE, rate, 200, 0.0)
-    host = layered(SLOPE, rate, 200, 0.0).within(potential, host.start(potential), 0.0)  # type: ignore[assignment]
+    slab = layered(SLOPE, rate, 200, 0.0)
+    host = slab.within(potential, slab.start(potential), 0.0)
     for omega in (1e-5, 1e-2, 0.3):
         root = np.sqrt(1j * omega / (rate * 0.5))
         assert host.response(potential, omega)[0] == pytest.approx(np.tanh(root) / root, rel=0.01)
