@@ -129,7 +129,7 @@ class LayeredAlloy(Alloy):
         """G of the layers beneath the surface where all are at E."""
         return np.repeat(self.flux_potential.at(potential)[0][..., None], self.layers - 1, axis=-1)
 
-    def within(self, lowest: Array, deep: Array, dt: float) -> Alloy:
+    def within(self, lowest: Array, deep: Array, dt: float) -> LayeredAlloy:
         return replace(self, lowest=lowest, deep=deep, dt=dt)
 
     def at_start(self, potential: Array) -> Array:

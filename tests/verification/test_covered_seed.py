@@ -15,8 +15,8 @@ from solver.model.coupling import Coupling
 from solver.numerics.array import Array
 from solver.physics.seed import Seed
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
-from tests.verification.test_nuclei_in_a_cell import CELL, sound
 from tests.verification.test_nucleation import EXCHANGE, THERMAL
+from tests.verification.test_nuclei_in_a_cell import CELL, sound
 from tests.verification.test_seed_in_a_cell import AREA, charge_of
 
 REST = {"kind": "rest", "duration": "20 s"}
