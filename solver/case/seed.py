@@ -80,8 +80,8 @@ class SeedLayer(SeedHost):
     mixed_with: tuple[SeedHost, ...] = key((), "other hosts in the layer, at the same potential, well mixed")
     diffusivity: Diffusivity | None = key(
         None,
-        "diffusivity of Li in the host without a gradient of its activity, for a profile in depth; default that of its "
-        "material, if it is the only host and gives all of its Li back; well mixed without one",
+        "self-diffusivity of Li in the host, for a profile in depth; default that of its material, if it is the only "
+        "host and gives all of its Li back; well mixed without one",
     )
     layers: Layers = key(20, "number of layers of the profile in depth")
     one_phase: bool = resolved(

@@ -125,7 +125,7 @@ class Alloy:
         """Mean x at the start of the step, where the surface was at E."""
         return self.composition(potential)[0]
 
-    def at_end(self, potential: Array, guess: Array | None = None) -> tuple[Array, Array, Array]:
+    def at_end(self, potential: Array) -> tuple[Array, Array, Array]:
         """Mean x at the end of the step where the surface is at E then, how it falls with E (1/V), and deep."""
         return *self.composition(potential), np.empty((*potential.shape, 0))
 
@@ -138,17 +138,24 @@ class Alloy:
         return potential, potential
 
     def lithiate(
-        self, old: Array, phi: Array, law: Law, charging: Array, given: Array | float = 0.0
+        self,
+        old: Array,
+        phi: Array,
+        law: Law,
+        charging: Array,
+        given: Array | float = 0.0,
+        guess: Array | None = None,
     ) -> tuple[Array, Array, Array]:
         """E at the end of a step, j (A/m^2) and dj/dphi (S/m^2).
 
-        old: E at its start; charging: dt/q times the share of the area that j passes, m^2/A; given: to x, besides.
+        old: E at its start; charging: dt/q times the share of the area that j passes, m^2/A; given: to x, besides;
+        guess: of E at the end, V.
         """
         before, (low, high) = self.at_start(old) + given, self.reach(old)
         low, high = np.minimum(low, -phi), np.maximum(high, -phi)
-        potential, last, deep = old.copy(), np.full_like(old, np.inf), None
+        potential, last = np.clip(old if guess is None else guess, low, high), np.full_like(old, np.inf)
         for _ in range(SWEEPS):
-            x, fall, deep = self.at_end(potential, deep)
+            x, fall, _ = self.at_end(potential)
             current, _, by_potential = law(phi, potential)
             excess, steep = x - before - charging * current, fall + charging * by_potential
             low, high = np.where(excess > 0, potential, low), np.where(excess < 0, potential, high)
@@ -159,7 +166,7 @@ class Alloy:
             potential = potential + last
             if np.max(np.abs(last), initial=0.0) < TOLERANCE:
                 break
-        x, fall, _ = self.at_end(potential, deep)
+        x, fall, _ = self.at_end(potential)
         current, by_phi, by_potential = law(phi, potential)
         excess, steep = x - before - charging * current, fall + charging * by_potential
         ratio = np.divide(1.0, steep, out=np.zeros_like(steep), where=steep > 0)

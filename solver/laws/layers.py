@@ -3,7 +3,7 @@
     d_t x = -(V_h/F) d_X J,    J = F D c/(R T) F dE/dz,    c = x/V,    dz = (V/V_h) dX,    V = V_h + V_Li x
     J = j at the electrolyte's side (X = 0), 0 at the collector (X = d)
 
-    X   depth in the host before it had Li, m      D   diffusivity of Li at no gradient of its activity, m^2/s
+    X   depth in the host before it had Li, m      D   self-diffusivity of Li in the host, m^2/s
     J   flux of Li as a current, A/m^2             c   Li per volume, mol/m^3;  z  depth with the Li that is there, m
 
 All that changes with x goes into one function of E, the flux potential (Kirchhoff's transformation)
@@ -114,6 +114,7 @@ class LayeredAlloy(Alloy):
     flux_potential: FluxPotential
     deep: Array = field(default_factory=lambda: np.empty((0, 0)))
     dt: float = 0.0
+    _near: list[Array] = field(default_factory=list, compare=False)  # deep of the last end of this step, to begin with
 
     @cached_property
     def shares(self) -> Array:
@@ -130,7 +131,7 @@ class LayeredAlloy(Alloy):
         return np.repeat(self.flux_potential.at(potential)[0][..., None], self.layers - 1, axis=-1)
 
     def within(self, lowest: Array, deep: Array, dt: float) -> LayeredAlloy:
-        return replace(self, lowest=lowest, deep=deep, dt=dt)
+        return replace(self, lowest=lowest, deep=deep, dt=dt, _near=[deep])
 
     def at_start(self, potential: Array) -> Array:
         below = self.flux_potential.composition_at(self.deep)[0] @ self.shares[1:]
@@ -142,10 +143,10 @@ class LayeredAlloy(Alloy):
         low, high = below
         return np.minimum(potential, low - WIDTH), np.maximum(potential, high + WIDTH)
 
-    def at_end(self, potential: Array, guess: Array | None = None) -> tuple[Array, Array, Array]:
+    def at_end(self, potential: Array) -> tuple[Array, Array, Array]:
         x, fall = self.composition(potential)
         top, mobility = self.flux_potential.at(potential)
-        deep = self._diffuse(top, self.deep if guess is None else guess)
+        deep = self._near[0] = self._diffuse(top, self._near[0])
         below, rise = self.flux_potential.composition_at(deep)
         pulled = np.zeros_like(deep)
         pulled[..., 0] = self.coupling

@@ -162,7 +162,7 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
             Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of a host for Li"
         ),
         "host_diffusivity": PropertyInfo(
-            _DIFFUSIVITY, "diffusivity of Li in the host without a gradient of its activity", activated=True
+            Quantity("m^2/s", what="diffusivity", gt=0), "self-diffusivity of Li in the host", activated=True
         ),
         "lithium_volume": PropertyInfo(
             Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of Li in the host"

@@ -41,6 +41,7 @@ from solver.physics.part import Column, Part, PartResult, Reaction, StateField, 
 from solver.physics.step import Step
 
 TOLERANCE = 0.05  # of x in a step
+FULL = 1e-9  # of x, from there on it is
 LARGEST_SHARE = 0.25  # of the Li of a cell, that a step takes
 NEGLIGIBLE = 1e-9  # of the largest area of the contact, of cells in which nothing is taken
 
@@ -151,11 +152,13 @@ class Seed(Part):
     def _taken(self, state: State, active: Array, bare: Array, dt: float) -> Taken:
         """What the seed takes in a step."""
         before, law, alloy = state["seed_potential"].copy(), self._law(active), self._host(state, active, dt)
-        charging = dt * bare[active] / self.alloy.charge_per_composition
+        charging, near = dt * bare[active] / self.alloy.charge_per_composition, before[active]
 
         def taken(phi: Array) -> tuple[Array, Array, Array]:
+            nonlocal near
             found = before.copy(), np.zeros_like(before), np.zeros_like(before)
-            here = alloy.lithiate(before[active], phi[active], law, charging)
+            here = alloy.lithiate(before[active], phi[active], law, charging, guess=near)
+            near = here[0]
             for values, value in zip(found, here, strict=True):
                 values[active] = value
             return found
@@ -164,7 +167,9 @@ class Seed(Part):
 
     def uptake(self, state: State, contact: Contact, step: Step) -> Uptake:
         """What a seed beneath metal takes from it; its fields there, and elsewhere as they are."""
-        covered, charge = self.covered(state, contact), self.alloy.charge_per_composition
+        full, _ = self.alloy.composition(np.zeros(()))
+        covered = self.covered(state, contact) & (state["seed_composition"] < full - FULL)
+        charge = self.alloy.charge_per_composition
         alloy, old = self._host(state, covered, step.dt), state["seed_potential"][covered]
         conductance = self.exchange[covered] * self.kinetics.inverse_thermal_voltage
         there = (contact.metal * np.maximum(state["occupancy"], 0.0))[covered]

@@ -77,7 +77,7 @@ CASES = {
     "direct": small_case(2, {"mechanics": {"linear_solver": "direct"}} | protocol(("strip", "1 s"))),
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "all parts": nucleating_case(merged(ALL_PARTS, protocol(("plate", "5.5 s"), ("strip", "0.5 s")))),
-    "layered seed": nucleating_case(merged(LAYERED, protocol(("plate", "2 s"), ("strip", "0.5 s")))),
+    "layered seed": nucleating_case(merged(LAYERED, protocol(("plate", "0.4 s"), ("strip", "0.2 s")))),
     "cathode": deposit_case(SUPPLY),
     "3-D": small_case(3, protocol(("strip", "1 s"))),
 }

@@ -84,3 +84,13 @@ def test_a_full_seed_takes_nothing() -> None:
     later = found["time"] > 10
     assert found["seed_composition"][later] == pytest.approx(1.0, abs=1e-9)
     assert np.ptp(found["lithium_thickness"][later]) < 1e-12
+
+
+def test_metal_that_is_less_than_the_seed_holds_is_used_up() -> None:
+    """10 nm of Li on Mg that could take 75 nm: all of it is in the seed in the end, and no occupancy is negative."""
+    seed = {"material": "Mg", "thickness": "20 nm", "diffusivity": "1e-16 m^2/s"}
+    found, simulation, model = run(seed, "10 nm")
+    assert found["lithium_thickness"][-1] < 1e-13 < 9e-9 < found["lithium_thickness"][0]
+    start = model.stored(simulation.state)["inventory"]
+    assert VOLUME_PER_CHARGE * found["seed_lithium"][-1] == pytest.approx(start, rel=1e-9)
+    assert start == pytest.approx(10e-9, rel=0.01) and simulation.state["occupancy"].min() > -1e-9
