@@ -38,7 +38,7 @@ w_f j_film + (1 - w_f) j_direct (`transfer`). Once nuclei are a film none is bor
 column: Li that is squeezed from one to another takes the w_f of where it goes, which is 1 where none was handed over.
 
     b     bare share of the contact         X    share that nuclei cover, at the start of the step
-    q     charge of the seed per x, C/m^2   E    potential of what lies beneath against Li metal, V
+    q     charge of the seed per x, C/m^2   E    potential of what lies beneath against Li metal, V (seed: its surface)
     h_b   Li beneath, m                     P_Li permeance of the film, m/s
 
 Li beneath reacts with the electrolyte through what the film leaves uncovered only once it is a field (`interphase`).

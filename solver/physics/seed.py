@@ -116,13 +116,13 @@ class Seed(Part):
     def start(self, contact: Contact) -> dict[str, Array]:
         """An empty seed, and the electrolyte in equilibrium with it."""
         potential = np.full(self.grid.local_shape, self.alloy.empty)
-        composition, _ = self.alloy.composition(potential)
+        deep = self.alloy.start(potential)
         return {
             "seed_potential": potential,
             "seed_lowest_potential": potential.copy(),
-            "seed_composition": composition,
+            "seed_composition": self.alloy.within(potential, deep, 0.0).at_start(potential),
             "potential": -potential,
-            **named(self.alloy, self.alloy.start(potential)),
+            **named(self.alloy, deep),
         }
 
     def weight(self, contact: Contact) -> Array:
