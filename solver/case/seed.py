@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field, ValidationInfo
 
-from solver.case.materials import material_of, missing, shelf_of
-from solver.case.types import MolarVolume, Problem, Section, Width, key, problem_error, required, resolved
+from solver.case.materials import material_of, material_value, missing, shelf_of
+from solver.case.types import (
+    Diffusivity,
+    Layers,
+    MolarVolume,
+    Problem,
+    Section,
+    Width,
+    key,
+    problem_error,
+    required,
+    resolved,
+)
 from solver.materials import Material, MaterialError
 from solver.materials.lithiation import COMPOSITION, POTENTIAL, LithiationStep, disorder, merged
 from solver.materials.shelf import Shelf
@@ -67,6 +78,12 @@ class SeedLayer(SeedHost):
     """A layer on the collector that takes Li."""
 
     mixed_with: tuple[SeedHost, ...] = key((), "other hosts in the layer, at the same potential, well mixed")
+    diffusivity: Diffusivity | None = key(
+        None,
+        "self-diffusivity of Li in the host, for a profile in depth; default that of its material, if it is the only "
+        "host and gives all of its Li back; well mixed without one",
+    )
+    layers: Layers = key(20, "number of layers of the profile in depth")
     one_phase: bool = resolved(
         "whether its last step goes on into Li metal as one phase; default whether that of any of its materials does"
     )
@@ -80,6 +97,9 @@ class SeedLayer(SeedHost):
         for host, where in zip(self.hosts, _places(self), strict=True):
             if disorder_of := disorder(host.plain_steps):
                 yield Problem(f"{where}.steps", disorder_of, "steps in the order in which Li is taken")
+        if self.diffusivity and any(step.irreversible for host in self.hosts for step in host.steps):
+            wrong = "a profile in depth is of hosts that give all of their Li back"
+            yield Problem("collector.seed.diffusivity", wrong, "no such key beside irreversible steps")
         if case.collector and case.collector.nucleation is None:
             wrong = "no Li is born on it when it is full"
             yield Problem("collector.seed", wrong, "collector.nucleation beside it")
@@ -108,9 +128,21 @@ def with_host(seed: SeedLayer, info: ValidationInfo) -> SeedLayer:
         _with_material(host, where, shelf, problems) for host, where in zip(seed.mixed_with, places[1:], strict=True)
     )
     seed = _with_material(seed, places[0], shelf, problems)
+    diffusivity = seed.diffusivity or _diffusivity(seed, info, problems)
     if problems:
         raise problem_error(problems)
-    return seed.model_copy(update={"mixed_with": mixed, "one_phase": one_phase})
+    return seed.model_copy(update={"mixed_with": mixed, "one_phase": one_phase, "diffusivity": diffusivity})
+
+
+def _diffusivity(seed: SeedLayer, info: ValidationInfo, problems: list[Problem]) -> float | None:
+    """That of Li in the host by itself, None where its material has none; nan, and a problem, where it is unknown."""
+    material = shelf_of(info).load(seed.material)
+    if "host_diffusivity" not in material.properties or seed.mixed_with or "drive" not in info.data:
+        return None
+    if seed.steps and any(step.irreversible for step in seed.steps):
+        return None
+    where = "collector.seed.diffusivity"
+    return material_value(material, "host_diffusivity", info.data["drive"].temperature, where, problems)
 
 
 def _with_material(host: _H, where: str, shelf: Shelf, problems: list[Problem]) -> _H:

@@ -1,5 +1,7 @@
 """A seed layer that takes Li as an alloy, above 0 V against Li metal: well mixed, a state per area of the contact.
 
+With a profile in depth: `laws.layers`.
+
     x(E) = sum over steps k of  dx_k s_k(e_k),     s_k(E) = w [p((a_k - E)/w) - p((b_k - E)/w)]/(a_k - b_k)
     e_k  = E, of an irreversible step min(E, E_m);    p(u) = ln(1 + e^u)
     j    = i(phi, E)                                                   charge transfer into the alloy, j > 0 lithiates
@@ -29,7 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
@@ -77,6 +79,8 @@ class Alloy:
     charge_per_composition: float
     lowest: Array | float = math.inf
 
+    layers = 1
+
     @property
     def empty(self) -> float:
         """E of a host without Li, V."""
@@ -107,18 +111,53 @@ class Alloy:
         """Composition where each step begins."""
         return [0.0, *(step.composition for step in self.steps[:-1])]
 
+    # -- a step of time; deep: of the layers beneath the surface, of which a well-mixed host has none ----
+
+    def start(self, potential: Array) -> Array:
+        """Deep where all is at E."""
+        return np.empty((*potential.shape, 0))
+
+    def within(self, lowest: Array, deep: Array, dt: float) -> Alloy:
+        """The host as a step of dt finds it."""
+        return replace(self, lowest=lowest)
+
+    def at_start(self, potential: Array) -> Array:
+        """Mean x at the start of the step, where the surface was at E."""
+        return self.composition(potential)[0]
+
+    def at_end(self, potential: Array) -> tuple[Array, Array, Array]:
+        """Mean x at the end of the step where the surface is at E then, how it falls with E (1/V), and deep."""
+        return *self.composition(potential), np.empty((*potential.shape, 0))
+
+    def response(self, potential: Array, omega: float) -> Array:
+        """-dx/dE of the mean for small harmonic changes of E (angular frequency, 1/s), without conversions, 1/V."""
+        return replace(self, lowest=-math.inf).composition(potential)[1]
+
+    def reach(self, potential: Array) -> tuple[Array, Array]:
+        """The lowest and the highest E in depth at the start of the step."""
+        return potential, potential
+
     def lithiate(
-        self, old: Array, phi: Array, law: Law, charging: Array, given: Array | float = 0.0
+        self,
+        old: Array,
+        phi: Array,
+        law: Law,
+        charging: Array,
+        given: Array | float = 0.0,
+        guess: Array | None = None,
     ) -> tuple[Array, Array, Array]:
         """E at the end of a step, j (A/m^2) and dj/dphi (S/m^2).
 
-        old: E at its start; charging: dt/q times the share of the area that j passes, m^2/A; given: to x, besides.
+        old: E at its start; charging: dt/q times the share of the area that j passes, m^2/A; given: to x, besides;
+        guess: of E at the end, V.
         """
-        before = self.composition(old)[0] + given
-        low, high = np.minimum(old, -phi), np.maximum(old, -phi)
-        potential, last = old.copy(), np.full_like(old, np.inf)
+        before, (low, high) = self.at_start(old) + given, self.reach(old)
+        low, high = np.minimum(low, -phi), np.maximum(high, -phi)
+        potential, last = np.clip(old if guess is None else guess, low, high), np.full_like(old, np.inf)
         for _ in range(SWEEPS):
-            excess, steep, *_ = self._balance(potential, before, phi, law, charging)
+            x, fall, _ = self.at_end(potential)
+            current, _, by_potential = law(phi, potential)
+            excess, steep = x - before - charging * current, fall + charging * by_potential
             low, high = np.where(excess > 0, potential, low), np.where(excess < 0, potential, high)
             with np.errstate(divide="ignore", invalid="ignore"):
                 step = np.clip(potential + excess / steep, low, high) - potential  # the root may be an end
@@ -127,14 +166,8 @@ class Alloy:
             potential = potential + last
             if np.max(np.abs(last), initial=0.0) < TOLERANCE:
                 break
-        excess, steep, fall, (current, by_phi, by_potential) = self._balance(potential, before, phi, law, charging)
+        x, fall, _ = self.at_end(potential)
+        current, by_phi, by_potential = law(phi, potential)
+        excess, steep = x - before - charging * current, fall + charging * by_potential
         ratio = np.divide(1.0, steep, out=np.zeros_like(steep), where=steep > 0)
         return potential + excess * ratio, current + by_potential * excess * ratio, by_phi * fall * ratio
-
-    def _balance(
-        self, potential: Array, before: Array, phi: Array, law: Law, charging: Array
-    ) -> tuple[Array, Array, Array, tuple[Array, Array, Array]]:
-        """x - x_old - (dt/q) j, how it falls with E, -dx/dE, and what the law gives."""
-        x, fall = self.composition(potential)
-        current, by_phi, by_potential = law(phi, potential)
-        return x - before - charging * current, fall + charging * by_potential, fall, (current, by_phi, by_potential)

@@ -161,6 +161,9 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
         "molar_volume": PropertyInfo(
             Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of a host for Li"
         ),
+        "host_diffusivity": PropertyInfo(
+            Quantity("m^2/s", what="diffusivity", gt=0), "self-diffusivity of Li in the host", activated=True
+        ),
         "lithium_volume": PropertyInfo(
             Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of Li in the host"
         ),

@@ -9,8 +9,8 @@ import numpy as np
 from solver.case import collector as table
 from solver.case.schema import Case
 from solver.case.seed import SeedLayer
-from solver.constants import FARADAY
-from solver.laws import alloy, nucleation
+from solver.constants import FARADAY, GAS_CONSTANT
+from solver.laws import alloy, layers, nucleation
 from solver.laws.bare_contact import BareContact
 from solver.laws.interphase import InterphaseParameters
 from solver.materials.lithiation import LithiationStep, merged
@@ -127,16 +127,37 @@ def make_barrier(case: Case, grid: Grid) -> Barrier | None:
         exchange=exchange_current(case, grid),
         opening=film.opening_potential or 0.0,
         nuclei=nucleation_parameters(case, collector.nucleation),
-        alloy=host_of(collector.seed) if collector.seed else None,
+        alloy=host_of(collector.seed, case.drive.temperature) if collector.seed else None,
         one_phase=collector.seed is not None and collector.seed.one_phase,
     )
 
 
-def host_of(own: SeedLayer) -> alloy.Alloy:
+def host_of(own: SeedLayer, temperature: float) -> alloy.Alloy:
     """The hosts of a seed as one: x is Li per atom or formula unit of any of them."""
     amount = sum(host.amount for host in own.hosts)
     steps = merged((host.amount / amount, host.plain_steps) for host in own.hosts)
-    return alloy.Alloy([_alloy_step(step) for step in steps], FARADAY * amount)
+    mixed = alloy.Alloy([_alloy_step(step) for step in steps], FARADAY * amount)
+    if own.diffusivity is None:
+        return mixed
+    dense = sum(host.filling * host.thickness for host in own.hosts)
+    return layers.LayeredAlloy(
+        mixed.steps,
+        mixed.charge_per_composition,
+        layers=own.layers,
+        rate=own.diffusivity * FARADAY / (GAS_CONSTANT * temperature * thickness_of(own) ** 2),
+        flux_potential=layers.tabulate(mixed, lithium_volume(own) * amount / dense),
+    )
+
+
+def thickness_of(own: SeedLayer) -> float:
+    """Thickness of a seed without its Li, m."""
+    return sum(host.thickness for host in own.hosts)
+
+
+def lithium_volume(own: SeedLayer) -> float:
+    """Molar volume of Li in a full seed, m^3/mol."""
+    most = [host.amount * host.steps[-1].composition for host in own.hosts]
+    return sum(n * host.lithium_volume for n, host in zip(most, own.hosts, strict=True)) / sum(most)
 
 
 def _alloy_step(step: LithiationStep) -> alloy.AlloyStep:
@@ -150,10 +171,9 @@ def make_seed(case: Case, grid: Grid) -> Seed | None:
     own = case.collector.seed if case.collector else None
     if own is None:
         return None
-    most = [host.amount * host.steps[-1].composition for host in own.hosts]
-    volume = sum(n * host.lithium_volume for n, host in zip(most, own.hosts, strict=True)) / sum(most)
-    thickness = sum(host.thickness for host in own.hosts)
-    swelling = volume * sum(host.amount for host in own.hosts) / thickness
-    known = grid, host_of(own), make_kinetics(case), exchange_current(case, grid), thickness, swelling
+    thickness = thickness_of(own)
+    swelling = lithium_volume(own) * sum(host.amount for host in own.hosts) / thickness
+    alloy_of = host_of(own, case.drive.temperature)
+    known = grid, alloy_of, make_kinetics(case), exchange_current(case, grid), thickness, swelling
     barrier = make_barrier(case, grid)
     return SeedBeneath(*known, barrier) if barrier else Seed(*known)

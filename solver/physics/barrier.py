@@ -38,7 +38,7 @@ w_f j_film + (1 - w_f) j_direct (`transfer`). Once nuclei are a film none is bor
 column: Li that is squeezed from one to another takes the w_f of where it goes, which is 1 where none was handed over.
 
     b     bare share of the contact         X    share that nuclei cover, at the start of the step
-    q     charge of the seed per x, C/m^2   E    potential of what lies beneath against Li metal, V
+    q     charge of the seed per x, C/m^2   E    potential of what lies beneath against Li metal, V (seed: its surface)
     h_b   Li beneath, m                     P_Li permeance of the film, m/s
 
 Li beneath reacts with the electrolyte through what the film leaves uncovered only once it is a field (`interphase`).
@@ -47,7 +47,7 @@ Li beneath reacts with the electrolyte through what the film leaves uncovered on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -60,7 +60,7 @@ from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.nucleation import BENEATH, FILM_SHARE, NO_SHARE, bare_share
 from solver.physics.part import Column, Part, PartResult, Reaction, StateField, Supply
-from solver.physics.seed import NEGLIGIBLE, Seed
+from solver.physics.seed import Seed, beneath_metal, layers, significant
 from solver.physics.step import Step
 
 
@@ -68,7 +68,7 @@ from solver.physics.step import Step
 class Beneath:
     """potential E, V; lithium h_b, m; current j through the film, A/m^2, and its derivative by phi, S/m^2.
 
-    lowest: E that there was before this, V.
+    lowest: E that there was before this, V; deep: of the layers of the seed beneath its surface, along the last axis.
     """
 
     potential: Array
@@ -76,6 +76,7 @@ class Beneath:
     current: Array
     slope: Array
     lowest: Array
+    deep: Array
 
 
 Found = Callable[[Array], Beneath]  # of phi
@@ -129,34 +130,47 @@ class Barrier(Part):
         covered = nucleation.coverage(self.nuclei.overlap(state["nucleus_moment_2"]))
         return bare_share(self.grid, state, contact) * (1 - covered)
 
+    def covered(self, state: State, contact: Contact) -> Array:
+        """Cells in which the seed exchanges Li with metal that is a field and lies beneath the film (collective)."""
+        beneath = (state[FILM_SHARE] > 0.5) & (self.alloy is not None)
+        return beneath_metal(self.grid, state, contact) & beneath
+
+    def active(self, state: State, contact: Contact) -> Array:
+        """Cells in which something goes through the film (collective)."""
+        free = self.free_share(state, contact)
+        return (free > NO_SHARE) & significant(self.grid, contact) & ~self.covered(state, contact)
+
     def passes(self, state: State, contact: Contact, dt: float) -> Found:
         """What goes through the film in a step (collective)."""
         free, old = self.free_share(state, contact), state[BENEATH].copy()
-        active = (free > NO_SHARE) & (contact.area > NEGLIGIBLE * self.grid.max(contact.area))
+        active = self.active(state, contact)
         level = state["seed_potential"].copy() if self.alloy else np.zeros_like(old)
         lowest = state["seed_lowest_potential"].copy() if self.alloy else level
+        deep = layers(self.alloy, state) if self.alloy else np.empty((*old.shape, 0))
 
         def found(phi: Array) -> Beneath:
-            result = Beneath(level.copy(), old.copy(), np.zeros_like(old), np.zeros_like(old), lowest.copy())
-            here = self.find(phi[active], _part(result, active), free[active] * dt, self.exchange[active])
+            none = np.zeros_like(old)
+            result = Beneath(level.copy(), old.copy(), none, none.copy(), lowest.copy(), deep.copy())
+            here = self.find(phi[active], _part(result, active), free[active], self.exchange[active], dt)
             for name, values in vars(here).items():
                 getattr(result, name)[active] = values
             return result
 
         return found
 
-    def find(self, phi: Array, before: Beneath, time: Array, exchange: Array) -> Beneath:
-        """What is beneath at the end of a step; time: b (1 - X) dt."""
-        volume, level = self.kinetics.volts_per_pascal, np.zeros_like(phi)
+    def find(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float) -> Beneath:
+        """What is beneath at the end of a step; free: b (1 - X)."""
+        volume, level, time, deep = self.kinetics.volts_per_pascal, np.zeros_like(phi), free * dt, before.deep.copy()
         current, slope, _ = kinetics.into_alloy(self.kinetics, phi, level, exchange)
         opened = (before.lithium > 0) | self.one_phase
         lithium = before.lithium + volume * time * current
         if self.alloy:
-            alloy = replace(self.alloy, lowest=before.lowest)
-            taken = alloy.composition(level)[0] - alloy.composition(before.potential)[0]
+            alloy = self.alloy.within(before.lowest, before.deep, dt)
+            full, _, deep = alloy.at_end(level)
+            taken = full - alloy.at_start(before.potential)
             lithium -= volume * self.alloy.charge_per_composition * taken
         rest = ~(opened & (lithium > 0))
-        without = self._without_metal(phi[rest], _part(before, rest), time[rest], exchange[rest])
+        without = self._without_metal(phi[rest], _part(before, rest), free[rest], exchange[rest], dt)
         # of the metal that comes between film and collector where it opens; -E of a full seed rises as phi does
         beyond = -without.potential - self.opening
         share = np.where(opened[rest], 0.0, np.clip(beyond / OPENS, 0.0, 1.0))
@@ -164,22 +178,22 @@ class Barrier(Part):
         more = share * current[rest]
         slope[rest] = without.slope + share * slope[rest] + opening * current[rest]
         level[rest], lithium[rest] = without.potential, volume * time[rest] * more
-        current[rest] = without.current + more
-        return Beneath(level, lithium, current, slope, before.lowest)
+        current[rest], deep[rest] = without.current + more, without.deep
+        return Beneath(level, lithium, current, slope, before.lowest, deep)
 
-    def _without_metal(self, phi: Array, before: Beneath, time: Array, exchange: Array) -> Beneath:
+    def _without_metal(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float) -> Beneath:
         """The same where all metal that there was is gone, into the seed or stripped."""
-        volume, none = self.kinetics.volts_per_pascal, np.zeros_like(phi)
+        volume, time, none = self.kinetics.volts_per_pascal, free * dt, np.zeros_like(phi)
         if not self.alloy:
-            return Beneath(-phi, none, -before.lithium / (volume * time), none, before.lowest)
+            return Beneath(-phi, none, -before.lithium / (volume * time), none, before.lowest, before.deep)
 
         def law(at: Array, alloy: Array) -> tuple[Array, Array, Array]:
             return kinetics.into_alloy(self.kinetics, at, alloy, exchange)
 
-        charge, alloy = self.alloy.charge_per_composition, replace(self.alloy, lowest=before.lowest)
+        charge, alloy = self.alloy.charge_per_composition, self.alloy.within(before.lowest, before.deep, dt)
         given = before.lithium / (volume * charge)
         level, current, slope = alloy.lithiate(before.potential, phi, law, time / charge, given)
-        return Beneath(level, none, current, slope, before.lowest)
+        return Beneath(level, none, current, slope, before.lowest, alloy.at_end(level)[2])
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         """The current through the film, whose Li stays beneath."""
@@ -198,8 +212,8 @@ class Barrier(Part):
         _, rise, by_alloy = kinetics.into_alloy(self.kinetics, state["potential"].copy(), level, self.exchange)
         storing = np.zeros_like(rise, complex)
         if self.alloy:
-            _, fall = replace(self.alloy, lowest=-np.inf).composition(level)
-            storing += 1j * omega * self.alloy.charge_per_composition * fall
+            alloy = self.alloy.within(state["seed_lowest_potential"], layers(self.alloy, state), 0.0)
+            storing += 1j * omega * self.alloy.charge_per_composition * alloy.response(level, omega)
         series = np.divide(storing, storing + free * by_alloy, out=np.zeros_like(storing), where=storing != 0)
         return np.asarray(contact.area * free * rise * np.where(metal, 1.0, series))
 
@@ -231,6 +245,11 @@ class SeedBeneath(Seed):
 
     def __post_init__(self) -> None:
         """Its supply is that of the barrier."""
+        self._with_layers()
+
+    def covered(self, state: State, contact: Contact) -> Array:
+        assert self.barrier is not None
+        return self.barrier.covered(state, contact)
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         return []
@@ -238,9 +257,9 @@ class SeedBeneath(Seed):
     def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
         return 0.0
 
-    def _found(self, state: State, new: Mapping[str, Array], contact: Contact, dt: float) -> tuple[Array, Array]:
+    def _found(
+        self, state: State, new: Mapping[str, Array], contact: Contact, dt: float
+    ) -> tuple[Array, Array, Array]:
         assert self.barrier is not None
-        potential = self.barrier.passes(state, contact, dt)(new["potential"]).potential
-        alloy = replace(self.alloy, lowest=state["seed_lowest_potential"])
-        taken = alloy.composition(potential)[0] - state["seed_composition"]
-        return potential, self.alloy.charge_per_composition * taken
+        found, active = self.barrier.passes(state, contact, dt)(new["potential"]), self.barrier.active(state, contact)
+        return active, found.potential, np.zeros_like(found.potential)

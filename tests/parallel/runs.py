@@ -186,6 +186,14 @@ def all_places_case(changes: Mapping[str, Any]) -> Table:
     return merged(nucleating_case(merged(ALL_PARTS, flat)), changes)
 
 
+# Mg with a profile in depth, which is shallow, on a bare collector; some of it is beneath Li at the end.
+LAYERED: Table = {
+    "drive": {"voltage_limit": "3 V"},
+    "collector": {
+        "seed": {"material": "Mg", "thickness": "2 nm", "diffusivity": "1e-19 m^2/s", "layers": 5, "one_phase": False},
+    },
+    "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "5.6 s"}],
+}
 FIXED = {
     "time": {"fixed_step": "1 s"},
     "solver": {"tolerance": 1e-14, "newton_tolerance": 1e-13, "max_newton": 30},

@@ -25,6 +25,7 @@ from tests.mpi import rank_results
 from tests.parallel.runs import (
     ALL_PARTS,
     FIXED,
+    LAYERED,
     agreement,
     deposit_case,
     differences,
@@ -180,6 +181,23 @@ def test_nuclei_are_born_in_the_same_places_on_all_numbers_of_ranks(ranks):
     assert len(np.unique(one["field nucleus_births"])) > 3
     found = differences(one, many, ("field nucle", "field potential", "curve voltage"))
     assert len(found) == 10 and max(found.values()) < 1e-9, found
+def layered() -> dict[str, Any]:
+    """A seed with a profile in depth, in fixed steps, solved tightly."""
+    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
+    return run_case(nucleating_case(merged(FIXED, merged(changes, LAYERED))))
+
+
+def test_a_seed_with_layers_is_alike_on_all_numbers_of_ranks():
+    """Fields and curves to 1e-7 of their range; the layers differ in depth."""
+    one, many = layered(), rank_results(2, layered)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    found = differences(one, many, ("field", "curve"))
+    assert len([name for name in found if "seed_layer" in name]) == 4
+    assert max(found.values()) < 1e-7, found
+    assert one["field seed_layer_2"].max() > 1.1 * one["field seed_layer_5"].max() > 0
+    handed = one["field lithium"].max(axis=-1) > 0.7
+    assert 0 < handed.mean() < 1, "some of it is beneath Li"
+    assert one["lithium_error"] < 1e-8
 
 
 def adaptive(tolerance: float) -> dict[str, Any]:

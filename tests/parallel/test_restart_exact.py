@@ -23,6 +23,7 @@ from solver.output import checkpoint
 from tests.mpi import rank_results
 from tests.parallel.runs import (
     ALL_PARTS,
+    LAYERED,
     deposit_case,
     few_nuclei_case,
     merged,
@@ -89,6 +90,7 @@ CASES = {
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "all parts": nucleating_case(merged(ALL_PARTS, protocol(("plate", "5.5 s"), ("strip", "0.5 s")))),
     "few nuclei": few_nuclei_case(protocol(("plate", "4 s"), ("strip", "0.5 s"))),
+    "layered seed": nucleating_case(merged(LAYERED, protocol(("plate", "0.4 s"), ("strip", "0.2 s")))),
     "cathode": deposit_case(SUPPLY),
     "3-D": small_case(3, protocol(("strip", "1 s"))),
 }

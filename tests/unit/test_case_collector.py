@@ -242,3 +242,35 @@ def test_angles_of_a_collector_are_those_of_its_material_or_of_the_case() -> Non
     found = case(collector=own).collector
     assert found is not None and found.nucleation is not None
     assert (found.contact_angle, found.nucleation.contact_angle) == pytest.approx(np.radians([60, 12]))
+
+
+def seed_of(seed: dict[str, Any], temperature: str = "298.15 K") -> SeedLayer:
+    drive = {"stack_pressure": "5 MPa", "current_density": "1 mA/cm^2", "voltage_limit": "5 V"}
+    activated = {"conductivity": "1 mS/cm", "material": "Li6PS5Cl", "thickness": "3 um"}
+    collector = {"material": "Cu", "nucleation": {}, "seed": {"thickness": "20 nm"} | seed}
+    found = case(collector=collector, drive=drive | {"temperature": temperature}, electrolyte=[activated])
+    assert found.collector and found.collector.seed
+    return found.collector.seed
+
+
+def test_a_profile_in_depth_is_of_hosts_with_a_diffusivity() -> None:
+    """That of its material, by itself, or that of the case; none of a mixture, of a conversion, of other metals."""
+    oxide = {"mixed_with": [{"material": "ZnO", "thickness": "3 nm"}]}
+    assert seed_of({"material": "Mg"}).diffusivity == 3e-15
+    assert seed_of({"material": "Mg", "diffusivity": "1e-16 m^2/s"}).diffusivity == 1e-16
+    assert seed_of({"material": "Au", "diffusivity": "1e-16 m^2/s", "layers": 7}).layers == 7
+    for well_mixed in ({"material": "Au"}, {"material": "AgF"}, {"material": "Mg"} | oxide):
+        assert seed_of(well_mixed).diffusivity is None
+    for bound in ({"material": "MoS2"}, {"material": "Mg"} | oxide):
+        with pytest.raises(CaseError, match=r"collector\.seed\.diffusivity.*give all of their Li back"):
+            seed_of(bound | {"diffusivity": "1e-16 m^2/s"})
+    with pytest.raises(CaseError, match=r"collector\.seed\.layers"):
+        seed_of({"material": "Mg", "layers": 1})
+
+
+def test_a_diffusivity_at_another_temperature_is_asked_for() -> None:
+    """No activation energy of that of Mg is known."""
+    with pytest.raises(CaseError, match=r"host_diffusivity.*collector\.seed\.diffusivity in the case"):
+        seed_of({"material": "Mg"}, "60 degC")
+    assert seed_of({"material": "Mg", "diffusivity": "1e-14 m^2/s"}, "60 degC").diffusivity == 1e-14
+    assert seed_of({"material": "Au"}, "60 degC").diffusivity is None

@@ -111,11 +111,13 @@ def test_seed_and_metal_beneath_are_one_store(seed: dict[str, Any] | None) -> No
     starts = [(0.0, 0.0), (0.0, 1e-9)] + ([(part.alloy.empty, 0.0), (0.11, 0.0)] if part.alloy else [])
     for level, metal in starts:
         before, old = np.full(n, level), np.full(n, metal)
-        start = Beneath(before, old, 0 * phi, 0 * phi, before)
-        found, above, below = (part.find(phi + step, start, np.full(n, time), exchange) for step in (0.0, 1e-7, -1e-7))
+        deep = part.alloy.start(before) if part.alloy else np.empty((n, 0))
+        start = Beneath(before, old, 0 * phi, 0 * phi, before, deep)
+        found, above, below = (part.find(phi + step, start, np.ones(n), exchange, time) for step in (0.0, 1e-7, -1e-7))
         taken = np.zeros(n)
         if part.alloy:
-            change = part.alloy.composition(found.potential)[0] - part.alloy.composition(before)[0]
+            host = part.alloy.within(before, deep, time)
+            change = host.at_end(found.potential)[0] - host.at_start(before)
             taken = part.alloy.charge_per_composition * change
         gained = taken + (found.lithium - old) / VOLUME_PER_CHARGE
         assert gained == pytest.approx(found.current * time, rel=1e-8, abs=1e-7)
@@ -144,8 +146,8 @@ def test_nothing_goes_beneath_before_the_film_has_opened(seed: dict[str, Any] | 
     part, one = part_of(model), np.ones(1)
 
     def current(phi: float, metal: float = 0.0) -> float:
-        start = Beneath(np.full(1, -0.07 if seed else 0.0), metal * one, 0 * one, 0 * one, one)
-        found = part.find(phi * one, start, one, EXCHANGE * one)
+        start = Beneath(np.full(1, -0.07 if seed else 0.0), metal * one, 0 * one, 0 * one, one, np.empty((1, 0)))
+        found = part.find(phi * one, start, one, EXCHANGE * one, 1.0)
         assert found.lithium[0] - metal == pytest.approx(VOLUME_PER_CHARGE * found.current[0], rel=1e-6, abs=1e-15)
         return float(found.current[0])
 

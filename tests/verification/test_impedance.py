@@ -22,6 +22,7 @@ from solver.physics.charge import TopControl
 from solver.physics.filament import FilamentTerm
 from solver.physics.impedance import HarmonicBalance
 from solver.physics.nucleation import DOUBLE_LAYER
+from solver.physics.seed import named
 from solver.physics.step import Step
 from tests.parallel.runs import merged
 from tests.verification.filaments import WIDTH, equation, profile, whole_electrolyte
@@ -258,11 +259,21 @@ def test_a_seed_is_charge_transfer_and_capacitance_in_series() -> None:
     assert off(found, THICKNESS / KAPPA + 1 / (1j * omega * (storage + below))) > 0.1
 
 
-@pytest.mark.parametrize(("name", "dt"), [("seed", 100.0), ("nucleation", 1e-5)])
-def test_i_omega_of_1_over_dt_is_the_slope_of_a_time_step(name: str, dt: float) -> None:
-    """Of the seed at equilibrium exactly; of nuclei and their contact as dt goes to 0, when they do not grow."""
-    _, coupling, state = made(EMPTY, SEEDED)
+LAYERS = {"collector": {"seed": {"material": "Au", "thickness": "20 nm", "diffusivity": "1e-17 m^2/s", "layers": 5}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "dt", "changes"), [("seed", 100.0, {}), ("seed", 100.0, LAYERS), ("nucleation", 1e-5, {})]
+)
+def test_i_omega_of_1_over_dt_is_the_slope_of_a_time_step(name: str, dt: float, changes: dict[str, Any]) -> None:
+    """Of the seed at equilibrium exactly, also with layers; of nuclei and their contact as dt goes to 0, when they do
+    not grow.
+    """
+    _, coupling, state = made(EMPTY, SEEDED | changes)
     on_plateau(coupling, state)
+    seed = part_of(coupling, "seed")
+    for name_of, values in named(seed.alloy, seed.alloy.start(state["seed_potential"].copy())).items():
+        state[name_of] = values
     state["facing"] = 0.6
     state["nucleus_moment_2"], state["nucleus_moment_0"], state["nucleated_lithium"] = 0.5, 1e12, 1e-9
     contact, part = coupling.places.now(state), part_of(coupling, name)

@@ -73,6 +73,7 @@ def test_magnesium_goes_on_into_li_without_a_dip() -> None:
     assert one["voltage"][-1] - OHMIC == pytest.approx(ETA, rel=0.02)
     assert two["voltage"].max() - two["voltage"][-1] > 5e-3
     assert one["nucleated_lithium"][-1] > 1e-8
+    assert one["lithium_error"][0] < 1e-10, "layers begin with what is counted of them"
 
 
 @pytest.mark.parametrize(
