@@ -78,3 +78,35 @@ def test_mos2_takes_li_of_a_full_cell_once() -> None:
     assert first["seed_loss"] == pytest.approx(0.035, rel=0.1) and abs(second["seed_loss"]) < 1e-3
     assert second["capacity_retention"] == pytest.approx(second["charge"] / first["charge"])
     assert first["end_voltage"] < -1 and second["end_voltage"] < -1, "the anode ends the discharge"
+
+
+@pytest.mark.parametrize(("current", "pores", "beneath"), [(2, 50, True), (10, 1000, False)])
+def test_more_current_and_coarser_pores_take_lithium_to_the_top_of_carbon(
+    current: float, pores: float, beneath: bool
+) -> None:
+    """layers/carbon.toml with 0.01 mAh/cm2."""
+    table = tomllib.loads((FAMILIES / "layers/carbon.toml").read_text())
+    del table["sweep"]
+    given = (f'drive.current_density="{current} mA/cm^2"', f'interface.film.pore_radius="{pores} nm"')
+    found = solver.run(case_from_dict(table, (*given, 'protocol.0.capacity="0.01 mAh/cm^2"'))).curves
+    top, below = found["lithium_on_top"][-1], found["lithium_beneath"][-1]
+    assert (below > 0.99 * (top + below)) == beneath and (top > 0.99 * (top + below)) != beneath
+
+
+def end_of_plating(*overrides: str) -> str:
+    """How bilayer/ccd.toml ends at 2 mA/cm2 with a weak flaw, a fast tip, 2 nm of Mg and 0.02 mAh/cm2."""
+    half = '{kind="galvanostatic", direction="plate", current_density="2 mA/cm^2", capacity="0.02 mAh/cm^2"}'
+    shrunk = (
+        'collector.seed.thickness="2 nm"',
+        'electrolyte.0.thickness="4 um"',
+        'defects.0.separation_energy="1.5 J/m^2"',
+        "filament.aspect_factor=2000",
+        f"protocol=[{half}]",
+    )
+    return solver.run(solver.load_case(FAMILIES / "bilayer/ccd.toml", (*shrunk, *overrides))).stop_kind
+
+
+def test_a_film_of_high_interfacial_energy_holds_a_current_that_shorts_a_cell_without_it() -> None:
+    """From no Li: magnesium, and 30 nm of W on it that Li crosses freely."""
+    tungsten = 'interface.film={material="W", thickness="30 nm", mouth_depth="3 um", permeance="1 m/s"}'
+    assert (end_of_plating(), end_of_plating(tungsten)) == ("short circuit", "finished")
