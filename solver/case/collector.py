@@ -138,6 +138,10 @@ class Collector(Section):
         if self.nucleation is not None and self.nucleation.numbers == "poisson" and case.domain.dimension != 3:
             wrong = f"whole numbers of nuclei where a {case.domain.dimension}-D case has no area of a cell"
             yield Problem("collector.nucleation.numbers", wrong, "'mean', or domain.dimension 3")
+        wetted = self.seed is not None and self.seed.one_phase and case.interface.film is None
+        if self.nucleation is not None and self.nucleation.numbers == "poisson" and wetted:
+            wrong = "no Li is born on a seed that goes on into Li as one phase"
+            yield Problem("collector.nucleation.numbers", wrong, "'mean' beside such a seed")
         if "lithium_thickness" in case.domain.model_fields_set:
             wrong = "below the contact is the collector, not a thick electrode of Li"
             allowed = "no such key beside [collector]; collector.room is its room"

@@ -2,7 +2,7 @@
 
     lithium         Q_0 - q                 q charge since the start, positive plates; Q_0 all that the cathode can give
     it takes back   q - f max(q)            f lost share: of what has been taken out for the first time
-    cell voltage    U(q/Q_0) + V            U open-circuit voltage against Li, V that of the solver, positive plates
+    cell voltage    U(q) + V                U open-circuit voltage against Li, V that of the solver, positive plates
 
 All charges in C/m^2. V is the potential of the electrolyte at its top against the metal, on the scale on which Li is at
 rest at 0, so -V is the anode against Li: U + V is above U while Li is plated. The cathode has no overpotential of its

@@ -299,6 +299,8 @@ class Simulation:
         if p.segment_time == 0.0 or self.stepper.fixed or dt <= shortest:
             return False
         of_cell = [of.get(CELL_VOLTAGE.name, math.nan) for of in (p.measured, measured)]
+        if math.isnan(of_cell[0]) and not math.isnan(of_cell[1]):
+            return False  # first step of a run that goes on with an open-circuit voltage that it did not have
         share = segment.share_to_cutoff(
             p.measured["voltage"], measured["voltage"], measured["current_density"], segment_state, *of_cell
         )

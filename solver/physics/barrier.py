@@ -13,11 +13,11 @@ Where the collector with its film faces the electrolyte and no Li is between the
     q [x(E) - x_old] + (F/Omega) (h_b - h_old) = b (1 - X) j(phi, E) dt          a step of backward Euler
     E = 0 where h_b > 0,    h_b = 0 where E > 0                                  a = exp(-F E/RT)
 
-So the seed takes all until it is full, then the rest is metal, and stripping takes first the metal and then the seed,
-both of them in one step where it must. With h* the h_b for E = 0, h_b = max(h*, 0): where h* > 0 the current is
-j(phi, 0), else E is the root of `alloy.lithiate`, which begins with what there was of the metal. The two meet at
-h* = 0, so that the current is continuous in phi. Without a seed, where h* < 0, all that there was is stripped, and no
-more.
+So the seed takes all until its surface is full, then the rest is metal, and stripping takes first the metal and then
+the seed, both of them in one step where it must. With h* the h_b for E = 0, h_b = max(h*, 0): where h* > 0 the
+current is j(phi, 0), else E is the root of `alloy.lithiate`, which begins with what there was of the metal. The two
+meet at h* = 0, so that the current is continuous in phi. Without a seed, where h* < 0, all that there was is
+stripped, and no more.
 
 **The opening.** Metal begins beneath where the film comes off its collector, which takes the overpotential V_o there,
 -E of the full seed, or phi without a seed; neither lets any current through. So where no metal is beneath at the start
@@ -69,6 +69,7 @@ class Beneath:
     """potential E, V; lithium h_b, m; current j through the film, A/m^2, and its derivative by phi, S/m^2.
 
     lowest: E that there was before this, V; deep: of the layers of the seed beneath its surface, along the last axis.
+    Both are of the start of a step, and stay in what is found for its end.
     """
 
     potential: Array
@@ -160,14 +161,13 @@ class Barrier(Part):
 
     def find(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float) -> Beneath:
         """What is beneath at the end of a step; free: b (1 - X)."""
-        volume, level, time, deep = self.kinetics.volts_per_pascal, np.zeros_like(phi), free * dt, before.deep.copy()
+        volume, level, time = self.kinetics.volts_per_pascal, np.zeros_like(phi), free * dt
         current, slope, _ = kinetics.into_alloy(self.kinetics, phi, level, exchange)
         opened = (before.lithium > 0) | self.one_phase
         lithium = before.lithium + volume * time * current
         if self.alloy:
             alloy = self.alloy.within(before.lowest, before.deep, dt)
-            full, _, deep = alloy.at_end(level)
-            taken = full - alloy.at_start(before.potential)
+            taken = alloy.at_end(level)[0] - alloy.at_start(before.potential)
             lithium -= volume * self.alloy.charge_per_composition * taken
         rest = ~(opened & (lithium > 0))
         without = self._without_metal(phi[rest], _part(before, rest), free[rest], exchange[rest], dt)
@@ -178,8 +178,8 @@ class Barrier(Part):
         more = share * current[rest]
         slope[rest] = without.slope + share * slope[rest] + opening * current[rest]
         level[rest], lithium[rest] = without.potential, volume * time[rest] * more
-        current[rest], deep[rest] = without.current + more, without.deep
-        return Beneath(level, lithium, current, slope, before.lowest, deep)
+        current[rest] = without.current + more
+        return Beneath(level, lithium, current, slope, before.lowest, before.deep)
 
     def _without_metal(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float) -> Beneath:
         """The same where all metal that there was is gone, into the seed or stripped."""
@@ -193,7 +193,7 @@ class Barrier(Part):
         charge, alloy = self.alloy.charge_per_composition, self.alloy.within(before.lowest, before.deep, dt)
         given = before.lithium / (volume * charge)
         level, current, slope = alloy.lithiate(before.potential, phi, law, time / charge, given)
-        return Beneath(level, none, current, slope, before.lowest, alloy.at_end(level)[2])
+        return Beneath(level, none, current, slope, before.lowest, before.deep)
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         """The current through the film, whose Li stays beneath."""

@@ -7,8 +7,8 @@ Where the collector faces the electrolyte and no Li is between them the contact 
 
 solved for each cell of the contact within Newton's method of the charge. x(E) of irreversible steps depends on the
 lowest E so far, which is a field too. Its current brings no atom to the metal; they
-stay in the seed, which is part of the inventory. Nuclei leave the current of the seed as it is: it is full, and in
-equilibrium with them, when they are born. Beneath a film: `physics.barrier`.
+stay in the seed, which is part of the inventory. Nuclei leave the current of the seed as it is: its surface is
+full, and in equilibrium with them, when they are born. Beneath a film: `physics.barrier`.
 
 **Depth.** A host may have a profile in depth (`laws.layers`): E is then of its surface, x the mean, and its layers
 beneath the surface have a field each, their flux potential G.

@@ -89,6 +89,16 @@ def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
             "collector.nucleation.numbers: value 'poisson': whole numbers of nuclei where a 2-D case has no area of a "
             "cell; allowed: 'mean', or domain.dimension 3",
         ),
+        (
+            {
+                "collector": {
+                    "nucleation": {"contact_angle": "10 deg", "numbers": "poisson"},
+                    "seed": {"material": "Mg", "thickness": "20 nm"},
+                },
+                "domain": {"dimension": 3},
+            },
+            "collector.nucleation.numbers: value 'poisson': no Li is born on a seed that goes on into Li as one phase",
+        ),
         ({"collector": {"material": "copper", "nucleation": {}}}, "collector.material"),
         ({"lithium": FILM | ISLANDS}, "lithium.film: value '50 nm': islands in a film"),
         ({"lithium": FILM, "collector": {"gap": "70 nm"}}, "collector.gap: value '70 nm': another distance than"),

@@ -121,7 +121,9 @@ def full_cells(runs: list[Run], picture: Path) -> list[Row]:
 
 def main(directory: Path, pictures: Path) -> None:
     """Print the tables, write the pictures."""
-    rows = half_cells(finished_runs(directory / "half"), pictures / "half_cell.png")
+    rows: list[Row] = []
+    if half := finished_runs(directory / "half"):
+        rows += half_cells(half, pictures / "half_cell.png")
     if full := finished_runs(directory / "full"):
         rows += full_cells(full, pictures / "full_cell.png")
     print(table(rows))
