@@ -137,7 +137,7 @@ def with_host(seed: SeedLayer, info: ValidationInfo) -> SeedLayer:
 def _diffusivity(seed: SeedLayer, info: ValidationInfo, problems: list[Problem]) -> float | None:
     """That of Li in the host by itself, None where its material has none; nan, and a problem, where it is unknown."""
     material = shelf_of(info).load(seed.material)
-    if "host_diffusivity" not in material.properties or seed.mixed_with or "drive" not in info.data:
+    if "host_diffusivity" not in material.properties or seed.mixed_with:
         return None
     if seed.steps and any(step.irreversible for step in seed.steps):
         return None

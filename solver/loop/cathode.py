@@ -13,6 +13,7 @@ one in one go. A cell voltage that is held is that at the end of each step (`law
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from solver.case import cathode as schema
@@ -25,6 +26,11 @@ LITHIUM = Column("cathode_lithium", "C/m^2", "charge of the Li that the cathode 
 CELL_VOLTAGE = Column("cell_voltage", "V", "of the full cell: open-circuit voltage of the cathode plus voltage")
 COLUMNS = (LITHIUM, CELL_VOLTAGE)
 EMPTY, FULL = Ending("cathode empty", "cathode is empty"), Ending("cathode full", "cathode is full")
+
+
+def cell_voltage(measured: Mapping[str, float]) -> float:
+    """That of the full cell in what was measured, V, nan where it is not known."""
+    return measured.get(CELL_VOLTAGE.name, math.nan)
 
 
 @dataclass(frozen=True, kw_only=True)

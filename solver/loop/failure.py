@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from solver.case.ending import Ending
 from solver.case.segments import Segment, SegmentState, voltage_limit_reached
-from solver.loop.cathode import CELL_VOLTAGE
+from solver.loop.cathode import cell_voltage
 
 
 def failure(
@@ -30,8 +29,9 @@ def failure(
         place = [f"{axis} = {measured[key] * 1e6:.4g} um" for axis, key in keys.items()]
         where = f" at {', '.join(place)}," if place else ""
         return Ending("short circuit", f"short circuit{where} after {time:.6g} s, {charge / 3.6e4:.4g} mAh/cm2")
-    cell_voltage = measured.get(CELL_VOLTAGE.name, math.nan)
-    if reason := voltage_limit_reached(segment, state, measured["voltage"], voltage_limit, cell_voltage):
+    if reason := voltage_limit_reached(
+        segment, state, measured["voltage"], voltage_limit, cell_voltage(measured)
+    ):
         return reason
     fraction = segment.contact_loss_fraction
     if fraction is not None and measured["contact_fraction"] < fraction:

@@ -8,14 +8,13 @@ said to be (`Progress.changes`, done.json).
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from solver.case.ending import Ending, SegmentEnd
 from solver.case.segments import START, Segment, SegmentState
-from solver.loop.cathode import CELL_VOLTAGE
+from solver.loop.cathode import cell_voltage
 from solver.loop.cycles import HalfCycle, Row, half_cycle_of, half_cycle_rows
 from solver.physics.part import Audit
 
@@ -176,7 +175,7 @@ def has_ended(progress: Progress, segment: Segment, initial_lithium: float) -> E
         m["contact_fraction"],
         m["void_volume"] / initial_lithium,
         SegmentState.from_json(p.segment_state),
-        m.get(CELL_VOLTAGE.name, math.nan),
+        cell_voltage(m),
     )
 
 

@@ -19,7 +19,7 @@ from solver.case.ending import Ending
 from solver.case.segments import TIME_TOLERANCE, Segment, SegmentState, expected_duration
 from solver.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
 from solver.loop import cycles
-from solver.loop.cathode import CELL_VOLTAGE, Cathode
+from solver.loop.cathode import Cathode, cell_voltage
 from solver.loop.failure import failure
 from solver.loop.interrupts import Interrupts, Request
 from solver.loop.progress import CannotContinue, Progress, has_ended, take_place
@@ -298,7 +298,7 @@ class Simulation:
         p, shortest = self.progress, max(SHORTEST_TO_CUTOFF * self.stepper.first, self.stepper.smallest)
         if p.segment_time == 0.0 or self.stepper.fixed or dt <= shortest:
             return False
-        of_cell = [of.get(CELL_VOLTAGE.name, math.nan) for of in (p.measured, measured)]
+        of_cell = [cell_voltage(of) for of in (p.measured, measured)]
         if math.isnan(of_cell[0]) and not math.isnan(of_cell[1]):
             return False  # first step of a run that goes on with an open-circuit voltage that it did not have
         share = segment.share_to_cutoff(
@@ -368,8 +368,7 @@ class Simulation:
         self._dt, self._label = p.dt_previous, segment.label
         if reason := self._failed():
             return reason
-        cell_voltage = p.measured.get(CELL_VOLTAGE.name, math.nan)
-        advanced = segment.advance(segment_state, p.measured["voltage"], cell_voltage)
+        advanced = segment.advance(segment_state, p.measured["voltage"], cell_voltage(p.measured))
         if advanced != segment_state:
             p.segment_state = advanced.to_json()
             self._forget()

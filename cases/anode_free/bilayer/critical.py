@@ -65,22 +65,26 @@ POINTS = (
 )
 
 
-def critical(directory: Path) -> float | None:
-    """Middle between the largest current that was plated and the smallest that was not, mA/cm2; None: no search."""
+def critical(directory: Path) -> float | str | None:
+    """Middle between the largest current that was plated and the smallest that was not, mA/cm2; None: no search.
+
+    In words where all were plated.
+    """
     path = directory / "ccd.json"
     found = json.loads(path.read_text()).get("results", {}) if path.exists() else {}
     if found.get("failure_mode") in (None, "not finished"):
         return None
     plated, failed = (found[f"{which}_current_density"] for which in ("critical", "failure"))
-    return 0.05 * ((plated or 0.0) + (failed if failed is not None else plated))
+    return f"above {0.1 * plated:.3g}" if failed is None else 0.05 * ((plated or 0.0) + failed)
 
 
 def report(output: Path) -> None:
     """Print the table, draw the films."""
-    found = {point: critical(output / point.name) for point in POINTS}
-    rows = [Row(point.what, "mA/cm2", point.measured, ccd, "predicted") for point, ccd in found.items() if ccd]
+    tried = {point: critical(output / point.name) for point in POINTS}
+    found = {point: ccd for point, ccd in tried.items() if ccd is not None}
+    rows = [Row(point.what, "mA/cm2", point.measured, ccd, "predicted") for point, ccd in found.items()]
     print(table(rows))
-    films = [(point.energy, ccd, point) for point, ccd in found.items() if ccd and point.energy is not None]
+    films = [(p.energy, ccd, p) for p, ccd in found.items() if p.energy is not None and not isinstance(ccd, str)]
     figure = Figure(figsize=(5, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.plot([energy for energy, *_ in films], [ccd for _, ccd, _ in films], "o-", label="model, from no Li")
