@@ -83,7 +83,7 @@ class SeedLayer(SeedHost):
         "self-diffusivity of Li in the host, for a profile in depth; default that of its material, if it is the only "
         "host and gives all of its Li back; well mixed without one",
     )
-    layers: Layers = key(20, "number of layers of the profile in depth")
+    layers: Layers = key(20, "number of layers of the profile in depth; 1: well mixed")
     one_phase: bool = resolved(
         "whether its last step goes on into Li metal as one phase; default whether that of any of its materials does"
     )
