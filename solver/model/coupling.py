@@ -39,6 +39,7 @@ from solver.domain.contact import Contact
 from solver.domain.places import Places
 from solver.laws import free_energy as fe
 from solver.laws import vacancies
+from solver.model.settling import Settling
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
@@ -272,8 +273,19 @@ class Coupling:
         }
         measured |= self._stored(fields, contact)
         error = self._error(state, fields, contact, plated, step)
-        jumps = sum_of(part.jump(fields, contact) for part in self.followers)
+        jumps = self._jumps(fields, contact)
         return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]), jumps)
+
+    def _jumps(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """What fields change by at the end of a step; Li that jumps has settled (collective). Raises SolveFailed."""
+        jumps = sum_of(part.jump(fields, contact) for part in self.followers)
+        if "lithium" in jumps:
+            with self.timers("settling"):
+                xi, c = (fields[name] + jumps[name] for name in ("lithium", "occupancy"))
+                settling = Settling(self.grid, self.lithium, self.occupancy)
+                xi, c = settling(contact, xi, c, self.deformation.thickening(fields))
+            jumps |= {"lithium": xi - fields["lithium"], "occupancy": c - fields["occupancy"]}
+        return jumps
 
     def _uptake(self, state: State, contact: Contact, step: Step) -> tuple[Array, dict[str, Array]]:
         """Li that parts take from the metal without a current, 1/s, and the fields that follow from it (collective)."""

@@ -13,7 +13,8 @@ is the thickness of Li h_n per area of the contact, which the gap has room for.
 
 or, where nuclei far apart hold much before they cover it, once they hold HEAPED times as much as the gap: in a cell
 they would have lifted the collector. No Li is lost or made. That changes fields at once: it is no part of a step, and
-no error of it. Li beneath a film (`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
+no error of it; the edge that it leaves settles before time goes on (`model.settling`). Li beneath a film
+(`physics.barrier`), which covers what nuclei on top of it leave, counts as they do.
 
 **Hand-back.** Of Li that is stripped while the collector bears on the electrolyte some nanometres stay, less than the
 gap, that a diffuse contact does not touch. They are Li per area again: where a column has lost its contact so, its t is
@@ -305,6 +306,7 @@ class Nucleation(Part):
         current, _ = kinetics.transfer_current(
             self.kinetics, state["potential"], np.zeros(()), self.exchange, np.ones(())
         )
+        current = current * bare_share(self.grid, state, contact)  # beneath a collector that is lifted none grows
         speed = self.parameters.volume_per_charge * np.max(current, axis=-1, keepdims=True, initial=0.0)
         needed = np.maximum(room - held, OUTGROWN * gap) / np.maximum(speed, np.finfo(float).tiny)
         return -self.grid.max(-needed)
