@@ -278,6 +278,16 @@ def test_a_profile_in_depth_is_of_hosts_with_a_diffusivity() -> None:
         seed_of({"material": "Mg", "layers": 1})
 
 
+def test_layers_without_a_profile_are_refused_but_not_those_of_a_resolved_case() -> None:
+    """A resolved case has the default of every key."""
+    for well_mixed in ({"material": "Au"}, {"material": "MoS2"}):
+        with pytest.raises(CaseError, match=r"collector\.seed\.layers.*there is no profile in depth"):
+            seed_of(well_mixed | {"layers": 40})
+    found = case(collector={"material": "Cu", "nucleation": {}, "seed": {"material": "Au", "thickness": "20 nm"}})
+    assert found.resolved()["collector"]["seed"]["layers"] == 20
+    assert case_from_dict(found.resolved()).collector == found.collector
+
+
 def test_a_diffusivity_at_another_temperature_is_asked_for() -> None:
     """No activation energy of that of Mg is known."""
     with pytest.raises(CaseError, match=r"host_diffusivity.*collector\.seed\.diffusivity in the case"):
