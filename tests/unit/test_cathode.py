@@ -11,7 +11,9 @@ import pytest
 
 from solver.case.cathode import Cathode as Section
 from solver.case.collector import most_plated
+from solver.case.cost import cost
 from solver.case.io import CaseError, case_from_dict
+from solver.case.report import print_report
 from solver.case.schema import Case
 from solver.case.segments import Segment, unroll
 from solver.laws.open_circuit import OpenCircuit
@@ -113,6 +115,16 @@ def test_a_full_cell_that_is_held_plates_what_its_cathode_gives_at_that_voltage(
     curve = {"file": "curve.csv", "table": table}
     found = case(".", plate, hold, areal_capacity="5 mAh/cm^2", open_circuit_curve=curve)
     assert most_plated(unroll(found.protocol), found.cathode) == pytest.approx(36e3 * most)
+
+
+def test_time_is_bounded_by_the_cathode(capsys: pytest.CaptureFixture[str]) -> None:
+    """1 mAh/cm2 at 1 mA/cm2 is an hour to each side at most; without a cathode nothing bounds it."""
+    strip_to = {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "0.1 V"}
+    found = case(".", PLATE, strip_to, **DENSE)
+    assert cost(found).duration == pytest.approx(7200)
+    print_report(found)
+    said = capsys.readouterr().out
+    assert "not bounded" not in said and said.count(" 3600") >= 2
 
 
 TO_CELL = {"cutoff_cell_voltage": "3.8 V"}
