@@ -164,6 +164,7 @@ class Part:
     columns: tuple[Column, ...] = ()
     balances: tuple[Balance, ...] = ()
     supplies: tuple[Supply, ...] = ()
+    swells = False  # whether `swelling` may change
     _contact: Contact | None = None
 
     @property
@@ -207,6 +208,10 @@ class Part:
     def uptake(self, state: State, contact: Contact, step: Step) -> Uptake:
         """What is taken from the metal in a step (collective)."""
         return Uptake()
+
+    def swelling(self, fields: Fields, contact: Contact) -> float:
+        """Thickness w_s by which it pushes the platen away from the collector's surface, m (collective)."""
+        return 0.0
 
     def resistance(self, fields: Fields) -> Array | float:
         """Area resistance that it adds to the contact, ohm m^2; fields: those of `uptake`, or of the state."""

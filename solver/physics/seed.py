@@ -20,7 +20,13 @@ beneath the surface have a field each, their flux potential G.
 until E = 0 at the surface: what the seed takes leaves the metal in the cells of the contact (`part.Uptake`), at most
 LARGEST_SHARE of what a cell has in a step. A seed that is full at E = 0 takes nothing. It gives nothing back to metal.
 
-The alloy is thicker than its host, (V_h + V_Li x)/V_h: that is measured, and moves nothing.
+**Swelling.** The alloy is thicker than its host, by d x V_Li/V_h. It has no cells: the collector's surface, at Z, is
+that of the seed, and what swells pushes the platen away from it by the mean along the contact,
+
+    w_s = d (V_Li/V_h) <x>,     p = p0 - k (Z - w_s)        <x> mean of x; p pressure, k of fixture and buffer, Pa/m
+
+(`deformation`). A fixture that gives way at a constant pressure (k = 0) takes up all of it. Differences of the swelling
+along the contact are not followed: the gap is that of Z and of the shape at the start.
 """
 
 from __future__ import annotations
@@ -83,7 +89,7 @@ def beneath_metal(grid: Grid, state: State, contact: Contact) -> Array:
 @dataclass
 class Seed(Part):
     """The seed of a case. kinetics: of its contact; exchange: i0 in the cells, A/m^2; thickness d of the host, m;
-    swelling V_Li/V_h.
+    expansion V_Li/V_h.
     """
 
     grid: Grid
@@ -91,9 +97,10 @@ class Seed(Part):
     kinetics: kinetics.KineticsParameters
     exchange: Array
     thickness: float
-    swelling: float
+    expansion: float
 
     name = "seed"
+    swells = True
     fields = FIELDS
     outputs = (
         FieldInfo("seed_composition", "x", "1", "Li per host atom in the seed"),
@@ -131,6 +138,11 @@ class Seed(Part):
     def lithium(self, fields: Fields, contact: Contact) -> Array:
         thickness = self.kinetics.volts_per_pascal * self.alloy.charge_per_composition
         return np.asarray(contact.area_density * thickness * fields["seed_composition"])
+
+    def swelling(self, fields: Fields, contact: Contact) -> float:
+        """w_s: a seed begins empty."""
+        mean, area = self.grid.sums(contact.area * fields["seed_composition"], contact.area)
+        return self.thickness * self.expansion * mean / area
 
     def covered(self, state: State, contact: Contact) -> Array:
         """Cells in which it exchanges Li with metal (collective)."""
@@ -241,7 +253,7 @@ class Seed(Part):
             "seed_lithium": self.alloy.charge_per_composition * mean / self.grid.lateral_area,
             "seed_bound_lithium": self.alloy.charge_per_composition * held / self.grid.lateral_area,
             "seed_composition": mean / area,
-            "seed_thickness": self.thickness * (1 + self.swelling * mean / area),
+            "seed_thickness": self.thickness * (1 + self.expansion * mean / area),
             "seed_charge": charge / self.grid.lateral_area,
         }
         return PartResult(fields | {"seed_lowest_potential": lowest}, measured)

@@ -152,9 +152,11 @@ def few_nuclei_case(changes: Mapping[str, Any]) -> Table:
 
 
 # All parts that live on the contact: Li goes beneath a film in some places, into Mg with an oxide, then as metal, and
-# is born on top in others, which it crosses about as hard; it reacts with the electrolyte.
+# is born on top in others, which it crosses about as hard; it reacts with the electrolyte. A fixture
+# holds against what swells.
 ALL_PARTS = {
     "drive": {"voltage_limit": "3 V"},
+    "mechanics": {"fixture_stiffness": "50 MPa/um"},
     "interface": {"film": {"material": "W", "thickness": "30 nm", "permeance": "6e-9 m/s"}},
     "interphase": {},
     "collector": {
@@ -186,9 +188,10 @@ def all_places_case(changes: Mapping[str, Any]) -> Table:
     return merged(nucleating_case(merged(ALL_PARTS, flat)), changes)
 
 
-# Mg with a profile in depth, which is shallow, on a bare collector; some of it is beneath Li at the end.
+# Mg with a profile in depth, which is shallow, on a bare collector between stiff plates; some is beneath Li at the end.
 LAYERED: Table = {
     "drive": {"voltage_limit": "3 V"},
+    "mechanics": {"fixture_stiffness": "50 MPa/um"},
     "collector": {
         "seed": {"material": "Mg", "thickness": "2 nm", "diffusivity": "1e-19 m^2/s", "layers": 5, "one_phase": False},
     },
