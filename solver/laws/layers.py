@@ -133,6 +133,11 @@ class LayeredAlloy(Alloy):
     def within(self, lowest: Array, deep: Array, dt: float) -> LayeredAlloy:
         return replace(self, lowest=lowest, deep=deep, dt=dt, _near=[deep])
 
+    def profile(self, potential: Array, deep: Array) -> Array:
+        """x of the layers, the surface first, along the last axis; the surface is at E, those beneath at G."""
+        below = self.flux_potential.composition_at(np.maximum(deep, 0.0))[0]
+        return np.concatenate([self.composition(potential)[0][..., None], below], axis=-1)
+
     def at_start(self, potential: Array) -> Array:
         below = self.flux_potential.composition_at(self.deep)[0] @ self.shares[1:]
         return np.asarray(self.shares[0] * self.composition(potential)[0] + below)

@@ -16,7 +16,7 @@ measured, not assumed:
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
-                     the same of fields of parts that follow / their tolerances
+                     the same of fields of parts that follow / their tolerances, and what else they call one
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
                      the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
                      |V_new - V| dt/2 of the collector over lambda / TOLERANCES["collector"]
@@ -394,6 +394,7 @@ class Coupling:
     def _error(self, state: State, fields: Fields, contact: Contact, plated: Array, step: Step) -> float:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
+        errors += [part.error(state, fields, contact, step) for part in self.followers]
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
         weights = vacancies.Weights(contact.metal, contact.growing)
         found = vacancies.plane_source_now(weights, h, deficit(fields), plated, annihilation, fields["normal_stress"])

@@ -229,6 +229,10 @@ class Part:
         """Largest dt, s."""
         return math.inf
 
+    def error(self, state: State, new: Fields, contact: Contact, step: Step) -> float:
+        """Error of a step over its tolerance, beside those of the fields that have one (collective)."""
+        return 0.0
+
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What changes at once at the end of a step, by the names of fields: no error of it, and no lasting slope."""
         return {}

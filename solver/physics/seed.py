@@ -11,7 +11,9 @@ stay in the seed, which is part of the inventory. Nuclei leave the current of th
 full, and in equilibrium with them, when they are born. Beneath a film: `physics.barrier`.
 
 **Depth.** A host may have a profile in depth (`laws.layers`): E is then of its surface, x the mean, and its layers
-beneath the surface have a field each, their flux potential G.
+beneath the surface have a field each, their flux potential G. A current that is given makes a mean of x that is always
+as foreseen; of such a host the error of a step is that of x in its layers, the mean of its magnitude in depth. (By the
+largest one a step would be the shorter the more layers there are: a front crosses one after the other.)
 
 **Covered.** Beneath Li metal (b < COVERED where xi is Li) Li goes between metal and seed without a current of the cell,
 
@@ -39,6 +41,7 @@ import numpy as np
 from solver.domain.contact import Contact
 from solver.laws import kinetics
 from solver.laws.alloy import Alloy, Law
+from solver.laws.layers import LayeredAlloy
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
@@ -118,7 +121,10 @@ class Seed(Part):
         self._with_layers()
 
     def _with_layers(self) -> None:
-        self.fields = (*FIELDS, *map(StateField, layer_names(self.alloy)))
+        deep = layer_names(self.alloy)
+        predicted = ("seed_potential", *deep) if deep else ()
+        known = tuple(kept for kept in FIELDS if kept.name not in predicted)
+        self.fields = (*known, *(StateField(name, predicted=True) for name in predicted))
 
     def start(self, contact: Contact) -> dict[str, Array]:
         """An empty seed, and the electrolyte in equilibrium with it."""
@@ -143,6 +149,19 @@ class Seed(Part):
         """w_s: a seed begins empty."""
         mean, area = self.grid.sums(contact.area * fields["seed_composition"], contact.area)
         return self.thickness * self.expansion * mean / area
+
+    def error(self, state: State, new: Fields, contact: Contact, step: Step) -> float:
+        """Local truncation error of x in depth."""
+        alloy = self.alloy
+        if not isinstance(alloy, LayeredAlloy):
+            return 0.0
+        chosen, found = significant(self.grid, contact), np.zeros(self.grid.local_shape)
+
+        def profile(fields: Fields) -> Array:
+            return alloy.profile(fields["seed_potential"][chosen], layers(alloy, fields)[chosen])
+
+        found[chosen] = step.local_error(profile, new, state) @ alloy.shares
+        return self.grid.max(found) / TOLERANCE
 
     def covered(self, state: State, contact: Contact) -> Array:
         """Cells in which it exchanges Li with metal (collective)."""
