@@ -172,13 +172,13 @@ ALL_PARTS = {
 
 
 def all_places_case(changes: Mapping[str, Any]) -> Table:
-    """A cycle of ALL_PARTS, over two flaws of which an island joins one to the collector, with a cathode."""
+    """A cycle of ALL_PARTS over two flaws, of which an island joins one to the collector; a third goes back."""
     flaws = {"kind": "flaws", "spacing": "0.5 um", "position": "0.25 um", "depth": "0.4 um"}
     flat = {
         "lithium": {"islands": [{"centre": ["0.25 um"], "radius": "0.12 um"}]},
         "defects": [flaws | {"separation_energy": "0.1 J/m^2"}],
         "filament": {"short_depth": "0.9 um", "aspect_factor": 2000},
-        "cathode": {"areal_capacity": "120 C/m^2", "first_cycle_loss": 0.05, "open_circuit_voltage": "3.9 V"},
+        "cathode": {"areal_capacity": "120 C/m^2", "first_cycle_loss": 0.65, "open_circuit_voltage": "3.9 V"},
         "time": {"fixed_step": "60 ms"},
         "protocol": [
             {"kind": "galvanostatic", "direction": "plate"},
