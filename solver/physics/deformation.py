@@ -47,7 +47,7 @@ COLUMNS = (
     Column("platen_pressure", "Pa", "of the platen on the Li: stack pressure, less what the fixture gives way"),
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
     Column("platen_displacement", "m", "of the platen, of a collector that of its surface, towards the electrolyte"),
-    Column("drift_velocity", "m/s", "of the same"),
+    Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
     Column("thickened_share", "1", "of all planes made or lost, those lost in vacancy layers made 2 lambda deep"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
 )
