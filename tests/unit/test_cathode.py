@@ -117,6 +117,14 @@ def test_a_full_cell_that_is_held_plates_what_its_cathode_gives_at_that_voltage(
     assert most_plated(unroll(found.protocol), found.cathode) == pytest.approx(36e3 * most)
 
 
+def test_a_discharge_that_ends_in_a_hold_plates_nothing() -> None:
+    curve = {"file": "curve.csv", "table": {"state_of_charge": [0.0, 1.0], "voltage": ["3.7 V", "4.3 V"]}}
+    strip_to = {"kind": "cc-cv", "direction": "strip", "cell_voltage": "4.2 V", "cutoff_current_density": "1 A/m^2"}
+    plate = PLATE | {"capacity": "0.1 mAh/cm^2"}
+    found = case(".", plate, strip_to, areal_capacity="5 mAh/cm^2", open_circuit_curve=curve)
+    assert most_plated(unroll(found.protocol), found.cathode) == pytest.approx(36e3 * 0.1)
+
+
 def test_time_is_bounded_by_the_cathode(capsys: pytest.CaptureFixture[str]) -> None:
     """1 mAh/cm2 at 1 mA/cm2 is an hour to each side at most; without a cathode nothing bounds it."""
     strip_to = {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "0.1 V"}
