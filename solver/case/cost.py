@@ -108,7 +108,7 @@ def cost(case: Case) -> Cost:
 
 def _layers(case: Case) -> int:
     seed = case.collector.seed if case.collector else None
-    return seed.layers if seed and seed.diffusivity is not None else 0
+    return seed.layers if seed and seed.diffusivity is not None and seed.layers > 1 else 0
 
 
 def longest(case: Case, segment: Segment) -> float:

@@ -347,7 +347,7 @@ Iterations = Annotated[
 ]
 Kept = Annotated[int, Integer(ge=1, le=10_000, usual=Usual(1, 1000, "each is as large as a snapshot"))]
 Seed = Annotated[int, Integer(ge=0, lt=2**63)]
-Layers = Annotated[int, Integer(ge=2, le=1000, usual=Usual(5, 100, "a profile in depth needs some; each is a field"))]
+Layers = Annotated[int, Integer(ge=1, le=1000, usual=Usual(1, 100, "each is a field"))]
 
 
 def _true_or_false(value: object) -> object:

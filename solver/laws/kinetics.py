@@ -158,12 +158,14 @@ def _film_overpotential(
 ) -> Array:
     """The eta at which `_film_balance` is 0; j and eta rise with drive.
 
-    Newton's method within the bounds. Where it hardly gets closer the step is a bisection.
+    Newton's method within the bounds, from `_largest_overpotential` on. Where it hardly gets closer the step is a
+    bisection.
     """
     # with q < 1 a current flows at eta = 0, of at most i0 (1 - q)
     low = np.minimum(drive, 0.0) - p.film_drop(exchange * (1 - availability))
     high = np.maximum(drive, 0.0)
-    eta, last = np.zeros_like(drive), np.full_like(drive, np.inf)
+    start = _largest_overpotential(p, drive, exchange, alloy)
+    eta, last = np.clip(start, low, high), np.full_like(drive, np.inf)
     for _ in range(FILM_SWEEPS):
         found = _film_balance(p, eta, drive, exchange, availability, alloy)
         low, high = np.where(found.balance < 0, eta, low), np.where(found.balance > 0, eta, high)
@@ -175,6 +177,24 @@ def _film_overpotential(
         if np.max(np.abs(last), initial=0.0) < FILM_TOLERANCE:
             break
     return eta
+
+
+def _largest_overpotential(
+    p: KineticsParameters, drive: Array, exchange: Array, alloy: Array | float
+) -> Array:
+    """The eta with which j/i0 = exp(alpha F |eta|/RT) - 1, less than it is, passes all that the film may pass.
+
+    That is at most what all of drive drives through R_c, and through the film at the other side of which j is 0. Nor is
+    it more than it were if j went on with its slope at 0.
+    """
+    f, size = p.inverse_thermal_voltage, np.abs(drive)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        through = np.where(drive > 0, np.expm1(np.minimum(f * size, LARGEST_EXPONENT)), 1.0)
+        through = np.where(size > 0, through * np.exp(-f * np.asarray(alloy)) * p.limiting_current, 0.0)
+        most = np.fmin(size / p.area_resistance, through) / exchange
+    share = np.where(drive > 0, 1 - p.transfer_coefficient, p.transfer_coefficient)
+    linear = size / (1 + f * exchange * p.area_resistance)
+    return np.copysign(np.fmin(linear, np.log1p(most) / (share * f)), drive)
 
 
 @dataclass(frozen=True)

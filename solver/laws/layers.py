@@ -114,7 +114,8 @@ class LayeredAlloy(Alloy):
     flux_potential: FluxPotential
     deep: Array = field(default_factory=lambda: np.empty((0, 0)))
     dt: float = 0.0
-    _near: list[Array] = field(default_factory=list, compare=False)  # deep of the last end of this step, to begin with
+    # of the last end of this step, to begin with: G of the surface, deep, and how that follows, dG_k/dG_1
+    _near: list[tuple[Array, Array, Array]] = field(default_factory=list, compare=False)
 
     @cached_property
     def shares(self) -> Array:
@@ -131,7 +132,12 @@ class LayeredAlloy(Alloy):
         return np.repeat(self.flux_potential.at(potential)[0][..., None], self.layers - 1, axis=-1)
 
     def within(self, lowest: Array, deep: Array, dt: float) -> LayeredAlloy:
-        return replace(self, lowest=lowest, deep=deep, dt=dt, _near=[deep])
+        return replace(self, lowest=lowest, deep=deep, dt=dt, _near=[])
+
+    @cached_property
+    def _before(self) -> Array:
+        """x of the layers beneath the surface at the start of the step."""
+        return self.flux_potential.composition_at(self.deep)[0]
 
     def profile(self, potential: Array, deep: Array) -> Array:
         """x of the layers, the surface first, along the last axis; the surface is at E, those beneath at G."""
@@ -139,8 +145,7 @@ class LayeredAlloy(Alloy):
         return np.concatenate([self.composition(potential)[0][..., None], below], axis=-1)
 
     def at_start(self, potential: Array) -> Array:
-        below = self.flux_potential.composition_at(self.deep)[0] @ self.shares[1:]
-        return np.asarray(self.shares[0] * self.composition(potential)[0] + below)
+        return np.asarray(self.shares[0] * self.composition(potential)[0] + self._before @ self.shares[1:])
 
     def reach(self, potential: Array) -> tuple[Array, Array]:
         most, least = self.deep.max(axis=-1, initial=0.0), self.deep.min(axis=-1, initial=np.inf)
@@ -151,11 +156,11 @@ class LayeredAlloy(Alloy):
     def at_end(self, potential: Array) -> tuple[Array, Array, Array]:
         x, fall = self.composition(potential)
         top, mobility = self.flux_potential.at(potential)
-        deep = self._near[0] = self._diffuse(top, self._near[0])
-        below, rise = self.flux_potential.composition_at(deep)
+        deep, below, rise = self._diffuse(top, self._foreseen(top))
         pulled = np.zeros_like(deep)
         pulled[..., 0] = self.coupling
         answer = self._solve(self.shares[1:] * rise, pulled)
+        self._near[:] = [(top, deep, answer)]
         first, others = self.shares[0], self.shares[1:]
         return first * x + below @ others, first * fall + mobility * ((rise * answer) @ others), deep
 
@@ -169,33 +174,40 @@ class LayeredAlloy(Alloy):
         answer = replace(self, dt=1.0)._solve(1j * omega * self.shares[1:] * rise, pulled)
         return np.asarray(self.shares[0] * fall + mobility * ((rise * answer) @ self.shares[1:]))
 
-    def _diffuse(self, top: Array, guess: Array) -> Array:
-        """G beneath the surface at the end of the step, where that has G = top."""
-        before, others = self.flux_potential.composition_at(self.deep)[0], self.shares[1:]
+    def _foreseen(self, top: Array) -> Array:
+        """Deep where the surface has G = top, to first order."""
+        if not self._near:
+            return self.deep
+        before, deep, answer = self._near[0]
+        return deep + answer * (top - before)[..., None]
 
-        def residual(deep: Array) -> tuple[Array, Array]:
+    def _diffuse(self, top: Array, guess: Array) -> tuple[Array, Array, Array]:
+        """G beneath the surface at the end of the step, where that has G = top, with its x and dx/dG."""
+        others = self.shares[1:]
+
+        def residual(deep: Array) -> tuple[Array, Array, Array]:
             x, rise = self.flux_potential.composition_at(deep)
             flux = np.diff(deep, axis=-1, prepend=top[..., None])
             flux[..., :-1] -= flux[..., 1:].copy()
-            return others * (x - before) + self.coupling * flux, others * rise
+            return others * (x - self._before) + self.coupling * flux, x, rise
 
         deep = guess
-        force, storing = residual(deep)
+        force, x, rise = residual(deep)
         for _ in range(SWEEPS):
-            change = self._solve(storing, -force)
+            change = self._solve(others * rise, -force)
             settled = (np.abs(change).max(axis=-1) < TOLERANCE) | (np.abs(force).max(axis=-1) < ROUNDING)
             if np.all(settled):
-                return deep + change
+                return deep + change, x + rise * change, rise
             slope, share = np.sum(force * change, axis=-1), np.ones_like(top)
             for _ in range(SHORTENINGS):
                 tried = deep + share[..., None] * change
-                force, storing = residual(tried)
+                force, x, rise = residual(tried)
                 too_far = np.sum(force * change, axis=-1) > TOO_FAR * np.abs(slope)
                 if not np.any(too_far & ~settled):
                     break
                 share = np.where(too_far, 0.5 * share, share)
             deep = tried
-        return deep
+        return deep, x, rise
 
     def _solve(self, storing: Array, right: Array) -> Array:
         """Solution of (storing + r T) u = right for each place, in one tridiagonal system."""

@@ -137,7 +137,7 @@ def host_of(own: SeedLayer, temperature: float) -> alloy.Alloy:
     amount = sum(host.amount for host in own.hosts)
     steps = merged((host.amount / amount, host.plain_steps) for host in own.hosts)
     mixed = alloy.Alloy([_alloy_step(step) for step in steps], FARADAY * amount)
-    if own.diffusivity is None:
+    if own.diffusivity is None or own.layers == 1:
         return mixed
     dense = sum(host.filling * host.thickness for host in own.hosts)
     return layers.LayeredAlloy(

@@ -375,15 +375,16 @@ class Coupling:
         dead_charge: dead Li outside of defects, as charge per cross-section, C/m^2.
         """
         conductor, volume = self.conductor(fields, contact), self.charge.kinetics.volts_per_pascal
+        metal = self.occupancy.lithium(fields, contact)
+        filled = self.penetration.lithium(fields, contact) if self.penetration else 0.0
         measured = {
             **self.charge.measure(state, contact, current, step.dt),
-            **self.dead.measure(conductor, self._lithium(fields, contact)),
+            **self.dead.measure(conductor, metal + filled),
             **self.lithium.measure(fields, contact),
             **self.deformation.measure(fields, contact, self._load(fields, contact, step.stack_pressure)),
             "stack_pressure": step.stack_pressure,
         }
-        dead = conductor.dead * self.occupancy.lithium(fields, contact)
-        measured["dead_charge"] = self.grid.integral(dead) / self.grid.lateral_area / volume
+        measured["dead_charge"] = self.grid.integral(conductor.dead * metal) / self.grid.lateral_area / volume
         if self.penetration:
             voltage, density = measured["voltage"], measured["current_density"]
             measured |= self.penetration.measure(conductor.living, fields["filament"], contact, voltage, density)

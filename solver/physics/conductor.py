@@ -94,5 +94,5 @@ class DeadLithium(Part):
         return bool(self.grid.comm.allreduce(differ, MPI.LOR))
 
     def measure(self, conductor: Conductor, lithium: Array) -> dict[str, float]:
-        """Scalars of a step; lithium: Li per volume of the box (collective)."""
+        """Scalars of a step; lithium: Li metal and Li in defects, per volume of the box (collective)."""
         return {"dead_lithium": self.grid.integral(conductor.dead * lithium) / self.grid.lateral_area}

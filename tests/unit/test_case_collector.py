@@ -276,7 +276,8 @@ def test_a_profile_in_depth_is_of_hosts_with_a_diffusivity() -> None:
         with pytest.raises(CaseError, match=r"collector\.seed\.diffusivity.*give all of their Li back"):
             seed_of(bound | {"diffusivity": "1e-16 m^2/s"})
     with pytest.raises(CaseError, match=r"collector\.seed\.layers"):
-        seed_of({"material": "Mg", "layers": 1})
+        seed_of({"material": "Mg", "layers": 0})
+    assert seed_of({"material": "Au", "layers": 1}).layers == 1, "well mixed"
 
 
 def test_layers_without_a_profile_are_refused_but_not_those_of_a_resolved_case() -> None:

@@ -37,7 +37,9 @@ def test_li_and_charge_are_accounted_for_in_every_step() -> None:
     assert np.ptp(found["seed_lithium"]) > 20 and found["interphase_lithium"][-1] > 5
     filled = found["filament_volume"]
     assert filled.max() > 1.05 * filled[0], "a filament has taken Li"
-    assert found["dead_lithium"].min() > 1e-9, "what the other flaw holds has no electrons"
+    dead = found["dead_lithium"]
+    assert dead.min() > 1e-9, "what the other flaw holds has no electrons"
+    assert dead[5] == pytest.approx(dead[0], rel=1e-3), "what seed and interphase take is not dead"
     assert found["lithium_beneath"].max() > 1e-9 and found["nucleated_lithium"].max() > 1e-10
     assert [end.kind for end in simulation.progress.ended] == ["cathode empty", "cathode full"]
 
