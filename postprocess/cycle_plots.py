@@ -22,7 +22,6 @@ from postprocess.reader import ResultsError, Run
 Array = np.ndarray
 
 NAME = "cycles.png"
-CELL_VOLTAGE = "cell_voltage"  # column of the log of a full cell whose open-circuit voltage is known
 MAH_CM2 = 1 / 3.6e4  # C/m^2 -> mAh/cm^2
 MV = 1e3  # V -> mV
 PERCENT = 100.0
@@ -34,7 +33,8 @@ LOSSES = {  # columns of cycles.csv: name in the picture, colour
     "cathode_loss": ("cathode is full", "#1f5fa8"),
     "left_loss": ("left by the cutoff", "#9aa5b1"),
 }
-NEAR = 1.5  # of the largest plating overpotential, shown of the potential
+NEAR = 1.5  # of the largest plating overpotential, and of the potential that MOST of the charge needs: what is shown
+MOST = 0.98  # of the charge of a half-cycle; the rest is the way to a cutoff
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def plot_cycles(directory: str | Path) -> Path:
     """Write cycles.png into a run directory and return its path; works while the run goes on. Raises ResultsError."""
     run = Run(directory)
     cycles = Cycles.read(run)
-    full = CELL_VOLTAGE in run.curves
+    full = run.is_full_cell
     figure = Figure(figsize=(4.5 * (3 + full), 5.2), constrained_layout=True)
     *cell, left, middle, right = figure.subplots(1, 3 + full)
     for axes in cell:
@@ -102,39 +102,52 @@ def plot_cycles(directory: str | Path) -> Path:
 
 
 def draw_potential(axes: Axes, run: Run) -> None:
-    """Potential of the collector against Li, mV, over the charge of each half-cycle; colours go from first to last."""
-    plating = _draw_half_cycles(axes, run, -MV * run.curves["voltage"])
-    highest = max((-float(potential.min()) for potential in plating), default=0.0)
+    """Potential of the collector against Li, mV, over the charge of each half-cycle; colours go from first to last.
+
+    The steep way to a cutoff, which has next to no charge, is cut off where it would dwarf the rest.
+    """
+    drawn = _draw_half_cycles(axes, run, -MV * run.curves["voltage"])
+    deepest = max((-float(values.min()) for plates, _, values in drawn if plates), default=0.0)
+    highest = max((_most(charge, values) for _, charge, values in drawn), default=0.0)
     axes.axhline(0.0, color="grey", lw=0.8)
-    axes.set(ylabel="potential of the collector against Li / mV", ylim=(-NEAR * highest if highest else None, None))
+    axes.set(ylabel="potential of the collector against Li / mV")
+    if deepest > 0:
+        axes.set_ylim(-NEAR * deepest, min(NEAR * max(highest, deepest), axes.get_ylim()[1]))
+
+
+def _most(charge: Array, values: Array) -> float:
+    """The value below which MOST of a charge passes."""
+    order, passed = np.argsort(values), np.diff(charge, prepend=0.0)
+    share = np.cumsum(passed[order]) / passed.sum()
+    return float(values[order][np.searchsorted(share, MOST)])
 
 
 def draw_cell_voltage(axes: Axes, run: Run) -> None:
     """Voltage of the full cell, V, over the charge of each half-cycle."""
-    _draw_half_cycles(axes, run, run.curves[CELL_VOLTAGE])
+    _draw_half_cycles(axes, run, run.curves["cell_voltage"])
     axes.set(ylabel="voltage of the full cell / V")
 
 
-def _draw_half_cycles(axes: Axes, run: Run, values: Array) -> list[Array]:
-    """Values of the log over the charge of each half-cycle; returns those of plating."""
+def _draw_half_cycles(axes: Axes, run: Run, values: Array) -> list[tuple[bool, Array, Array]]:
+    """Values of the log over the charge of each half-cycle; returns whether it plates, its charge and the values."""
     curves, rows = run.curves, half_cycles(run)
     last = max((row["cycle"] for row in rows), default=1.0)
     start = np.concatenate([[0.0], curves["capacity"][:-1]])
-    plating = []
+    drawn = []
     for row in rows:
         within = (curves["time"] > row["start_time"]) & (curves["time"] <= row["end_time"] * (1 + 1e-12))
         if not within.any():
             continue
-        charge = np.abs(curves["capacity"][within] - start[within][0]) * MAH_CM2
-        plates = row["charge"] > 0
-        plating += [values[within]] if plates else []
+        charge, plates = np.abs(curves["capacity"][within] - start[within][0]), row["charge"] > 0
+        drawn.append((plates, charge, values[within]))
         colour = colormaps["viridis"](0.9 * (row["cycle"] - 1) / max(last - 1, 1))
         named = plates and row["cycle"] in (1, last)
-        axes.plot(charge, values[within], color=colour, lw=1.4, label=f"cycle {row['cycle']:.0f}" if named else None)
+        label = f"cycle {row['cycle']:.0f}" if named else None
+        axes.plot(charge * MAH_CM2, values[within], color=colour, lw=1.4, label=label)
     axes.set(xlabel="charge of the half-cycle / (mAh/cm$^2$)", xlim=(0, None))
     axes.legend(fontsize=9)
     axes.grid(alpha=0.25)
-    return plating
+    return drawn
 
 
 def draw_efficiency(axes: Axes, cycles: Cycles) -> None:

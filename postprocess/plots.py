@@ -59,7 +59,7 @@ def plot_run(directory: str | Path) -> Path:
     run = Run(directory)
     if not len(run.curves["time"]):
         raise ResultsError(f"{run.directory}: log.csv has no rows yet")
-    height = 6.5 + 2.0 * (_penetrates(run) + _is_full_cell(run))
+    height = 6.5 + 2.0 * (_penetrates(run) + run.is_full_cell)
     figure = Figure(figsize=(13.5, height), constrained_layout=True)
     left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.15), wspace=0.04)
     _curves(left, run)
@@ -89,7 +89,7 @@ def _curves(figure: Figure, run: Run) -> None:
     c = run.curves
     factor, unit = time_unit(float(c["time"][-1]))
     t = c["time"] * factor
-    penetrates, full = _penetrates(run), _is_full_cell(run)
+    penetrates, full = _penetrates(run), run.is_full_cell
     top, bottom, *others = panels = figure.subplots(2 + penetrates + full, 1, sharex=True)
     _pair(
         top,
@@ -130,11 +130,6 @@ def _curves(figure: Figure, run: Run) -> None:
 def _penetrates(run: Run) -> bool:
     """Whether Li has been in the defects of the electrolyte."""
     return bool(np.any(run.curves.get("penetration_depth", np.zeros(1)) > 0.0))
-
-
-def _is_full_cell(run: Run) -> bool:
-    """Whether the voltage of the full cell is known."""
-    return bool(np.all(np.isfinite(run.curves.get("cell_voltage", np.full(1, np.nan)))))
 
 
 def _mark_failure(run: Run, panels: Sequence[Axes], factor: float) -> None:

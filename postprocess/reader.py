@@ -95,6 +95,11 @@ class Run:
         return self._table[1]
 
     @property
+    def is_full_cell(self) -> bool:
+        """Whether the voltage of the full cell is known, of some of the run at least."""
+        return bool(np.any(np.isfinite(self.curves.get("cell_voltage", np.empty(0)))))
+
+    @property
     def half_cycles(self) -> list[list[str]]:
         """Headings and rows of cycles.csv as they are written; only headings, or none of them, before one is over."""
         path = self.directory / "cycles.csv"

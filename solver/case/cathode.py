@@ -109,6 +109,17 @@ class Cathode(Section):
             return self.open_circuit_curve.table if self.open_circuit_curve else None
         return OpenCircuitTable.model_construct(state_of_charge=(0.0,), voltage=(self.open_circuit_voltage,))
 
+    def charge_at(self, voltage: float) -> float:
+        """Charge that it has given when its open-circuit voltage exceeds this one (V), all if it never does, C/m^2."""
+        table = self.open_circuit
+        if table is None or voltage >= max(table.voltage):
+            return self.lithium
+        beyond = next(index for index, value in enumerate(table.voltage) if value > voltage)
+        if beyond == 0:
+            return 0.0
+        (a, b), (u, v) = (values[beyond - 1 : beyond + 1] for values in (table.state_of_charge, table.voltage))
+        return self.lithium * (a + (b - a) * (voltage - u) / (v - u))
+
     @property
     def lost_share(self) -> float:
         """Share of what is taken out for the first time that does not go back."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ValidationInfo
 
+from solver.case.cathode import Cathode
 from solver.case.columns import TableRefused
 from solver.case.materials import material_of, shelf_of
 from solver.case.seed import SeedLayer, with_host
@@ -209,7 +210,7 @@ def with_room(
     collector: Collector,
     protocol: Iterable[Segment],
     *,
-    supply: float,
+    cathode: Cathode | None,
     molar_volume: float,
     width: float,
     film: float | None,
@@ -218,13 +219,14 @@ def with_room(
 ) -> Collector:
     """The collector with what it leaves open.
 
-    supply: charge that can be plated, C/m^2; width lambda m, film m, stack pressure Pa, relief of electrolyte m.
+    cathode: whose Li can be plated, None for any amount; width lambda m, film m, stack pressure Pa, relief of
+    electrolyte m.
     """
     gap, room = collector.gap, collector.room
     if gap is None:
         gap = BareContact(width).gap_under(pressure) if film is None else film
     if room is None:
-        plated = min(most_plated(protocol), supply)
+        plated = most_plated(protocol, cathode)
         room = plated * molar_volume / FARADAY + gap + relief + collector.relief + WIDTHS_BELOW * width
         if not math.isfinite(room):
             wrong = "missing; the protocol does not say how much it can plate"
@@ -232,11 +234,17 @@ def with_room(
     return collector.model_copy(update={"gap": gap, "room": room})
 
 
-def most_plated(segments: Iterable[Segment]) -> float:
-    """Largest charge that segments, one after the other, can have plated, C/m^2; inf if nothing bounds it."""
+def most_plated(segments: Iterable[Segment], cathode: Cathode | None = None) -> float:
+    """Largest charge that segments, one after the other, can have plated, C/m^2; inf if nothing bounds it.
+
+    A full cell that is held at a voltage plates until the cathode has it at rest, and if it has more it discharges.
+    """
     most = now = 0.0
     for segment in segments:
-        now = max(0.0, now + largest_charge(segment))
+        after = max(0.0, now + largest_charge(segment))
+        if cathode and segment.kind == "potentiostatic" and segment.cell_voltage is not None:
+            after = min(after, max(now, cathode.charge_at(segment.cell_voltage)))
+        now = min(after, cathode.lithium) if cathode else after
         most = max(most, now)
     return most
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
 BYTES_PER_CELL = {1: 5000, 2: 6000, 3: 9000}
+BYTES_PER_LAYER = 170  # per cell and layer of a profile in depth: two fields, copies (from 10 to 210 on 4800 cells)
 BYTES_PER_RANK = 1e8  # interpreter and libraries
 # s per cell and step on one core, without voids and with them: 2-D from benchmarks/results/scaling.txt and the demo,
 # 3-D from runs of 24^3 to 64^3 cells; in 1-D, as in all small cases, the next number counts
@@ -49,9 +50,13 @@ _GB = 1e9
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Size of a run. duration (s), steps and snapshots are inf when the protocol does not bound them."""
+    """Size of a run. duration (s), steps and snapshots are inf when the protocol does not bound them.
+
+    layers: of a seed with a profile in depth.
+    """
 
     shape: tuple[int, ...]
+    layers: int
     duration: float
     steps: float
     snapshots: float
@@ -70,7 +75,7 @@ class Cost:
     @property
     def memory(self) -> float:
         """Memory of all ranks together in bytes, without the interpreters."""
-        return self.cells * BYTES_PER_CELL[len(self.shape)]
+        return self.cells * (BYTES_PER_CELL[len(self.shape)] + BYTES_PER_LAYER * self.layers)
 
     @property
     def disk(self) -> float:
@@ -93,11 +98,28 @@ def cost(case: Case) -> Cost:
     fields = sum(COMPONENTS.get(name, 1) for name in case.output.fields)
     return Cost(
         shape=shape,
+        layers=_layers(case),
         duration=duration,
         steps=max(steps, duration / case.output.interval),  # they land on the times of snapshots
         snapshots=duration / case.output.interval + 1,
         bytes_per_snapshot=8.0 * fields * math.prod(shape),
     )
+
+
+def _layers(case: Case) -> int:
+    seed = case.collector.seed if case.collector else None
+    return seed.layers if seed and seed.diffusivity is not None and seed.layers > 1 else 0
+
+
+def longest(case: Case, segment: Segment) -> float:
+    """The longest time (s) of a segment: one of a constant current ends with the Li that the cathode has."""
+    current = abs(segment.current_density or 0.0) if segment.kind == "galvanostatic" else 0.0
+    return min(expected_duration(segment), _supply(case) / current if current else math.inf)
+
+
+def _supply(case: Case) -> float:
+    """Charge that can pass in one direction, C/m^2."""
+    return case.cathode.lithium if case.cathode else math.inf
 
 
 def _totals(case: Case, items: Sequence[AnySegment]) -> tuple[float, float]:
@@ -109,19 +131,20 @@ def _totals(case: Case, items: Sequence[AnySegment]) -> tuple[float, float]:
             duration, steps = duration + item.repeat * inner[0], steps + item.repeat * inner[1]
             continue
         for segment in unroll((item,)):
-            duration, steps = duration + expected_duration(segment), steps + _steps(case, segment)
+            duration, steps = duration + longest(case, segment), steps + _steps(case, segment)
     return duration, steps
 
 
 def _steps(case: Case, segment: Segment) -> float:
     """Steps of one segment when all but the first ones have the largest size."""
-    duration, time = expected_duration(segment), case.time
+    duration, time = longest(case, segment), case.time
     if time.fixed_step is not None or not math.isfinite(duration):
         return duration / (time.fixed_step or time.max_step)
     growing = math.log(time.max_step / time.first_step) / math.log(STEP_GROWTH)
     fewest = max(duration / time.max_step, len(segment.times))
     if case.collector:
-        way = abs(largest_charge(segment)) * case.lithium.molar_volume / FARADAY
+        charge = min(abs(largest_charge(segment)), _supply(case))
+        way = charge * case.lithium.molar_volume / FARADAY if math.isfinite(charge) else 0.0
         fewest = max(fewest, way / (WAY_PER_STEP * case.interface.width))
     return math.ceil(fewest) + math.ceil(growing)
 
@@ -243,7 +266,7 @@ def problems_here(case: Case, here: int = 1, ranks: int = 1, largest_index: int 
     here: how many of all `ranks` are on it. largest_index: of PETSc's integers.
     """
     shape = shape_of(case)
-    size = Cost(shape=shape, duration=0.0, steps=0.0, snapshots=0.0, bytes_per_snapshot=0.0)
+    size = Cost(shape=shape, layers=_layers(case), duration=0.0, steps=0.0, snapshots=0.0, bytes_per_snapshot=0.0)
     lines = []
     if size.unknowns > largest_index:
         lines.append(

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from solver.case.checks import cells_per_width, find_warnings
-from solver.case.cost import SECONDS_PER_CELL, cores_here, cost, machine_warnings, problems_here
+from solver.case.cost import SECONDS_PER_CELL, cores_here, cost, longest, machine_warnings, problems_here
 from solver.case.derived import (
     additive_coverage,
     annihilation_parameters,
@@ -21,7 +21,7 @@ from solver.case.derived import (
     void_half_width,
 )
 from solver.case.schema import Case
-from solver.case.segments import Segment, expand, expected_duration
+from solver.case.segments import Segment, expand
 from solver.case.types import Section, spec_of
 from solver.materials.shelf import Shelf
 from solver.text import one_line, plain_console, printable
@@ -47,7 +47,9 @@ class Row:
 
 def rows(case: Case, most: int | None = None) -> list[Row]:
     """Every key of the resolved case; of a list of tables the first `most` ones, and how many there are."""
-    return list(_section_rows(case, "", case.source.keys, Shelf(case.materials), most))
+    found = _section_rows(case, "", case.source.keys, Shelf(case.materials), most)
+    absent = ("domain.lithium_thickness",) if case.collector else ()  # there is none below the collector
+    return [row for row in found if row.key not in absent]
 
 
 def _section_rows(
@@ -111,7 +113,7 @@ def print_report(case: Case) -> None:
         table.add_row(row.key, row.value, row.si, row.origin, row.meaning, style=style)
     console.print(table)
     segments = expand(case)
-    console.print(_segments_table(segments))
+    console.print(_segments_table(case, segments))
     _print_cost(console, case)
     console.print(f"load                      {_load(case)}")
     _print_expected(console, case)
@@ -181,7 +183,7 @@ def _print_voids(console: Console, case: Case, current: float) -> None:
         )
 
 
-def _segments_table(segments: tuple[Segment, ...]) -> Table:
+def _segments_table(case: Case, segments: tuple[Segment, ...]) -> Table:
     """The first segments as they run."""
     table = Table(
         title="\nsegments in the order in which they run", title_justify="left", box=None, pad_edge=False
@@ -193,7 +195,7 @@ def _segments_table(segments: tuple[Segment, ...]) -> Table:
         texts = ["" if number is None else f"{number:.6g}" for number in numbers]
         if segment.cell_voltage is not None:
             texts[-1] = f"{segment.cell_voltage:.6g} (full cell)"
-        duration = expected_duration(segment)
+        duration = longest(case, segment)
         table.add_row(segment.label, *texts, f"{duration:.6g}" if math.isfinite(duration) else "not bounded")
     if len(segments) > SHOWN_SEGMENTS:
         table.add_row(f"... {len(segments)} in all")

@@ -443,7 +443,7 @@ class Case(WithMaterials):
         return with_room(
             with_surface(with_material_data(collector, info), data["domain"].lateral_extents, directory),
             unroll(data["protocol"]),
-            supply=data["cathode"].lithium if data["cathode"] else math.inf,
+            cathode=data["cathode"],
             molar_volume=data["lithium"].molar_volume,
             width=data["interface"].width,
             film=data["lithium"].film,

@@ -32,6 +32,8 @@ from solver.units import Number, ValueRefused
 if TYPE_CHECKING:
     from solver.case.schema import Case
 
+LAYERS = 20  # resolved cases have them with or without a profile
+
 Composition = Annotated[float, COMPOSITION]
 AlloyPotential = Annotated[float, POTENTIAL]
 Filling = Annotated[float, Number(gt=0, le=1)]
@@ -83,7 +85,7 @@ class SeedLayer(SeedHost):
         "self-diffusivity of Li in the host, for a profile in depth; default that of its material, if it is the only "
         "host and gives all of its Li back; well mixed without one",
     )
-    layers: Layers = key(20, "number of layers of the profile in depth; 1: well mixed")
+    layers: Layers = key(LAYERS, "number of layers of the profile in depth, if there is one; 1: well mixed")
     one_phase: bool = resolved(
         "whether its last step goes on into Li metal as one phase; default whether that of any of its materials does"
     )
@@ -100,6 +102,9 @@ class SeedLayer(SeedHost):
         if self.diffusivity and any(step.irreversible for host in self.hosts for step in host.steps):
             wrong = "a profile in depth is of hosts that give all of their Li back"
             yield Problem("collector.seed.diffusivity", wrong, "no such key beside irreversible steps")
+        if self.diffusivity is None and self.layers not in (1, LAYERS):
+            wrong = "there is no profile in depth: no diffusivity, and none of its material by itself"
+            yield Problem("collector.seed.layers", wrong, "no such key, or collector.seed.diffusivity beside it")
         if case.collector and case.collector.nucleation is None:
             wrong = "no Li is born on it when it is full"
             yield Problem("collector.seed", wrong, "collector.nucleation beside it")

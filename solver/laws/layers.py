@@ -139,6 +139,11 @@ class LayeredAlloy(Alloy):
         """x of the layers beneath the surface at the start of the step."""
         return self.flux_potential.composition_at(self.deep)[0]
 
+    def profile(self, potential: Array, deep: Array) -> Array:
+        """x of the layers, the surface first, along the last axis; the surface is at E, those beneath at G."""
+        below = self.flux_potential.composition_at(np.maximum(deep, 0.0))[0]
+        return np.concatenate([self.composition(potential)[0][..., None], below], axis=-1)
+
     def at_start(self, potential: Array) -> Array:
         return np.asarray(self.shares[0] * self.composition(potential)[0] + self._before @ self.shares[1:])
 

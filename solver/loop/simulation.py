@@ -149,7 +149,7 @@ class Simulation:
             self.state[name] = fields[name]
         self.state.time = self.progress.time
         history = {n: fields[f"{n}_previous"] for n in self.model.history if f"{n}_previous" in fields}
-        self.previous = history or None
+        self.previous = history if history and len(history) == len(self.model.history) else None
         self.stepper.dt = self.progress.dt_next
         hand_out(self.model.keepers, fields, progress.get(SOLVERS, {}))
         begun = self.progress.segment_time > 0.0 and self.progress.segment < len(self.segments)

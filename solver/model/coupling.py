@@ -16,7 +16,7 @@ measured, not assumed:
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
-                     the same of fields of parts that follow / their tolerances
+                     the same of fields of parts that follow / their tolerances, and what else they call one
                      dt |S* - S(new fields)|                 / TOLERANCES["source"]
                      the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
                      |V_new - V| dt/2 of the collector over lambda / TOLERANCES["collector"]
@@ -178,7 +178,7 @@ class Coupling:
         """The fields of `outputs` for the present state (collective)."""
         contact = self.places.now(state)
         near = contact.area_density > NEAR_CONTACT * self.grid.max(contact.area_density)
-        applied = self.applied_pressure(measured)
+        applied = self.applied_pressure(state, measured)
         conductor = self.conductor(state, contact)
         plating = self.plating(state, conductor, applied)
         metal = contact.metal * state["lithium"]
@@ -192,9 +192,17 @@ class Coupling:
             "contact_pressure": fields["contact_pressure"] * near,
         }
 
-    def applied_pressure(self, measured: Mapping[str, float]) -> float:
-        """Stack pressure of the last step, Pa; before the first one that of the assembled cell."""
-        return measured.get("stack_pressure", self.deformation.start_pressure)
+    def applied_pressure(self, state: State, measured: Mapping[str, float]) -> float:
+        """What the last step was pushed with, Pa; before the first one that of the assembled cell (collective)."""
+        stack_pressure = measured.get("stack_pressure", self.deformation.start_pressure)
+        return self._load(state, self.places.now(state), stack_pressure)
+
+    def _load(self, fields: Fields, contact: Contact, stack_pressure: float) -> float:
+        """p0 + k w_s of `deformation`, Pa: the stack pressure, with what swells on the collector (collective)."""
+        stiffness = self.deformation.stiffness
+        if not stiffness:
+            return stack_pressure
+        return stack_pressure + stiffness * sum(part.swelling(fields, contact) for part in self.followers)
 
     def plating(self, state: State, conductor: Conductor, stack_pressure: float) -> Reaction:
         """Li that plates or is stripped, as the fields are (collective)."""
@@ -221,17 +229,18 @@ class Coupling:
         expected = {"lithium": ahead, "occupancy": step.predict("occupancy", c), **grown}
         with self.timers("charge"):
             current, filled, newton, krylov = self._current(state, expected, state, contact, step)
+        load = self._load(self._swollen(state, grown, current, contact, step), contact, step.stack_pressure)
         made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer, ahead, taken)
         with self.timers("mechanics"):
             mechanics_result, motion, foreseen = self.deformation.balance(
-                state, contact, ahead, made, step.stack_pressure, step.dt
+                state, contact, ahead, made, load, step.dt
             )
             velocity = self.deformation.face_velocities(motion)
         require("stress", mechanics_result.outcome)
         plated, _ = made(motion["normal_stress"] - state["normal_stress"])
         if self.grid.max(plated) > 0:
             with self.timers("charge"):
-                current, filled, again, more = self._current(state, expected, motion, contact, step)
+                current, filled, again, more = self._current(state, expected, motion, contact, step, load)
             newton, krylov = newton + again, krylov + more
         contact = self._moved(state, motion, step)
         with self.timers("occupancy"):
@@ -293,6 +302,16 @@ class Coupling:
         taken = sum((uptake.lithium for uptake in uptakes), start=np.zeros(()))
         return np.asarray(taken), {name: values for uptake in uptakes for name, values in uptake.fields.items()}
 
+    def _swollen(
+        self, state: State, grown: dict[str, Array], current: Current, contact: Contact, step: Step
+    ) -> dict[str, Array]:
+        """Fields of what swells, as the current leaves them, where a fixture answers to that (collective)."""
+        found = grown | {"potential": current.potential}
+        for part in self.followers:
+            if part.swells and self.deformation.stiffness:
+                found |= part.step(state, found, contact, step).fields
+        return found
+
     def _follow(
         self, state: State, fields: Mapping[str, Array], contact: Contact, step: Step
     ) -> tuple[dict[str, Array], dict[str, float]]:
@@ -333,16 +352,16 @@ class Coupling:
         return math.prod(part.behind_film(fields) for part in self.followers)
 
     def _current(
-        self, state: State, ahead: Fields, stressed: Fields, contact: Contact, step: Step
+        self, state: State, ahead: Fields, stressed: Fields, contact: Contact, step: Step, load: float | None = None
     ) -> tuple[Current, dict[str, Array], int, int]:
         """The charge equation with filaments, which conduct as the last step has left them (collective).
 
         ahead: what is expected of Li and its occupancy at the end of the step, and the fields of `Part.uptake`;
-        stressed: fields of the mechanics.
+        stressed: fields of the mechanics; load: of their time, None for that of the start.
         Returns the current, the fields of the filaments, Newton and Krylov iterations.
         """
-        conductor, pressure = self.conductor(state, contact), step.stack_pressure
-        excess = self.deformation.excess_pressure(stressed, pressure)
+        conductor, pressure = self.conductor(state, contact), self._load(state, contact, step.stack_pressure)
+        excess = self.deformation.excess_pressure(stressed, pressure if load is None else load)
         share = self._reacting_share(state, ahead["lithium"], conductor)
         reactions = [self.charge.plating(ahead, excess, share, self._resistance(ahead), self._behind_film(state))]
         reactions += [reaction for part in self.followers for reaction in part.reactions(state, contact, step)]
@@ -374,7 +393,7 @@ class Coupling:
             **self.charge.measure(state, contact, current, step.dt),
             **self.dead.measure(conductor, metal + filled),
             **self.lithium.measure(fields, contact),
-            **self.deformation.measure(fields, contact, step.stack_pressure),
+            **self.deformation.measure(fields, contact, self._load(fields, contact, step.stack_pressure)),
             "stack_pressure": step.stack_pressure,
         }
         measured["dead_charge"] = self.grid.integral(conductor.dead * metal) / self.grid.lateral_area / volume
@@ -388,6 +407,7 @@ class Coupling:
     def _error(self, state: State, fields: Fields, contact: Contact, plated: Array, step: Step) -> float:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
+        errors += [part.error(state, fields, contact, step) for part in self.followers]
         annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
         weights = vacancies.Weights(contact.metal, contact.growing)
         found = vacancies.plane_source_now(weights, h, deficit(fields), plated, annihilation, fields["normal_stress"])

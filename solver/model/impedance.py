@@ -17,7 +17,7 @@ def linearise(coupling: Coupling, state: State, measured: Mapping[str, float]) -
     The charge equation then has the ions' ways of the state. measured: in the last step.
     """
     contact, penetration = coupling.places.now(state), coupling.penetration
-    conductor, pressure = coupling.conductor(state, contact), coupling.applied_pressure(measured)
+    conductor, pressure = coupling.conductor(state, contact), coupling.applied_pressure(state, measured)
     _, held = coupling.plating(state, conductor, pressure).term(contact)(state["potential"].copy())
     if penetration:
         held = held + penetration.slope(state, contact, conductor.active, pressure)

@@ -77,7 +77,15 @@ class RandomBirths(Part):
         moments = self._spread({name: new[name] for name in MOMENTS}, self._squared(new) - self._squared(state))
         overlap = self.parameters.overlap(moments["nucleus_moment_2"])
         own = {EXPECTED: expected, BORN: state[BORN].copy(), "nucleated_extent": extent(overlap, self.seen)}
-        return PartResult(moments | own)
+        return PartResult(moments | own, self._measure({**new, **moments, **own}, contact))
+
+    def _measure(self, fields: Fields, contact: Contact) -> dict[str, float]:
+        """Columns of `nucleation` with what is born at the end of the step (collective)."""
+        born = self.jump(fields, contact)
+        number, second = (fields[name] + born.get(name, 0.0) for name in ("nucleus_density", "nucleus_moment_2"))
+        covered = nucleation.coverage(self.parameters.overlap(second))
+        density, share = self.grid.sums(contact.area * number, contact.area * covered)
+        return {"nucleus_density": density / self.grid.lateral_area, "nucleated_share": share / self.grid.lateral_area}
 
     def _squared(self, fields: Fields) -> Array:
         """r^2 of the caps' bases in the cells, m^2."""

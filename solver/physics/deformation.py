@@ -4,6 +4,13 @@ Per time step the balance of forces is solved for the lattice velocity with the 
 velocities then carry occupancy and order parameter. Of the stress, s_n - p enters the charge transfer at the next step,
 where Li is plated in the same one (p: pressure of the platen). The stress of a collector means nothing: s_n is 0 there.
 Symbols: `mechanics`.
+
+What swells between platen and collector, such as a seed, pushes the platen back by its mean thickness w_s
+(`part.Part.swelling`). With Z that of the collector's surface
+
+    p = p0 - k (Z - w_s) = (p0 + k w_s) - k Z
+
+so it acts as a stack pressure of p0 + k w_s, and that is the one which is given here.
 """
 
 from __future__ import annotations
@@ -37,9 +44,9 @@ OUTPUTS = (
     FieldInfo("displacement", "u", "m", "elastic displacement of the electrolyte", rank=1),
 )
 COLUMNS = (
-    Column("platen_pressure", "Pa", "of the platen on the Li: stack pressure less what the fixture gives way"),
+    Column("platen_pressure", "Pa", "of the platen on the Li: stack pressure, less what the fixture gives way"),
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
-    Column("platen_displacement", "m", "of the platen towards the electrolyte"),
+    Column("platen_displacement", "m", "of the platen, of a collector that of its surface, towards the electrolyte"),
     Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
     Column("thickened_share", "1", "of all planes made or lost, those lost in vacancy layers made 2 lambda deep"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
@@ -141,7 +148,7 @@ class Deformation(Part):
         return stack_pressure - self.stiffness * self.platen_displacement(state)
 
     def platen_displacement(self, fields: State | Mapping[str, Array]) -> float:
-        """Z: displacement of the platen towards the electrolyte, m (collective)."""
+        """Z: displacement of platen, or collector surface, towards the electrolyte, m (collective)."""
         area = self.mechanics.mac.bottom_area
         return self.grid.sum(area * fields[self._displacement[-1]]) / self.mechanics.loaded_area
 

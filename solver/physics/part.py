@@ -164,6 +164,7 @@ class Part:
     columns: tuple[Column, ...] = ()
     balances: tuple[Balance, ...] = ()
     supplies: tuple[Supply, ...] = ()
+    swells = False  # whether `swelling` may change
     _contact: Contact | None = None
 
     @property
@@ -208,6 +209,10 @@ class Part:
         """What is taken from the metal in a step (collective)."""
         return Uptake()
 
+    def swelling(self, fields: Fields, contact: Contact) -> float:
+        """Thickness w_s by which it pushes the platen away from the collector's surface, m (collective)."""
+        return 0.0
+
     def resistance(self, fields: Fields) -> Array | float:
         """Area resistance that it adds to the contact, ohm m^2; fields: those of `uptake`, or of the state."""
         return 0.0
@@ -223,6 +228,10 @@ class Part:
     def largest_step(self, state: State, contact: Contact) -> float:
         """Largest dt, s."""
         return math.inf
+
+    def error(self, state: State, new: Fields, contact: Contact, step: Step) -> float:
+        """Error of a step over its tolerance, beside those of the fields that have one (collective)."""
+        return 0.0
 
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """What changes at once at the end of a step, by the names of fields: no error of it, and no lasting slope."""

@@ -11,7 +11,9 @@ stay in the seed, which is part of the inventory. Nuclei leave the current of th
 full, and in equilibrium with them, when they are born. Beneath a film: `physics.barrier`.
 
 **Depth.** A host may have a profile in depth (`laws.layers`): E is then of its surface, x the mean, and its layers
-beneath the surface have a field each, their flux potential G.
+beneath the surface have a field each, their flux potential G. A current that is given makes a mean of x that is always
+as foreseen; of such a host the error of a step is that of x in its layers, the mean of its magnitude in depth. (By the
+largest one a step would be the shorter the more layers there are: a front crosses one after the other.)
 
 **Covered.** Beneath Li metal (b < COVERED where xi is Li) Li goes between metal and seed without a current of the cell,
 
@@ -20,7 +22,13 @@ beneath the surface have a field each, their flux potential G.
 until E = 0 at the surface: what the seed takes leaves the metal in the cells of the contact (`part.Uptake`), at most
 LARGEST_SHARE of what a cell has in a step. A seed that is full at E = 0 takes nothing. It gives nothing back to metal.
 
-The alloy is thicker than its host, (V_h + V_Li x)/V_h: that is measured, and moves nothing.
+**Swelling.** The alloy is thicker than its host, by d x V_Li/V_h. It has no cells: the collector's surface, at Z, is
+that of the seed, and what swells pushes the platen away from it by the mean along the contact,
+
+    w_s = d (V_Li/V_h) <x>,     p = p0 - k (Z - w_s)        <x> mean of x; p pressure, k of fixture and buffer, Pa/m
+
+(`deformation`). A fixture that gives way at a constant pressure (k = 0) takes up all of it. Differences of the swelling
+along the contact are not followed: the gap is that of Z and of the shape at the start.
 """
 
 from __future__ import annotations
@@ -33,6 +41,7 @@ import numpy as np
 from solver.domain.contact import Contact
 from solver.laws import kinetics
 from solver.laws.alloy import Alloy, Law
+from solver.laws.layers import LayeredAlloy
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.state import FieldInfo, Fields, State
@@ -83,7 +92,7 @@ def beneath_metal(grid: Grid, state: State, contact: Contact) -> Array:
 @dataclass
 class Seed(Part):
     """The seed of a case. kinetics: of its contact; exchange: i0 in the cells, A/m^2; thickness d of the host, m;
-    swelling V_Li/V_h.
+    expansion V_Li/V_h.
     """
 
     grid: Grid
@@ -91,9 +100,10 @@ class Seed(Part):
     kinetics: kinetics.KineticsParameters
     exchange: Array
     thickness: float
-    swelling: float
+    expansion: float
 
     name = "seed"
+    swells = True
     fields = FIELDS
     outputs = (
         FieldInfo("seed_composition", "x", "1", "Li per host atom in the seed"),
@@ -111,7 +121,10 @@ class Seed(Part):
         self._with_layers()
 
     def _with_layers(self) -> None:
-        self.fields = (*FIELDS, *map(StateField, layer_names(self.alloy)))
+        deep = layer_names(self.alloy)
+        predicted = ("seed_potential", *deep) if deep else ()
+        known = tuple(kept for kept in FIELDS if kept.name not in predicted)
+        self.fields = (*known, *(StateField(name, predicted=True) for name in predicted))
 
     def start(self, contact: Contact) -> dict[str, Array]:
         """An empty seed, and the electrolyte in equilibrium with it."""
@@ -131,6 +144,24 @@ class Seed(Part):
     def lithium(self, fields: Fields, contact: Contact) -> Array:
         thickness = self.kinetics.volts_per_pascal * self.alloy.charge_per_composition
         return np.asarray(contact.area_density * thickness * fields["seed_composition"])
+
+    def swelling(self, fields: Fields, contact: Contact) -> float:
+        """w_s: a seed begins empty."""
+        mean, area = self.grid.sums(contact.area * fields["seed_composition"], contact.area)
+        return self.thickness * self.expansion * mean / area
+
+    def error(self, state: State, new: Fields, contact: Contact, step: Step) -> float:
+        """Local truncation error of x in depth."""
+        alloy = self.alloy
+        if not isinstance(alloy, LayeredAlloy):
+            return 0.0
+        chosen, found = significant(self.grid, contact), np.zeros(self.grid.local_shape)
+
+        def profile(fields: Fields) -> Array:
+            return alloy.profile(fields["seed_potential"][chosen], layers(alloy, fields)[chosen])
+
+        found[chosen] = step.local_error(profile, new, state) @ alloy.shares
+        return self.grid.max(found) / TOLERANCE
 
     def covered(self, state: State, contact: Contact) -> Array:
         """Cells in which it exchanges Li with metal (collective)."""
@@ -241,7 +272,7 @@ class Seed(Part):
             "seed_lithium": self.alloy.charge_per_composition * mean / self.grid.lateral_area,
             "seed_bound_lithium": self.alloy.charge_per_composition * held / self.grid.lateral_area,
             "seed_composition": mean / area,
-            "seed_thickness": self.thickness * (1 + self.swelling * mean / area),
+            "seed_thickness": self.thickness * (1 + self.expansion * mean / area),
             "seed_charge": charge / self.grid.lateral_area,
         }
         return PartResult(fields | {"seed_lowest_potential": lowest}, measured)

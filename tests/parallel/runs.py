@@ -152,9 +152,11 @@ def few_nuclei_case(changes: Mapping[str, Any]) -> Table:
 
 
 # All parts that live on the contact: Li goes beneath a film in some places, into Mg with an oxide, then as metal, and
-# is born on top in others, which it crosses about as hard; it reacts with the electrolyte.
+# is born on top in others, which it crosses about as hard; it reacts with the electrolyte. A fixture
+# holds against what swells.
 ALL_PARTS = {
     "drive": {"voltage_limit": "3 V"},
+    "mechanics": {"fixture_stiffness": "50 MPa/um"},
     "interface": {"film": {"material": "W", "thickness": "30 nm", "permeance": "6e-9 m/s"}},
     "interphase": {},
     "collector": {
@@ -170,13 +172,13 @@ ALL_PARTS = {
 
 
 def all_places_case(changes: Mapping[str, Any]) -> Table:
-    """A cycle of ALL_PARTS, over two flaws of which an island joins one to the collector, with a cathode."""
+    """A cycle of ALL_PARTS over two flaws, of which an island joins one to the collector; a third goes back."""
     flaws = {"kind": "flaws", "spacing": "0.5 um", "position": "0.25 um", "depth": "0.4 um"}
     flat = {
         "lithium": {"islands": [{"centre": ["0.25 um"], "radius": "0.12 um"}]},
         "defects": [flaws | {"separation_energy": "0.1 J/m^2"}],
         "filament": {"short_depth": "0.9 um", "aspect_factor": 2000},
-        "cathode": {"areal_capacity": "120 C/m^2", "first_cycle_loss": 0.05, "open_circuit_voltage": "3.9 V"},
+        "cathode": {"areal_capacity": "120 C/m^2", "first_cycle_loss": 0.65, "open_circuit_voltage": "3.9 V"},
         "time": {"fixed_step": "60 ms"},
         "protocol": [
             {"kind": "galvanostatic", "direction": "plate"},
@@ -186,9 +188,10 @@ def all_places_case(changes: Mapping[str, Any]) -> Table:
     return merged(nucleating_case(merged(ALL_PARTS, flat)), changes)
 
 
-# Mg with a profile in depth, which is shallow, on a bare collector; some of it is beneath Li at the end.
+# Mg with a profile in depth, which is shallow, on a bare collector between stiff plates; some is beneath Li at the end.
 LAYERED: Table = {
     "drive": {"voltage_limit": "3 V"},
+    "mechanics": {"fixture_stiffness": "50 MPa/um"},
     "collector": {
         "seed": {"material": "Mg", "thickness": "2 nm", "diffusivity": "1e-19 m^2/s", "layers": 5, "one_phase": False},
     },

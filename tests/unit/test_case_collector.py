@@ -11,6 +11,7 @@ from solver.case.checks import find_warnings
 from solver.case.collector import most_plated
 from solver.case.cost import cost
 from solver.case.io import CaseError, case_from_dict
+from solver.case.report import rows
 from solver.case.schema import Case
 from solver.case.seed import SeedLayer
 from solver.case.segments import unroll
@@ -275,7 +276,34 @@ def test_a_profile_in_depth_is_of_hosts_with_a_diffusivity() -> None:
         with pytest.raises(CaseError, match=r"collector\.seed\.diffusivity.*give all of their Li back"):
             seed_of(bound | {"diffusivity": "1e-16 m^2/s"})
     with pytest.raises(CaseError, match=r"collector\.seed\.layers"):
-        seed_of({"material": "Mg", "layers": 1})
+        seed_of({"material": "Mg", "layers": 0})
+    assert seed_of({"material": "Au", "layers": 1}).layers == 1, "well mixed"
+
+
+def test_layers_without_a_profile_are_refused_but_not_those_of_a_resolved_case() -> None:
+    """A resolved case has the default of every key."""
+    for well_mixed in ({"material": "Au"}, {"material": "MoS2"}):
+        with pytest.raises(CaseError, match=r"collector\.seed\.layers.*there is no profile in depth"):
+            seed_of(well_mixed | {"layers": 40})
+    found = case(collector={"material": "Cu", "nucleation": {}, "seed": {"material": "Au", "thickness": "20 nm"}})
+    assert found.resolved()["collector"]["seed"]["layers"] == 20
+    assert case_from_dict(found.resolved()).collector == found.collector
+
+
+def test_memory_counts_the_layers_of_a_profile_in_depth() -> None:
+    """170 bytes per cell and layer; none of a seed that is well mixed, whatever its number of layers."""
+
+    def memory(seed: dict[str, Any]) -> float:
+        collector = {"material": "Cu", "nucleation": {}, "seed": {"thickness": "20 nm"} | seed}
+        found = cost(case(collector=collector))
+        return found.memory / found.cells
+
+    assert memory({"material": "Mg", "layers": 100}) - memory({"material": "Mg"}) == pytest.approx(80 * 170)
+    assert memory({"material": "Mg"}) - memory({"material": "Au"}) == pytest.approx(20 * 170)
+
+
+def test_what_is_not_below_a_collector_is_not_reported() -> None:
+    assert "domain.lithium_thickness" not in [row.key for row in rows(case(lithium=FILM))]
 
 
 def test_a_diffusivity_at_another_temperature_is_asked_for() -> None:

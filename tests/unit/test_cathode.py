@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from solver.case.cathode import Cathode as Section
+from solver.case.collector import most_plated
+from solver.case.cost import cost
 from solver.case.io import CaseError, case_from_dict
+from solver.case.report import print_report
 from solver.case.schema import Case
-from solver.case.segments import Segment
+from solver.case.segments import Segment, unroll
 from solver.laws.open_circuit import OpenCircuit
 from solver.loop.cathode import Cathode, make_cathode
 from solver.loop.interrupts import Request
@@ -99,6 +102,37 @@ def test_it_bounds_the_room_of_a_collector() -> None:
 
     assert room("0.2 mAh/cm^2") - room("0.1 mAh/cm^2") == pytest.approx(485e-9, rel=1e-3)
     assert room("5 mAh/cm^2", PLATE | {"capacity": "0.1 mAh/cm^2"}) == pytest.approx(room("0.1 mAh/cm^2"))
+
+
+@pytest.mark.parametrize(
+    ("held", "most"), [(3.6, 0.1), (3.7, 0.1), (3.71, 0.125), (3.8, 1.25), (4.1, 3.75), (4.3, 5.0)]
+)
+def test_a_full_cell_that_is_held_plates_what_its_cathode_gives_at_that_voltage(held: float, most: float) -> None:
+    """5 mAh/cm2, 3.7 V when full, 0.1 plated before: below 3.71 V the hold is a discharge. mAh/cm2 that have room."""
+    table = {"state_of_charge": [0.0, 0.5, 1.0], "voltage": ["3.7 V", "3.9 V", "4.3 V"]}
+    hold = {"kind": "potentiostatic", "cell_voltage": f"{held} V", "cutoff_current_density": "0.01 mA/cm^2"}
+    plate = PLATE | {"capacity": "0.1 mAh/cm^2"}
+    curve = {"file": "curve.csv", "table": table}
+    found = case(".", plate, hold, areal_capacity="5 mAh/cm^2", open_circuit_curve=curve)
+    assert most_plated(unroll(found.protocol), found.cathode) == pytest.approx(36e3 * most)
+
+
+def test_a_discharge_that_ends_in_a_hold_plates_nothing() -> None:
+    curve = {"file": "curve.csv", "table": {"state_of_charge": [0.0, 1.0], "voltage": ["3.7 V", "4.3 V"]}}
+    strip_to = {"kind": "cc-cv", "direction": "strip", "cell_voltage": "4.2 V", "cutoff_current_density": "1 A/m^2"}
+    plate = PLATE | {"capacity": "0.1 mAh/cm^2"}
+    found = case(".", plate, strip_to, areal_capacity="5 mAh/cm^2", open_circuit_curve=curve)
+    assert most_plated(unroll(found.protocol), found.cathode) == pytest.approx(36e3 * 0.1)
+
+
+def test_time_is_bounded_by_the_cathode(capsys: pytest.CaptureFixture[str]) -> None:
+    """1 mAh/cm2 at 1 mA/cm2 is an hour to each side at most; without a cathode nothing bounds it."""
+    strip_to = {"kind": "galvanostatic", "direction": "strip", "cutoff_voltage": "0.1 V"}
+    found = case(".", PLATE, strip_to, **DENSE)
+    assert cost(found).duration == pytest.approx(7200)
+    print_report(found)
+    said = capsys.readouterr().out
+    assert "not bounded" not in said and said.count(" 3600") >= 2
 
 
 TO_CELL = {"cutoff_cell_voltage": "3.8 V"}

@@ -95,6 +95,23 @@ def test_each_half_cycle_has_its_curve_from_the_start(run):
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {"cycle 1"}
 
 
+@pytest.mark.parametrize(("tail", "top"), [(1.4, 75.0), (0.06, 66.5)])
+def test_the_way_to_a_cutoff_does_not_dwarf_the_potential(run, tail, top):
+    """50 mV to plate, 30 to strip, and then a cutoff in the last of 2000 parts of the charge: 75 mV, or all of less."""
+    path = run.directory / "log.csv"
+    heading, *rows = csv.reader(path.read_text().splitlines())
+    time, voltage, charge = (heading.index(name) for name in ("time [s]", "voltage [V]", "capacity [C/m^2]"))
+    for row in rows:
+        row[voltage] = "-0.03" if 900 < float(row[time]) <= 1800 else "0.05"
+        row[charge] = row[time]
+        if float(row[time]) == 1800:
+            row[voltage], row[charge] = str(-tail), str(1740.5)
+    path.write_text("\n".join(",".join(row) for row in [heading, *rows]))
+    axes = Figure().subplots()
+    draw_potential(axes, Run(run.directory))
+    assert axes.get_ylim() == pytest.approx((-75.0, top), rel=0.02)
+
+
 def test_a_full_cell_has_its_voltage_over_the_charge(run):
     axes = Figure().subplots()
     table = csv.reader((run.directory / "log.csv").read_text().splitlines())

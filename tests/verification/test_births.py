@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solver.laws.nucleation import coverage
 from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
 from solver.numerics.array import Array
@@ -73,6 +74,22 @@ def test_births_are_whole_and_as_many_as_expected() -> None:
     assert np.array_equal(number, np.round(number)) and number.min() == 0 < number.max()
     assert abs(number.sum() - expected.sum()) < 3 * np.sqrt(expected.sum())
     assert expected.mean() < 4
+
+
+def test_the_log_counts_what_is_born_in_the_step() -> None:
+    """N and X that a step measures are those of the fields after its births, also of the first one."""
+    simulation, model = prepared("poisson")
+    (part,) = [part for part in model.followers if isinstance(part, RandomBirths)]
+    state, contact, grid = simulation.state, model.places.start(), simulation.grid
+    state["potential"] = HELD
+    fields = {name: state[name].copy() for name in state}
+    result = part.step(state, fields, contact, Step(number=0, dt=1.5, stack_pressure=5e6))
+    born = part.jump(fields | result.fields, contact)
+    assert not fields["nucleus_density"].any() and born[BORN].max() >= 1
+    found = coverage(part.parameters.overlap(born["nucleus_moment_2"]))
+    number, share = grid.sums(contact.area * born["nucleus_density"], contact.area * found)
+    expected = {"nucleus_density": number / grid.lateral_area, "nucleated_share": share / grid.lateral_area}
+    assert result.measured == pytest.approx(expected, rel=1e-12)
 
 
 def test_caps_grow_over_the_sides_of_their_cells(monkeypatch: pytest.MonkeyPatch) -> None:

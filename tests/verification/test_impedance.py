@@ -168,7 +168,7 @@ def test_at_no_frequency_it_is_the_slope_of_the_voltage() -> None:
     coupling, state = half_covered(exchange="2.5 mA/cm^2")
     contact, equation = coupling.places.now(state), coupling.charge.equation
     conductor = coupling.conductor(state, contact)
-    term = coupling.plating(state, conductor, coupling.applied_pressure({})).term(contact)
+    term = coupling.plating(state, conductor, coupling.applied_pressure(state, {})).term(contact)
 
     def solved(current: float) -> tuple[Array, float]:
         phi, done = equation.solve(state["potential"].copy(), [term], TopControl(current_density=current, voltage=None))

@@ -13,6 +13,7 @@ from solver.laws.alloy import PLATEAU
 from solver.loop.cycles import cycle_rows
 from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
+from solver.physics.seed import Seed
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
 from tests.verification.test_nucleation import EXCHANGE, THERMAL, galvanostatic, parameters
 from tests.verification.test_nuclei_in_a_cell import CELL, sound
@@ -74,6 +75,25 @@ def test_magnesium_goes_on_into_li_without_a_dip() -> None:
     assert two["voltage"].max() - two["voltage"][-1] > 5e-3
     assert one["nucleated_lithium"][-1] > 1e-8
     assert one["lithium_error"][0] < 1e-10, "layers begin with what is counted of them"
+
+
+def test_steps_follow_the_profile_in_depth_whatever_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 nm of Mg, as shallow as 100 nm with D of its file: 0.15 mV of steps ten times finer; 40 layers take as many.
+
+    Where only the mean of x counted, which the current gives, it was 6 mV in half as many.
+    """
+
+    def potentials(layers: int, tolerance: float) -> tuple[np.ndarray, int]:
+        seed = {"material": "Mg", "thickness": "20 nm", "diffusivity": "6e-16 m^2/s", "layers": layers}
+        found, _, _ = run(seed, PLATE | {"duration": "50 s"}, time={"tolerance": tolerance})
+        return np.interp([200.0, 400.0, 490.0], found["capacity"], found["voltage"]), len(found["time"])
+
+    (usual, steps), (more, alike), (fine, many) = potentials(20, 1.0), potentials(40, 1.0), potentials(20, 0.1)
+    monkeypatch.setattr(Seed, "error", lambda *_: 0.0)
+    coarse, few = potentials(20, 1.0)
+    assert np.abs(usual - fine).max() < 1.5e-4 and np.abs(more - usual).max() < 1e-4
+    assert abs(alike - steps) < 0.1 * steps and few < steps < many
+    assert np.abs(coarse - fine).max() > 20 * np.abs(usual - fine).max()
 
 
 @pytest.mark.parametrize(
