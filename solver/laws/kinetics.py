@@ -191,9 +191,10 @@ def _largest_overpotential(
     with np.errstate(divide="ignore", invalid="ignore"):
         through = np.where(drive > 0, np.expm1(np.minimum(f * size, LARGEST_EXPONENT)), 1.0)
         through = np.where(size > 0, through * np.exp(-f * np.asarray(alloy)) * p.limiting_current, 0.0)
-        most = np.fmin(size / p.area_resistance, through) / exchange
+        resistance = np.maximum(p.area_resistance, 0.0)  # of which rounding may leave less
+        most = np.fmin(size / resistance, through) / exchange
     share = np.where(drive > 0, 1 - p.transfer_coefficient, p.transfer_coefficient)
-    linear = size / (1 + f * exchange * p.area_resistance)
+    linear = size / (1 + f * exchange * resistance)
     return np.copysign(np.fmin(linear, np.log1p(most) / (share * f)), drive)
 
 
