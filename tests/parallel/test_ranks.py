@@ -184,6 +184,8 @@ def test_nuclei_are_born_in_the_same_places_on_all_numbers_of_ranks():
     assert len(np.unique(one["field nucleus_births"])) > 3
     found = differences(one, many, ("field nucle", "field potential", "curve voltage"))
     assert len(found) == 10 and max(found.values()) < 1e-9, found
+
+
 def layered() -> dict[str, Any]:
     """A seed with a profile in depth, in fixed steps, solved tightly."""
     changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
