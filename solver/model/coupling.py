@@ -286,9 +286,9 @@ class Coupling:
         return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]), jumps)
 
     def _jumps(self, fields: Fields, contact: Contact) -> dict[str, Array]:
-        """What fields change by at the end of a step; Li that jumps has settled (collective). Raises SolveFailed."""
+        """What fields change by at the end of a step; Li that appears has settled (collective). Raises SolveFailed."""
         jumps = sum_of(part.jump(fields, contact) for part in self.followers)
-        if "lithium" in jumps:
+        if "lithium" in jumps and self.grid.max(jumps["lithium"]) > 0:
             with self.timers("settling"):
                 xi, c = (fields[name] + jumps[name] for name in ("lithium", "occupancy"))
                 settling = Settling(self.grid, self.lithium, self.occupancy)

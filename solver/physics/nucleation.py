@@ -7,7 +7,8 @@ Where the collector faces the electrolyte and no Li is between them the contact 
 with S of `nucleation`, followed within Newton's method of the charge, so that the voltage has its dip. What S i plates
 is the thickness of Li h_n per area of the contact, which the gap has room for.
 
-**Hand-over.** In a column of cells where the nuclei have grown together (X > FULL) and what it holds fills the gap,
+**Hand-over.** In a column of cells where Li is not being stripped, the nuclei have grown together (X > FULL) and what
+it holds fills the gap,
 
     int m c dz + h_n >= int m dz        ->        xi = 1,   c = (int m c dz + h_n)/int m dz,   h_n = 0
 
@@ -243,7 +244,7 @@ class Nucleation(Part):
     def _handed_over(self, fields: Fields, contact: Contact) -> dict[str, Array]:
         """Columns of cells that become a film (collective)."""
         held, gap, room = self._films(fields, contact)
-        full = (held >= room).astype(float)
+        full = ((held >= room) & (self._column_potential(fields, contact) >= 0)).astype(float)
         if not self.grid.max(full):
             return {}
         changes = {
@@ -256,11 +257,15 @@ class Nucleation(Part):
             changes[FILM_SHARE] = full * (self._behind_film(fields, contact) - fields[FILM_SHARE])
         return changes
 
+    def _column_potential(self, fields: Fields, contact: Contact) -> Array:
+        """Potential of columns of cells at the contact, V times its share (collective)."""
+        return self.grid.columns(contact.area_density * fields["potential"] * self.grid.spacing[-1])
+
     def _too_thin(self, fields: Fields, contact: Contact) -> Array:
         """Li per area of the contact that is too thin to touch, m, 0 in columns where it is not (collective)."""
         grid, dz = self.grid, self.grid.spacing[-1]
         left, gap = grid.columns(contact.metal * fields["occupancy"] * dz), grid.columns(contact.metal * dz)
-        potential = grid.columns(contact.area_density * fields["potential"] * dz)
+        potential = self._column_potential(fields, contact)
         lost = touching.share(touching.weight(grid, contact, fields["lithium"])) < LOST
         bears = self._facing(contact)[..., :1] > 0.5
         thin = lost & bears & (potential < 0) & (left < gap) & (left > NO_LITHIUM)

@@ -19,7 +19,7 @@ from tests.verification.setups import curves, finish, prepare
 
 CLOSED = 1e-6  # of the Li that passes
 HELD = ("seed_lithium", "interphase_lithium", "dead_lithium", "filament_volume", "nucleated_lithium", "cathode_lithium")
-LEFT, NOTHING = {"filament", "seed", "barrier"}, 1e-10  # parts that hold Li at the end, more than this, m
+LEFT, NOTHING = {"filament", "seed", "barrier", "nucleation"}, 1e-10  # parts that hold Li at the end, more than this, m
 
 
 @cache
