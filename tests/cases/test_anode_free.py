@@ -33,7 +33,7 @@ def test_a_first_cycle() -> None:
     result = solver.run(solver.load_case(DEMO, SHRUNK))
     curves = result.curves
     time, thickness, gap = (curves[name] for name in ("time", "lithium_thickness", "gap"))
-    plated, rested = np.searchsorted(time, (36.0, 41.0))
+    plated, rested = np.searchsorted(time, (36.0 - 1e-9, 41.0 - 1e-9))
     assert thickness[plated] - thickness[0] == pytest.approx(1.347e-11 * 3600 * (1 - time[0] / 36.0), rel=2e-3)
     assert gap[plated] > gap[0] + 5e-9
     assert thickness[rested] == pytest.approx(thickness[plated], rel=1e-6)
