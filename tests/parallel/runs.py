@@ -195,7 +195,7 @@ LAYERED: Table = {
     "collector": {
         "seed": {"material": "Mg", "thickness": "2 nm", "diffusivity": "1e-19 m^2/s", "layers": 5, "one_phase": False},
     },
-    "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "5.4 s"}],
+    "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "5.5 s"}],
 }
 FIXED = {
     "time": {"fixed_step": "1 s"},
