@@ -151,6 +151,19 @@ def test_a_film_on_a_measured_collector() -> None:
     assert curves["lithium_error"].max() < 1e-6
 
 
+def test_a_full_cycle_comes_back_to_a_closed_contact() -> None:
+    """cases/anode_free/full_cycle.toml, shrunk: Li, charge and force close in every step."""
+    shrunk = ('domain.width="1 um"', 'interface.width="200 nm"', 'protocol.0.capacity="0.03 mAh/cm^2"')
+    result = solver.run(solver.load_case(CASES / "anode_free" / "full_cycle.toml", shrunk))
+    thickness, gap = result.curves["lithium_thickness"], result.curves["gap"]
+    plated = 0.03 * 36e3 * 13e-6 / 96485
+    assert thickness.max() == pytest.approx(thickness[0] + plated, rel=2e-3)
+    assert result.stop_kind == "voltage limit"
+    assert thickness[-1] < 0.5 * thickness[0] and gap[-1] < gap[0]
+    for name, limit in {"lithium_error": 1e-6, "charge_error": 1e-8, "force_error": 3e-7}.items():
+        assert result.curves[name].max() < limit
+
+
 @pytest.mark.long
 def test_lithium_in_a_valley_is_left_behind_dead() -> None:
     """cases/anode_free/valley.toml: the voltage limit ends the run when the island lets go of the collector."""
