@@ -96,8 +96,8 @@ class Run:
 
     @property
     def is_full_cell(self) -> bool:
-        """Whether the voltage of the full cell is known, of some of the run at least."""
-        return bool(np.any(np.isfinite(self.curves.get("cell_voltage", np.empty(0)))))
+        """Whether the voltage of the full cell is known from the first row on."""
+        return bool(np.all(np.isfinite(self.curves.get("cell_voltage", np.array(np.nan)))))
 
     @property
     def half_cycles(self) -> list[list[str]]:
