@@ -193,15 +193,14 @@ def _sections(figure: Figure, sections: Sequence[Section], heights: tuple[float,
     factor, unit = time_unit(float(run.curves["time"][-1]))
     panels = np.atleast_1d(figure.subplots(1, len(sections), sharey=True))
     for letter, axes, section in zip(_letters(sections), panels, sections, strict=True):
-        draw_section(axes, section, heights, ratio)
+        _draw(axes, section, heights, ratio)
         axes.set_title(f"{letter}   t = {float(run.times[section.index]) * factor:.4g} {unit}", fontsize=10)
     stretch = ratio * sections[0].width / float(np.ptp(heights))
     drawn = f"\nheights drawn {stretch:.2g} {TIMES}" if abs(stretch - 1) > 0.05 else ""
     panels[0].set_ylabel(f"z / µm (contact at 0){drawn}")
 
 
-def draw_section(axes: Axes, section: Section, heights: tuple[float, float], ratio: float) -> None:
-    """A cross-section between two heights (um); ratio: height of the panel over its width."""
+def _draw(axes: Axes, section: Section, heights: tuple[float, float], ratio: float) -> None:
     low, high = section.run.faces["x"][[0, -1]] * UM
     x, z = _centres(low, high, PIXELS[0]), _centres(*heights, PIXELS[1])
     image = np.clip(section.colours(x, z), 0.0, 1.0).swapaxes(0, 1)

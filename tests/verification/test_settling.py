@@ -49,6 +49,16 @@ def test_columns_that_fill_one_after_the_other_do_not_make_the_steps_small() -> 
     assert len(found["time"]) < 50
 
 
+def test_columns_become_li_only_where_li_is_not_stripped() -> None:
+    """Else what an edge leaves in the column beside it goes to and fro between film and nuclei."""
+    simulation, model, part = sloping((1.01 * GAP, 1.01 * GAP))
+    state, contact = simulation.state, model.places.start()
+    for potential, becomes in ((0.01, True), (-0.01, False)):
+        state["potential"] = np.full(simulation.grid.local_shape, potential)
+        jumps = part.jump({name: state[name] for name in state.vectors}, contact)
+        assert ("lithium" in jumps and jumps["lithium"].max() > 0.9) == becomes
+
+
 def jumped() -> tuple[Simulation, Coupling, Any, Any, Any]:
     """Half of the columns have become Li: contact, xi, c."""
     simulation, model, _ = sloping((GAP, GAP))
