@@ -32,6 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy.special import expit
@@ -59,11 +60,30 @@ class AlloyStep:
     end: float
     irreversible: bool = False
 
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of a host as columns, to be laid over potentials. gain: Li per host atom that each takes."""
+
+    gain: Array
+    begin: Array
+    end: Array
+    irreversible: Array
+
+    @classmethod
+    @cache
+    def of(cls, steps: tuple[AlloyStep, ...], axes: int) -> _Steps:
+        """axes: of the potentials."""
+        compositions = [0.0, *(step.composition for step in steps)]
+        ends = [(step.begin, step.end, step.irreversible) for step in steps]
+        columns = (np.diff(compositions), *map(np.array, zip(*ends, strict=True)))
+        return cls(*(np.reshape(column, (-1, *(1,) * axes)) for column in columns))
+
     def done(self, potential: Array) -> tuple[Array, Array]:
-        """s of E, and -ds/dE (1/V)."""
+        """s of E, and -ds/dE (1/V), the steps along the first axis."""
         u, v = (self.begin - potential) / WIDTH, (self.end - potential) / WIDTH
         # p(u) - p(v), of which no rounding is left where the step is full
-        linear = np.clip(u, 0.0, (self.begin - self.end) / WIDTH)
+        linear = np.minimum(np.maximum(u, 0.0), (self.begin - self.end) / WIDTH)
         share = linear + np.log1p(np.exp(-np.abs(u))) - np.log1p(np.exp(-np.abs(v)))
         return share * WIDTH / (self.begin - self.end), (expit(u) - expit(v)) / (self.begin - self.end)
 
@@ -88,28 +108,16 @@ class Alloy:
 
     def composition(self, potential: Array) -> tuple[Array, Array]:
         """x and -dx/dE >= 0 (1/V) at E."""
-        x, fall = np.zeros_like(potential), np.zeros_like(potential)
-        for step, before in zip(self.steps, self._starts, strict=True):
-            share, rate = step.done(np.minimum(potential, self.lowest) if step.irreversible else potential)
-            x += (step.composition - before) * share
-            answers = not step.irreversible or potential <= self.lowest
-            fall += (step.composition - before) * rate * answers
-        return x, fall
+        steps = _Steps.of(tuple(self.steps), np.ndim(potential))
+        share, rate = steps.done(np.where(steps.irreversible, np.minimum(potential, self.lowest), potential))
+        answers = ~steps.irreversible | (potential <= self.lowest)
+        return np.sum(steps.gain * share, axis=0), np.sum(steps.gain * rate * answers, axis=0)
 
     @property
     def bound(self) -> Array:
         """x_irr: Li per host atom that stays for good."""
-        lowest = np.asarray(self.lowest)
-        parts = zip(self.steps, self._starts, strict=True)
-        return sum(
-            ((step.composition - before) * step.done(lowest)[0] for step, before in parts if step.irreversible),
-            start=np.zeros_like(lowest),
-        )
-
-    @property
-    def _starts(self) -> list[float]:
-        """Composition where each step begins."""
-        return [0.0, *(step.composition for step in self.steps[:-1])]
+        steps = _Steps.of(tuple(self.steps), np.ndim(self.lowest))
+        return np.asarray(np.sum(steps.gain * steps.irreversible * steps.done(np.asarray(self.lowest))[0], axis=0))
 
     # -- a step of time; deep: of the layers beneath the surface, of which a well-mixed host has none ----
 
