@@ -285,9 +285,12 @@ class Coupling:
         jumps = self._jumps(fields, contact)
         return StepResult(fields, "", error, measured, self._warning(measured["thickened_share"]), jumps)
 
-    def _jumps(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+    def _jumps(self, fields: dict[str, Array], contact: Contact) -> dict[str, Array]:
         """What fields change by at the end of a step; Li that appears has settled (collective). Raises SolveFailed."""
-        jumps = sum_of(part.jump(fields, contact) for part in self.followers)
+        jumps: dict[str, Array] = {}
+        for part in self.followers:
+            after = fields | {name: fields[name] + change for name, change in jumps.items()}
+            jumps = sum_of([jumps, part.jump(after, contact)])
         if "lithium" in jumps and self.grid.max(jumps["lithium"]) > 0:
             with self.timers("settling"):
                 xi, c = (fields[name] + jumps[name] for name in ("lithium", "occupancy"))

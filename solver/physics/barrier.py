@@ -36,6 +36,8 @@ of cells becomes Li, and remembers
 the share of its contact that has the film between Li and electrolyte. From then on it passes
 w_f j_film + (1 - w_f) j_direct (`transfer`). Once nuclei are a film none is born on top of it. w_f belongs to the
 column: Li that is squeezed from one to another takes the w_f of where it goes, which is 1 where none was handed over.
+What is handed back beneath the film (Li too thin to be a field) fills the seed at once as far as it goes: E = 0 where
+h_b > 0 says nothing of a rate, so it is a jump between two steps and no error of one.
 
     b     bare share of the contact         X    share that nuclei cover, at the start of the step
     q     charge of the seed per x, C/m^2   E    potential of what lies beneath against Li metal, V (seed: its surface)
@@ -253,6 +255,25 @@ class SeedBeneath(Seed):
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
         return []
+
+    def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
+        """Metal that is handed back goes into the seed until that is at E = 0, or the metal used up."""
+        back = (fields[BENEATH] > 0) & (fields["seed_potential"] > 0) & significant(self.grid, contact)
+        if not self.grid.max(back):
+            return {}
+        metal, old, host = fields[BENEATH][back], fields["seed_potential"][back], self._host(fields, back, 0.0)
+        per_composition, none = self.kinetics.volts_per_pascal * host.charge_per_composition, np.zeros_like(old)
+        wanted = per_composition * (host.at_end(none)[0] - host.at_start(old))
+        enough = wanted <= metal
+        level, *_ = host.lithiate(old, none, lambda *_: (none, none, none), none, metal / per_composition)
+        potential = np.where(enough, 0.0, level)
+        composition, _, deep = host.at_end(potential)
+        new = self._changed(fields, back, potential, composition, deep)
+        new["seed_lowest_potential"] = np.minimum(fields["seed_lowest_potential"], new["seed_potential"])
+        changes = {name: values - fields[name] for name, values in new.items()}
+        changes[BENEATH] = np.zeros(self.grid.local_shape)
+        changes[BENEATH][back] = np.where(enough, -wanted, -metal)
+        return changes
 
     def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:
         return 0.0

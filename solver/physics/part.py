@@ -234,7 +234,10 @@ class Part:
         return 0.0
 
     def jump(self, fields: Fields, contact: Contact) -> dict[str, Array]:
-        """What changes at once at the end of a step, by the names of fields: no error of it, and no lasting slope."""
+        """What changes at once at the end of a step, by the names of fields: no error of it, and no lasting slope.
+
+        fields: with what has jumped in the parts before this.
+        """
         return {}
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:

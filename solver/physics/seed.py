@@ -176,7 +176,7 @@ class Seed(Part):
         exchange = self.exchange[active]
         return lambda phi, alloy: kinetics.into_alloy(self.kinetics, phi, alloy, exchange)
 
-    def _host(self, state: State, chosen: Array, dt: float) -> Alloy:
+    def _host(self, state: Fields, chosen: Array, dt: float) -> Alloy:
         """The alloy of chosen cells as a step finds it."""
         return self.alloy.within(state["seed_lowest_potential"][chosen], layers(self.alloy, state)[chosen], dt)
 

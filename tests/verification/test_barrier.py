@@ -14,7 +14,7 @@ from solver.laws.permeance import along_pores, decaying
 from solver.loop.simulation import Simulation
 from solver.model.coupling import Coupling
 from solver.physics.barrier import Barrier, Beneath, SeedBeneath
-from solver.physics.nucleation import Nucleation
+from solver.physics.nucleation import BENEATH, Nucleation
 from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
 from tests.verification.test_kinetics import THERMAL
 from tests.verification.test_nucleation import EXCHANGE
@@ -302,3 +302,24 @@ def test_a_finer_carbon_takes_more_current_to_the_collector() -> None:
 
     assert dearer(10.0, 10e-9) < dearer(10.0, 50e-9) < dearer(50.0, 50e-9)
     assert dearer(14.0, 50e-9) == pytest.approx(1.31e-3, rel=0.01)
+
+
+@pytest.mark.parametrize(("metal", "left"), [(1.5, True), (0.5, False)])
+def test_metal_that_is_handed_back_fills_the_seed_at_once(metal: float, left: bool) -> None:
+    """Up to E = 0, or until it is used up: there is no rate, so it is a jump. metal: of what the seed can take."""
+    simulation, model = prepare(make_case(cell({}, MG | {"layers": 1}), [PLATE | {"duration": "1 s"}]))
+    (seed,) = [part for part in model.followers if isinstance(part, SeedBeneath)]
+    contact, state = model.places.now(simulation.state), simulation.state
+    full, half = (float(seed.alloy.composition(np.array(value))[0]) for value in (0.0, 0.05))
+    fields = {name: state[name].copy() for name in state}
+    fields["seed_potential"][...], fields["seed_composition"][...] = 0.05, half
+    fields[BENEATH][...] = metal * VOLUME_PER_CHARGE * seed.alloy.charge_per_composition * (full - half)
+    jump = seed.jump(fields, contact)
+    after = {name: fields[name] + jump.get(name, 0.0) for name in fields}
+    held, now = (
+        sum(model.grid.integral(part.lithium(at, contact)) for part in (seed, part_of(model))) for at in (fields, after)
+    )
+    assert now == pytest.approx(held, rel=1e-12)
+    there = contact.area > 1e-3 * model.grid.max(contact.area)
+    assert np.all((after[BENEATH][there] > 0) == left) and np.all((after["seed_potential"][there] == 0.0) == left)
+    assert not seed.jump(after, contact), "what is in equilibrium stays"
