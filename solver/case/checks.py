@@ -19,6 +19,7 @@ from solver.case.defect_checks import (
 from solver.case.materials import missing
 from solver.case.ramp import Ramp, ramp_problems
 from solver.case.segments import LIMITS
+from solver.case.surface import SurfaceTable, fit_problems
 from solver.case.types import Problem, Section, in_um
 from solver.case.usual import usual_warnings
 from solver.constants import FARADAY, GAS_CONSTANT
@@ -168,11 +169,25 @@ def _voids(case: Case) -> Iterator[Problem]:
 
 def _islands(case: Case) -> Iterator[Problem]:
     li = case.lithium
-    for name in ("film", "islands"):
+    for name in ("film", "islands", "profile"):
         if getattr(li, name) and case.collector is None:
             yield Problem(f"lithium.{name}", "the Li of a thick electrode is there already", "only beside [collector]")
     for index, island in enumerate(li.islands):
         yield from _on_contact(case, f"lithium.islands.{index}.centre", island.centre)
+    if li.profile is not None and li.profile.table is not None:
+        yield from _lithium_profile(case, li.profile.table)
+
+
+def _lithium_profile(case: Case, table: SurfaceTable) -> Iterator[Problem]:
+    where, extents = "lithium.profile.file", case.domain.lateral_extents
+    if not extents:
+        wrong = "a 1-D case has nothing along the contact"
+        yield Problem("lithium.profile", wrong, "this table only when domain.dimension is 2 or 3")
+        return
+    if min(table.height) < 0 or max(table.height) <= 0:
+        wrong = f"heights of Li from {in_um(min(table.height))} to {in_um(max(table.height))}"
+        yield Problem(where, wrong, "heights of 0 or more above the collector's surface, not all of them 0")
+    yield from fit_problems(table, where, extents, case.interface.width, case.domain.lateral == "periodic")
 
 
 def _on_contact(case: Case, where: str, place: tuple[float, ...]) -> Iterator[Problem]:

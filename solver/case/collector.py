@@ -6,18 +6,16 @@ Without this section the Li goes on below the box (`domain.lithium_thickness`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ValidationInfo
 
 from solver.case.cathode import Cathode
-from solver.case.columns import TableRefused
 from solver.case.materials import material_of, shelf_of
 from solver.case.seed import SeedLayer, with_host
 from solver.case.segments import Segment
-from solver.case.surface import SurfaceTable, read_surface, surface_problems
+from solver.case.surface import MeasuredProfile, surface_problems
 from solver.case.types import (
     Angle,
     BarrierSpread,
@@ -60,13 +58,6 @@ class Roughness(Section):
         return RANDOM_RELIEF * self.amplitude
 
 
-class MeasuredProfile(Section):
-    """A measured surface."""
-
-    file: str = required("CSV file, its path relative to the case file")
-    table: SurfaceTable = resolved("the surface in the file; when it is given the file is not read")
-
-
 class Nuclei(Section):
     """Islands at random places."""
 
@@ -99,8 +90,8 @@ class Collector(Section):
     material: Annotated[str, material_of("film")] | None = key(None, "name of its surface's material")
     contact_angle: Angle = resolved("contact angle of Li on the collector; default that of its material, else 90 deg")
     gap: Width | None = resolved(
-        "smallest distance from the electrolyte at the start; default that at which the bare collector bears the stack "
-        "pressure, and with lithium.film the thickness of the film"
+        "smallest distance from the electrolyte at the start; default the largest height that lithium.film or "
+        "lithium.profile gives the Li, else that at which the bare collector bears the stack pressure"
     )
     room: Extent | None = resolved(
         "extent of the box below the contact; default what protocol and cathode can plate, the gap, the relief of "
@@ -163,11 +154,15 @@ class Collector(Section):
 
     def _start(self, case: Case) -> Iterator[Problem]:
         li = case.lithium
-        if li.film is None and not li.islands and self.nuclei is None and self.nucleation is None:
+        given = {"film": li.film, "profile": li.profile, "islands": li.islands or self.nuclei}
+        found = [f"lithium.{name}" for name, value in given.items() if value]
+        if not found and self.nucleation is None:
             wrong = "there is no Li to start from, and none is born"
-            yield Problem("collector", wrong, "collector.nucleation, collector.nuclei, lithium.film or lithium.islands")
-        if li.film is not None and (li.islands or self.nuclei is not None):
-            yield Problem("lithium.film", "islands in a film", "a film or islands")
+            allowed = "collector.nucleation, collector.nuclei, lithium.film, lithium.islands or lithium.profile"
+            yield Problem("collector", wrong, allowed)
+        if len(found) > 1:
+            wrong = "islands in a film" if li.profile is None else "beside a film or islands"
+            yield Problem(found[0] if li.profile is None else "lithium.profile", wrong, "a film, islands or a profile")
         if li.film is not None and self.gap != li.film:
             yield Problem("collector.gap", "another distance than the thickness of the film between", "no such key")
 
@@ -193,19 +188,6 @@ def with_material_data(collector: Collector, info: ValidationInfo) -> Collector:
     return collector.model_copy(update={"contact_angle": angle, "nucleation": nucleation, "seed": seed})
 
 
-def with_surface(collector: Collector, extents: Sequence[float], directory: Path) -> Collector:
-    """The collector with its measured surface, read and cut to a box of these extents (m) where it covers it."""
-    profile = collector.profile
-    if profile is None:
-        return collector
-    try:
-        table = profile.table or read_surface(directory / profile.file)
-    except TableRefused as error:
-        raise problem_error([Problem("collector.profile.file", str(error))]) from None
-    table = table.cut(extents) if table.covers(extents) else table
-    return collector.model_copy(update={"profile": profile.model_copy(update={"table": table})})
-
-
 def with_room(
     collector: Collector,
     protocol: Iterable[Segment],
@@ -213,18 +195,18 @@ def with_room(
     cathode: Cathode | None,
     molar_volume: float,
     width: float,
-    film: float | None,
+    lithium: float | None,
     pressure: float,
     relief: float,
 ) -> Collector:
     """The collector with what it leaves open.
 
-    cathode: whose Li can be plated, None for any amount; width lambda m, film m, stack pressure Pa, relief of
-    electrolyte m.
+    cathode: whose Li can be plated, None for any amount; width lambda m, largest height of the Li at the
+    start m, None where it does not say; stack pressure Pa, relief of electrolyte m.
     """
     gap, room = collector.gap, collector.room
     if gap is None:
-        gap = BareContact(width).gap_under(pressure) if film is None else film
+        gap = BareContact(width).gap_under(pressure) if lithium is None else lithium
     if room is None:
         plated = most_plated(protocol, cathode)
         room = plated * molar_volume / FARADAY + gap + relief + collector.relief + WIDTHS_BELOW * width

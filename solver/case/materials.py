@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self, TypeVar, get_args
 from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
 from solver.case.defects import GrainBoundaries
+from solver.case.surface import MeasuredProfile
 from solver.case.types import (
     Conductivity,
     Coverage,
@@ -204,6 +205,13 @@ class Lithium(Section):
     voids: tuple[Void, ...] = key((), "voids at the start")
     film: Length | None = key(None, "thickness of a film of Li on a collector at the start; none without it")
     islands: tuple[Island, ...] = key((), "islands of Li on a collector at the start")
+    profile: MeasuredProfile | None = key(None, "measured height of Li over the collector's surface at the start")
+
+    @property
+    def height(self) -> float | None:
+        """Largest height of the Li on a collector at the start, m, None where it fills what gap there is."""
+        table = self.profile.table if self.profile else None
+        return self.film if table is None else max(table.height)
 
 
 _S = TypeVar("_S", Additive, ElectrolyteLayer, Film, Lithium)

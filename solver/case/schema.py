@@ -27,7 +27,7 @@ from pydantic import (
 
 from solver.case.cathode import Cathode, with_curve
 from solver.case.checks import find_problems
-from solver.case.collector import Collector, Roughness, with_material_data, with_room, with_surface
+from solver.case.collector import Collector, Roughness, with_material_data, with_room
 from solver.case.defects import AnyDefect, Geometry
 from solver.case.filament import WIDTHS_PER_CHANNEL, Filament
 from solver.case.interphase import Interphase, with_reaction
@@ -45,6 +45,7 @@ from solver.case.mechanics import Mechanics
 from solver.case.numerics import SolverOptions, TimeOptions
 from solver.case.protocol import AnySegment, resolve_segments
 from solver.case.segments import unroll
+from solver.case.surface import MeasuredProfile
 from solver.case.types import (
     Angle,
     Capacitance,
@@ -385,7 +386,8 @@ class Case(WithMaterials):
         lithium = with_material(lithium, "lithium", info, problems)
         if problems:
             raise problem_error(problems)
-        return lithium
+        profile = _with_table(lithium.profile, "lithium.profile", info)
+        return lithium.model_copy(update={"profile": profile})
 
     @field_validator("filament", mode="after")
     @classmethod
@@ -438,15 +440,16 @@ class Case(WithMaterials):
         if collector is None or not needed <= info.data.keys():
             return collector  # reported by themselves
         data = info.data
-        directory = Path((info.context or {}).get("directory", "."))
         rough = data["interface"].roughness
+        collector = with_material_data(collector, info)
+        profile = _with_table(collector.profile, "collector.profile", info)
         return with_room(
-            with_surface(with_material_data(collector, info), data["domain"].lateral_extents, directory),
+            collector.model_copy(update={"profile": profile}),
             unroll(data["protocol"]),
             cathode=data["cathode"],
             molar_volume=data["lithium"].molar_volume,
             width=data["interface"].width,
-            film=data["lithium"].film,
+            lithium=data["lithium"].height,
             pressure=data["drive"].stack_pressure,
             relief=rough.relief if rough else 0.0,
         )
@@ -457,3 +460,11 @@ class Case(WithMaterials):
         if problems:
             raise problem_error(problems)
         return self
+
+
+def _with_table(profile: MeasuredProfile | None, where: str, info: ValidationInfo) -> MeasuredProfile | None:
+    """The profile with its table, as far as the box is known. where: its key."""
+    if profile is None or "domain" not in info.data:
+        return profile
+    directory = Path((info.context or {}).get("directory", "."))
+    return profile.read(where, info.data["domain"].lateral_extents, directory)

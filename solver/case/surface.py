@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import model_validator
 
 from solver.case.columns import Headings, TableRefused, read_columns
-from solver.case.types import Height, Position, Problem, Section, in_um, key, required
+from solver.case.types import Height, Position, Problem, Section, in_um, key, problem_error, required, resolved
 from solver.units import Quantity, ValueRefused
 
 STEEPEST = 1.0  # slope: the distance from a surface in its indicator is of first order in it
@@ -72,6 +72,21 @@ class SurfaceTable(Section):
         return SurfaceTable.model_construct(x=x, y=y, height=tuple(map(float, heights.ravel())))
 
 
+class MeasuredProfile(Section):
+    """A measured surface."""
+
+    file: str = required("CSV file, its path relative to the case file")
+    table: SurfaceTable = resolved("the surface in the file; when it is given the file is not read")
+
+    def read(self, where: str, extents: Sequence[float], directory: Path) -> MeasuredProfile:
+        """The same with its table, cut to a box of these extents (m) where it covers it. where: its key."""
+        try:
+            table = self.table or read_surface(directory / self.file)
+        except TableRefused as error:
+            raise problem_error([Problem(f"{where}.file", str(error))]) from None
+        return self.model_copy(update={"table": table.cut(extents) if table.covers(extents) else table})
+
+
 def _joined(heights: np.ndarray, places: Sequence[float], new: Sequence[float]) -> np.ndarray:
     """Heights at other places, by straight lines."""
     return np.interp(new, places, heights)
@@ -100,6 +115,16 @@ def surface_problems(
     table: SurfaceTable, where: str, extents: Sequence[float], width: float, periodic: bool
 ) -> Iterator[Problem]:
     """What does not fit in a box of these extents (m) and an interface of the width lambda (m)."""
+    yield from fit_problems(table, where, extents, width, periodic)
+    if table.covers(extents):
+        for axis, along in enumerate("xy"[: len(extents)]):
+            yield from _steep(table, where, axis, along, width)
+
+
+def fit_problems(
+    table: SurfaceTable, where: str, extents: Sequence[float], width: float, periodic: bool
+) -> Iterator[Problem]:
+    """The same without the slopes, of a surface that need not stay as it is."""
     names = ("domain.width", "domain.depth")
     if len(table.axes) != len(extents):
         allowed = "x, y and height in a 3-D case, x and height in a 2-D one"
@@ -111,10 +136,8 @@ def surface_problems(
             if not (places[0] <= _ROUNDING * extent and places[-1] >= (1 - _ROUNDING) * extent):
                 yield Problem(where, wrong, f"0 to {in_um(extent)} or more")
         return
-    for axis, along in enumerate("xy"[: len(extents)]):
-        yield from _steep(table, where, axis, along, width)
-        if periodic:
-            yield from _ends(table, where, axis, along, width)
+    for axis, along in enumerate("xy"[: len(extents)] if periodic else ""):
+        yield from _ends(table, where, axis, along, width)
 
 
 def _steep(table: SurfaceTable, where: str, axis: int, along: str, width: float) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from solver.case.collector import Collector, Roughness
 from solver.case.schema import Case, RandomHeterogeneity
+from solver.case.surface import SurfaceTable
 from solver.domain import contact as geometry
 from solver.domain.measured import MeasuredHeight
 from solver.laws import kinetics
@@ -46,8 +47,13 @@ def collector_depth(case: Case, collector: Collector) -> geometry.Height:
     if collector.profile is None:
         return rough_surface(case, collector.roughness)
     table = collector.profile.table
+    return measured(case, table, -table.heights)
+
+
+def measured(case: Case, table: SurfaceTable, values: Array) -> MeasuredHeight:
+    """The surface that has values, m, at the places of a table."""
     axes = tuple(np.array(places) for places in table.axes)
-    return MeasuredHeight(axes, -table.heights, mirrored=case.domain.lateral == "symmetric")
+    return MeasuredHeight(axes, values, mirrored=case.domain.lateral == "symmetric")
 
 
 def exchange_current(case: Case, grid: Grid) -> Array:

@@ -24,6 +24,7 @@ from solver.model.along_contact import (
     distance_squared,
     exchange_current,
     make_kinetics,
+    measured,
     surface_height,
 )
 from solver.model.at_contact import (
@@ -55,6 +56,7 @@ from solver.physics.transfer import Transfer
 REFERENCE_VELOCITY = 1.35e-9  # m/s: a flat front at 1 mA/cm^2, to which mobility_factor refers
 REST_CURRENT = 1e-6  # of the exchange current: the unit of charge error when nothing is applied
 FILAMENT_TOLERANCE = 1e-11  # mean error of zeta at most: it shows in the filaments' current, over a small step
+CLINGS, STEEPER = 0.5, 16.0  # of measured Li to the walls: lambda, and how much steeper it is there
 DEFECT_RANGE = (1 / 3, 1.0)  # of defect_amplitude: spread of the impurities from cell to cell
 
 
@@ -75,7 +77,9 @@ def make_grid(case: Case, comm: MPI.Comm | None = None) -> Grid:
 def initial_lithium(case: Case, grid: Grid, impurities: Array) -> Array:
     """xi at the start: full Li but for impurities and the voids of the case, with their equilibrium profile."""
     xi = 1 - impurities
-    if case.collector and case.lithium.film is None:
+    if case.collector and case.lithium.profile:
+        xi = np.minimum(xi, geometry.profile(depth_in_profile(case, grid), case.interface.width))
+    elif case.collector and case.lithium.film is None:
         lateral, found = grid.cell_coordinates()[:-1], np.zeros(())
         for centre, radius in islands(case):
             distance = radius - np.sqrt(distance_squared(case, lateral, centre))
@@ -100,8 +104,30 @@ def islands(case: Case) -> list[tuple[tuple[float, ...], float]]:
     return found
 
 
+def depth_in_profile(case: Case, grid: Grid) -> Array:
+    """Distance to the surface of the Li of `lithium.profile`, m, > 0 within it (collective).
+
+    Its height is above the collector. Within CLINGS lambda of one of the walls it clings to it: the height goes on
+    there STEEPER times as steep, so that the diffuse profile leaves no Li on a bare collector and no void on a
+    touching electrolyte.
+    """
+    own = case.lithium.profile
+    assert own is not None and own.table is not None
+    *lateral, z = grid.cell_coordinates()
+    height, slopes = measured(case, own.table, own.table.heights)(*lateral)
+    depth, top = (surface(*lateral)[0] for surface in (collector_surface(case, grid), surface_height(case)))
+    near = CLINGS * case.interface.width
+    beyond = np.maximum(height - (depth + top) + near, 0.0) - np.maximum(near - height, 0.0)
+    return np.asarray((height + STEEPER * beyond - (z + depth)) / geometry.stretch_of(slopes))
+
+
 def make_collector(case: Case, grid: Grid, contact: Contact) -> Collector:
-    """The collector of a case, at its closest `collector.gap` from the electrolyte at the start (collective)."""
+    """The collector of a case at the start (collective)."""
+    return Collector(grid, case.interface.width, contact, collector_surface(case, grid), surface_height(case))
+
+
+def collector_surface(case: Case, grid: Grid) -> geometry.Height:
+    """How deep the collector's surface lies at the start, `collector.gap` at its closest place (collective)."""
     own = case.collector
     assert own is not None and own.gap is not None
     below, height, gap = collector_depth(case, own), surface_height(case), own.gap
@@ -112,7 +138,7 @@ def make_collector(case: Case, grid: Grid, contact: Contact) -> Collector:
         value, slopes = below(*lateral)
         return gap + value - closest, slopes
 
-    return Collector(grid, case.interface.width, contact, depth, height)
+    return depth
 
 
 def lining_energy(case: Case, grid: Grid) -> Array:

@@ -75,7 +75,7 @@ def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
         (
             {},
             "collector: there is no Li to start from, and none is born; allowed: collector.nucleation, "
-            "collector.nuclei, lithium.film or lithium.islands",
+            "collector.nuclei, lithium.film, lithium.islands or lithium.profile",
         ),
         (
             {"collector": {"nucleation": {}}},
