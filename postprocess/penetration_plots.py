@@ -71,7 +71,7 @@ def plot_penetration(directory: str | Path, index: int | None = None) -> Path:
     size = picture_size(contact)
     figure = Figure(figsize=size, constrained_layout=True)
     axes = figure.subplots()
-    _materials(axes, contact)
+    material_shares(axes, contact)
     lines = _potential_lines(axes, contact)
     whole_electrolyte(axes, contact)
     depth = metrics.penetration_depth(run, contact.index) * UM
@@ -129,7 +129,7 @@ def picture_size(contact: Contact) -> tuple[float, float]:
     return SCALE * min(1.0, 1 / ratio) + 2.2, SCALE * min(1.0, ratio) + 1.2
 
 
-def _materials(axes: Axes, contact: Contact) -> None:
+def material_shares(axes: Axes, contact: Contact) -> None:
     """Everything in proportion to its share of a cell; the order is that of the colours."""
     m, xi, filled = contact.metal, np.clip(contact.xi, 0.0, 1.0), contact.filled
     dead = contact.section(contact.run.field("dead_lithium", contact.index)) > 0.5

@@ -188,7 +188,7 @@ def _largest_overpotential(
     it more than it were if j went on with its slope at 0.
     """
     f, size = p.inverse_thermal_voltage, np.abs(drive)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         through = np.where(drive > 0, np.expm1(np.minimum(f * size, LARGEST_EXPONENT)), 1.0)
         through = np.where(size > 0, through * np.exp(-f * np.asarray(alloy)) * p.limiting_current, 0.0)
         resistance = np.maximum(p.area_resistance, 0.0)  # of which rounding may leave less
