@@ -274,6 +274,8 @@ def _deposit_row(step: int, time: float) -> dict[str, float]:
         "collector_coverage": 0.4,
         "covered_fraction": 0.4,
         "islands": 1,
+        "largest_island": 0.4,
+        "lithium_in_gaps": 0.0,
         "nucleus_density": 1e14,
         "nucleated_share": 0.7,
         "nucleated_lithium": 2e-9,

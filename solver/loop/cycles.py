@@ -12,6 +12,8 @@ current changes its direction counts with what remains of its charge.
     largest voltage the one of the largest magnitude in the direction of the current, V
     plateau         median of V over the charge of the second half of |Q|, so that a rise at the very end does not count
     dip             of plating, by how much the voltage falls from any place in the first half of |Q| to one after it
+    nucleus spacing of plating, N^(-1/2) of the largest number N of nuclei per area; None where none is born
+    covering        thickness, of the Li in nuclei when they first cover more than 90 % of the contact, a mean along it
 
 A cycle begins with a plating half-cycle. Its coulombic efficiency is the charge that the stripping half-cycle after it
 takes out over the charge plated. What is stripped before anything was plated comes out of the electrode and not out of
@@ -53,10 +55,13 @@ COLUMNS = (
     "largest_voltage [V]",
     "plateau_voltage [V]",
     "dip [V]",
+    "nucleus_spacing [m]",
+    "covering_thickness [m]",
     "contact_fraction [1]",
     "lithium_thickness [m]",
     "thickness_spread [m]",
     "dead_lithium [m]",
+    "lithium_in_gaps [m]",
     "first_segment",
     "last_segment",
     "end",
@@ -80,7 +85,8 @@ CATHODE, LEFT = "cathode_loss", "left_loss"
 LOSSES = (*HELD, CATHODE, LEFT)
 UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in heading)
 UNITS |= {"plated": "C/m^2", "stripped": "C/m^2"}
-FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium")  # of the log, at the end
+FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium", "lithium_in_gaps")  # of the log
+COVERED = 0.9  # share of the contact beneath nuclei
 REVERSAL = "reversal"  # how a half-cycle ends in mid-segment
 NOISE = 1e-9  # of the largest current density: what a held voltage leaves of none; charge is balanced to 1e-10
 UNDECIDED = ("interrupted", "failed", "short circuit")  # ends of a run that say nothing of the stripping
@@ -94,6 +100,7 @@ class HalfCycle:
 
     curve: magnitude of the charge and voltage of each step, until the next half-cycle begins; then `plateau_voltage`
     and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step; held: of `HELD`, C/m^2.
+    nuclei: largest number per area, 1/m^2; covering_thickness: m, 0 before they cover the contact.
     """
 
     cycle: int
@@ -110,6 +117,8 @@ class HalfCycle:
     largest_voltage: float = 0.0
     plateau_voltage: float = 0.0
     dip: float = 0.0
+    nuclei: float = 0.0
+    covering_thickness: float = 0.0
     final: dict[str, float] = field(default_factory=dict)
     held: dict[str, float] = field(default_factory=dict)
     curve: list[list[float]] = field(default_factory=list)
@@ -126,6 +135,9 @@ class HalfCycle:
         self.largest_current = max(self.largest_current, abs(charge) / dt)
         self.final = {name: measured[name] for name in FINAL if name in measured}
         self.held = {name: measured[held] for name, held in HELD.items() if held in measured}
+        self.nuclei = max(self.nuclei, measured.get("nucleus_density", 0.0))
+        if not self.covering_thickness and measured.get("nucleated_share", 0.0) > COVERED:
+            self.covering_thickness = measured["nucleated_lithium"]
         self.curve.append([abs(charge), voltage])
 
     def plateau(self) -> tuple[float, float]:
@@ -213,6 +225,8 @@ def half_cycle_rows(
                 "largest_voltage": h.largest_voltage,
                 "plateau_voltage": plateau,
                 "dip": dip if h.charge > 0.0 else None,
+                "nucleus_spacing": h.nuclei**-0.5 if h.charge > 0.0 and h.nuclei else None,
+                "covering_thickness": h.covering_thickness if h.charge > 0.0 and h.nuclei else None,
                 **{name: h.final.get(name) for name in FINAL},
                 "first_segment": h.first_segment,
                 "last_segment": h.last_segment,

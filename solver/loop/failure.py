@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from solver.case.ending import Ending
 from solver.case.segments import Segment, SegmentState, voltage_limit_reached
@@ -32,8 +33,16 @@ def failure(
     if reason := voltage_limit_reached(
         segment, state, measured["voltage"], voltage_limit, cell_voltage(measured)
     ):
-        return reason
+        return replace(reason, reason=reason.reason + remains(measured))
     fraction = segment.contact_loss_fraction
     if fraction is not None and measured["contact_fraction"] < fraction:
         return Ending("contact loss", f"contact loss: contact fraction below {fraction:g}")
     return None
+
+
+def remains(measured: Mapping[str, float]) -> str:
+    """What Li a collector has left, and where; nothing without a collector."""
+    if "lithium_in_gaps" not in measured:
+        return ""
+    left, gaps, dead = (1e9 * measured[name] for name in ("lithium_thickness", "lithium_in_gaps", "dead_lithium"))
+    return f"; {left:.3g} nm of Li left, {gaps:.3g} nm where it does not touch the electrolyte, {dead:.3g} nm dead"

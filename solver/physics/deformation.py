@@ -241,7 +241,10 @@ class Deformation(Part):
         }
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
-        """Stress and motion in the cells; the contact pressure is that of every cell (collective)."""
+        """Stress and motion in the cells; the contact pressure is that of every cell (collective).
+
+        That of the rigid collector means nothing and is left out.
+        """
         self.place(contact)
         mech = self.mechanics
         now = self._state(state)
@@ -250,13 +253,15 @@ class Deformation(Part):
         tau = stress_measures.six_components(solid_tau.normal, solid_tau.missing, solid_tau.cells)
         tau *= solid_share[..., None]
         solid = contact.electrolyte >= 0.5
+        meant = 1 - contact.collector.rigid if contact.collector else np.ones(())
+        pressure, tau = meant * now.pressure, meant[..., None] * tau
         return {
             "velocity": self._to_cells(now.velocity),
             "displacement": self._to_cells(now.displacement) * solid[..., None],
-            "pressure": now.pressure,
-            "stress": stress_measures.stress(tau, now.pressure),
+            "pressure": pressure,
+            "stress": stress_measures.stress(tau, pressure),
             "von_mises_stress": stress_measures.von_mises(tau),
-            "largest_principal_stress": stress_measures.largest_principal(tau, now.pressure),
+            "largest_principal_stress": stress_measures.largest_principal(tau, pressure),
             "contact_pressure": state["normal_stress"].copy(),
         }
 

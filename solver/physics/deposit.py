@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from mpi4py import MPI
 
 from solver.domain.contact import Contact
 from solver.laws import free_energy as fe
@@ -46,6 +47,8 @@ class Deposit(Part):
         Column("collector_coverage", "1", "weight of Li on the collector, 1 where it is full"),
         Column("covered_fraction", "1", "share of the cross-section where more than half of the gap is Li"),
         Column("islands", "", "number of islands of Li that are not joined to each other"),
+        Column("largest_island", "1", "share of the cross-section that the largest island covers"),
+        Column("lithium_in_gaps", "m", "mean thickness of Li in columns that do not touch the electrolyte"),
     )
 
     def thickness(self, fields: Fields, contact: Contact) -> Array:
@@ -67,6 +70,7 @@ class Deposit(Part):
         active = place.area_density * grid.volume
         wetted, area = grid.sums(active * fe.step(new["lithium"]), active)
         islands = components(grid, np.broadcast_to(covered, grid.local_shape))
+        apart = touching.share(touching.weight(grid, contact, new["lithium"])) < 0.5
         measured = {
             "gap": touching.mean(grid, place.gap),
             "smallest_gap": -grid.max(-place.gap),
@@ -75,8 +79,18 @@ class Deposit(Part):
             "collector_coverage": wetted / area,
             "covered_fraction": touching.mean(grid, covered),
             "islands": grid.max(islands),
+            "largest_island": self._largest(islands),
+            "lithium_in_gaps": touching.mean(grid, thickness * apart),
         }
         return PartResult(measured=measured)
+
+    def _largest(self, islands: Array) -> float:
+        """Share of the cross-section of the largest of the numbered islands (collective)."""
+        grid = self.grid
+        volume = np.broadcast_to(grid.volume, grid.local_shape)
+        sizes = np.bincount(islands.ravel(), volume.ravel(), minlength=round(grid.max(islands)) + 1)
+        grid.comm.Allreduce(MPI.IN_PLACE, sizes)
+        return float(np.max(sizes[1:], initial=0.0) / np.sum(sizes))
 
     def output(self, state: State, contact: Contact) -> dict[str, Array]:
         assert contact.collector is not None

@@ -12,7 +12,7 @@ from solver import materials
 from solver.case.checks import find_warnings
 from solver.case.io import CaseError, case_from_dict, load_case
 from solver.case.report import print_report, rows
-from solver.constants import GAS_CONSTANT
+from solver.constants import FARADAY, GAS_CONSTANT
 from solver.materials import Property
 
 W = {"material": "W", "thickness": "30 nm"}
@@ -73,6 +73,12 @@ def test_transport_follows_from_thickness_and_material(permeable):
     assert film.resistance == pytest.approx(30e-9 / 1e-4) and film.permeance == pytest.approx(3e-15 / 30e-9)
     given = case(interface={"film": MO | {"resistance": "2 ohm*cm^2", "permeance": "1 nm/s"}}).interface.film
     assert (given.resistance, given.permeance) == (2e-4, 1e-9)
+
+
+def test_the_limiting_current_of_thirty_nanometres(permeable):
+    """j_P = F D/(Omega d): 2.474 mA/cm2 for D = 1e-16 m2/s, thirty times that for 3e-15."""
+    film = case(interface={"film": MO}).interface.film
+    assert film.permeance * FARADAY / 13e-6 == pytest.approx(30 * 24.74, rel=1e-3)
 
 
 def test_transport_is_that_of_the_temperature(permeable):

@@ -69,10 +69,13 @@ def test_rests_are_in_no_half_cycle_and_segments_of_one_direction_are_one():
         "largest_voltage": pytest.approx(10.0 * RESISTANCE),
         "plateau_voltage": pytest.approx(10.0 * RESISTANCE),
         "dip": 0.0,
+        "nucleus_spacing": None,
+        "covering_thickness": None,
         "contact_fraction": 1.0,
         "lithium_thickness": 0.0,
         "thickness_spread": 0.0,
         "dead_lithium": 0.0,
+        "lithium_in_gaps": 0.0,
         "first_segment": 1,
         "last_segment": 3,
         "end": "capacity",
@@ -223,6 +226,23 @@ def test_a_half_cycle_keeps_its_curve_only_while_it_may_go_on():
     first, last = run.progress.half_cycles
     assert first.curve == [] and len(last.curve) > 3
     assert first.plateau() == pytest.approx((0.01, 0.04))
+
+
+def test_nuclei_by_their_spacing_and_the_li_with_which_they_cover_the_contact():
+    """1e14 per m2 at most, and 3 nm when 91 % are covered; nothing of a stripping or where none is born."""
+    run = Run(plate(4.0), strip(2.0), fixed=1.0).begin()
+    born = [(5e13, 0.5, 1e-9), (1e14, 0.91, 3e-9), (9e13, 0.99, 5e-9), (0.0, 0.0, 0.0), (1e14, 0.9, 1e-9)]
+
+    def measures(time: float) -> dict[str, float]:
+        names = ("nucleus_density", "nucleated_share", "nucleated_lithium")
+        return dict(zip(names, born[min(round(time), 4)], strict=True))
+
+    run.model.measures = measures
+    run.finish()
+    plating, stripping = rows(run)
+    assert (plating["nucleus_spacing"], plating["covering_thickness"]) == (pytest.approx(1e-7), 3e-9)
+    assert stripping["nucleus_spacing"] is stripping["covering_thickness"] is None
+    assert rows(swinging(plate(10.0)))[0]["nucleus_spacing"] is None
 
 
 def test_a_half_cycle_ends_with_what_the_log_has():

@@ -69,6 +69,8 @@ def test_contact_loss_ends_the_run_and_a_short_circuit_comes_first():
     assert ending() == Ending("contact loss", "contact loss: contact fraction below 0.4")
     assert ending(contact_fraction=0.4) is None
     assert ending(voltage=0.3) == Ending("voltage limit", "voltage limit 0.2 V")
+    left = ending(voltage=0.3, lithium_thickness=5e-9, lithium_in_gaps=4e-9, dead_lithium=1e-9)
+    assert left and left.reason.endswith("V; 5 nm of Li left, 4 nm where it does not touch the electrolyte, 1 nm dead")
     shorted = ending(short_circuit=1.0, short_circuit_x=1.25e-6, voltage=0.3)
     assert shorted == Ending("short circuit", "short circuit at x = 1.25 um, after 90 s, 0.025 mAh/cm2")
     shorted = ending(short_circuit=1.0, short_circuit_x=1e-6, short_circuit_y=2e-6)

@@ -170,6 +170,8 @@ def test_an_opening_below_the_barrier_of_nuclei_decides(opening: str, largest: f
     sides = found["lithium_beneath"][-1], found["lithium_on_top"][-1]
     assert (sides[0] > 1e3 * sides[1]) == beneath and (sides[1] > 1e3 * sides[0]) != beneath
     assert sum(sides) == pytest.approx(model.stored(simulation.state)["inventory"], rel=1e-3)
+    assert found["gap"][-1] == pytest.approx(found["lithium_thickness"][-1], rel=0.01)
+    assert found["platen_displacement"][-1] < -0.4 * sum(sides), "Li on either side lifts the collector"
     assert found["voltage"].max() - OHMIC == pytest.approx(largest, abs=0.6e-3)
     crossing = THERMAL * np.log1p(J / LIMIT) if beneath else 0.0
     plateau = 2 * THERMAL * np.arcsinh(J / (2 * EXCHANGE)) + crossing

@@ -40,6 +40,8 @@ def test_symmetric_transfer_is_a_hyperbolic_sine():
     j, slope = current(parameters(), POTENTIALS)
     np.testing.assert_allclose(j, 2 * I0 * np.sinh(POTENTIALS / (2 * THERMAL)), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(slope, I0 / THERMAL * np.cosh(POTENTIALS / (2 * THERMAL)), rtol=1e-12)
+    plateau, _ = current(parameters(), np.array([2.5682e-3]))
+    assert plateau[0] == pytest.approx(2.5, rel=1e-4), "0.25 mA/cm2 on a full contact take 2.5682 mV"
 
 
 @pytest.mark.parametrize("anodic", [0.2, 0.5, 0.7])

@@ -38,6 +38,20 @@ def run(*segments: tuple[str, str], **changes: Any) -> tuple[dict[str, Any], Sim
     return curves(simulation), simulation, model, ended
 
 
+def test_a_spread_is_that_of_the_effective_surface_energy() -> None:
+    """B is in proportion to its third power: ln(B/B_0)/3 has the standard deviation s, and a length."""
+    spread = {"spread": 0.1, "correlation_length": "1 um"}
+    box = {"domain": {"width": "40 um"}, "interface": CELL["interface"] | {"width": "400 nm"}}
+    collector = {"nucleation": CELL["collector"]["nucleation"] | spread}
+    _, model = prepare(case(("plate", "1 s"), **box, collector=collector))
+    (part,) = [part for part in model.followers if isinstance(part, Nucleation)]
+    energy = np.log(part.barrier[:, 0] / parameters().barrier) / 3
+    assert np.ptp(part.barrier, axis=1).max() == 0.0 and np.std(energy) == pytest.approx(0.1, rel=0.3)
+    cells = round(1e-6 / float(np.ravel(model.grid.spacing[0])[0]))
+    near, far = (float(np.corrcoef(energy, np.roll(energy, n))[0, 1]) for n in (1, 10 * cells))
+    assert near > 0.9 and abs(far) < 0.5
+
+
 def sound(found: dict[str, Any]) -> bool:
     limits = {"lithium_error": 1e-8, "charge_error": 1e-8, "force_error": 3e-7}
     return all(found[name].max() < limit for name, limit in limits.items())

@@ -45,8 +45,11 @@ def charge_of(name: str, thickness: float, composition: float) -> float:
 
 def test_gold_has_its_plateaus_and_then_the_dip_and_the_film_of_a_bare_collector() -> None:
     """20 nm take 708.5 C/m2 at -165 and -105 mV; then the dip that a contact by itself has; a film; no Li is lost."""
-    found, simulation, model = run({"material": "Au", "thickness": "20 nm"}, PLATE | {"duration": "115 s"})
+    cell = {"areal_capacity": "1 mAh/cm^2", "open_circuit_voltage": "0.62 V"}  # Li-In as the other electrode
+    gold, plate = {"material": "Au", "thickness": "20 nm"}, PLATE | {"duration": "115 s"}
+    found, simulation, model = run(gold, plate, cathode=cell)
     assert sound(found)
+    assert found["cell_voltage"] == pytest.approx(0.62 + found["voltage"], abs=1e-12), "minus that of the collector"
     full, time, potential = charge_of("Au", 20e-9, 3.75), found["time"], found["voltage"] - OHMIC
     taking = time < full / J
     assert found["seed_lithium"][taking] == pytest.approx(J * time[taking], abs=0.05), "but 0.2 F/m2"

@@ -31,6 +31,18 @@ def test_the_closed_forms(dim: int) -> None:
     assert load(LI, a, height, speed, dim) == pytest.approx(whole, rel=1e-8)
 
 
+def test_a_plastic_patch_bears_its_radius_over_its_height() -> None:
+    """n to infinity: p/f = s (1 + 2 a/(3 sqrt(3) H)) but for the 1, which is of the ends that Scott leaves out."""
+    a, height = 2e-6, 3e-7
+    ratios = []
+    for n in (20.0, 40.0):
+        law = CreepLaw(prefactor=2e-3, exponent=n, strength=7e6)
+        mean = load(law, a, height, law.prefactor * height**2 / a, 3) / (np.pi * a**2)
+        ratios.append(mean / (2 * a * law.strength / (3 * np.sqrt(3) * height)))
+    assert ratios == pytest.approx([1.117, 1.074], abs=1e-3)
+    assert 2 * ratios[1] - ratios[0] == pytest.approx(1.0, abs=0.04)
+
+
 @pytest.mark.parametrize("n", [1.0, 3.0, 6.6])
 def test_even_layers_are_the_film_between_sharp_walls(n: float) -> None:
     z = np.linspace(-1.0, 2.0, 30001)
