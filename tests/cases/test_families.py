@@ -111,3 +111,25 @@ def test_a_film_of_high_interfacial_energy_holds_a_current_that_shorts_a_cell_wi
     """From no Li: magnesium, and 30 nm of W on it that Li crosses freely."""
     tungsten = 'interface.film={material="W", thickness="30 nm", mouth_depth="3 um", permeance="1 m/s"}'
     assert (end_of_plating(), end_of_plating(tungsten)) == ("short circuit", "finished")
+
+
+def test_tungsten_on_magnesium_keeps_li_out_of_boundaries_through_which_it_goes_on_steel() -> None:
+    """cycling/short.toml, 2 um wide and short, on cells of lambda: 0.03 mAh/cm2 at 2 mA/cm2, hardly stripped."""
+    small = (
+        'domain.width="2 um"',
+        'grid.spacing="200 nm"',
+        'collector.room="2.6 um"',
+        'electrolyte.0.thickness="3 um"',
+        'filament.short_depth="2 um"',
+        'drive.current_density="2 mA/cm^2"',
+        'protocol.0.segments.0.capacity="0.03 mAh/cm^2"',
+        'protocol.0.segments.1.cutoff_voltage="1 mV"',
+    )
+    lined = (
+        'interface.film={material="W",thickness="30 nm",mouth_depth="2 um"}',
+        'collector.seed={material="Mg",thickness="3 nm",layers=1}',
+    )
+    steel = run("cycling/short.toml", 1, *small, 'collector.material="steel"')
+    tungsten = run("cycling/short.toml", 1, *small, 'collector.material="steel"', *lined)
+    assert [row["end"] for row in steel] == ["short circuit"] and steel[0]["dip"] > 20e-3
+    assert tungsten[0]["end"] == "capacity" and tungsten[0]["dip"] < 1e-3
