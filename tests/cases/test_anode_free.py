@@ -160,8 +160,20 @@ def test_a_full_cycle_comes_back_to_a_closed_contact() -> None:
     assert thickness.max() == pytest.approx(thickness[0] + plated, rel=2e-3)
     assert result.stop_kind == "voltage limit"
     assert thickness[-1] < 0.5 * thickness[0] and gap[-1] < gap[0]
+    assert result.curves["smallest_gap"][-1] < 0.4 * 200e-9, "where the collector bears on the electrolyte"
     for name, limit in {"lithium_error": 1e-6, "charge_error": 1e-8, "force_error": 3e-7}.items():
         assert result.curves[name].max() < limit
+
+
+@pytest.mark.long
+def test_six_micrometres_and_back_to_a_closed_contact_three_times() -> None:
+    """cases/anode_free/three_cycles.toml."""
+    curves = solver.run(solver.load_case(CASES / "anode_free" / "three_cycles.toml")).curves
+    turns = np.flatnonzero(np.diff(np.sign(curves["current_density"])))
+    gaps = curves["gap"][[*turns, -1]]
+    assert len(gaps) == 6 and np.all(gaps[::2] > 5.5e-6) and np.all(gaps[1::2] < 0.4 * 100e-9)
+    for name, limit in {"lithium_error": 1e-6, "charge_error": 1e-8, "force_error": 3e-7}.items():
+        assert curves[name].max() < limit
 
 
 @pytest.mark.long
