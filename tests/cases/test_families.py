@@ -133,3 +133,23 @@ def test_tungsten_on_magnesium_keeps_li_out_of_boundaries_through_which_it_goes_
     tungsten = run("cycling/short.toml", 1, *small, 'collector.material="steel"', *lined)
     assert [row["end"] for row in steel] == ["short circuit"] and steel[0]["dip"] > 20e-3
     assert tungsten[0]["end"] == "capacity" and tungsten[0]["dip"] < 1e-3
+
+
+def test_pressure_spreads_li_and_felt_keeps_the_pressure() -> None:
+    """pressure/pressure.toml, 2 um wide at lambda 200 nm, 0.01 mAh/cm2: as in its README, on less Li."""
+
+    def curves(*overrides: str) -> dict[str, Any]:
+        small = ('interface.width="200 nm"', 'domain.width="2 um"', 'protocol.0.capacity="0.01 mAh/cm^2"')
+        path = FAMILIES / "pressure/pressure.toml"
+        table = tomllib.loads(path.read_text())
+        del table["sweep"]
+        rough = 'collector.roughness.amplitude="40 nm"'
+        return solver.run(case_from_dict(table, (COARSE, *small, rough, *overrides))).curves
+
+    weak, strong = (curves(f'drive.stack_pressure="{pressure} MPa"') for pressure in (1, 20))
+    assert strong["covered_fraction"][-1] > 1.5 * weak["covered_fraction"][-1]
+    assert strong["voltage"][-1] < 0.7 * weak["voltage"][-1]
+    plates = ('drive.stack_pressure="1 MPa"', 'mechanics.fixture_stiffness="20 MPa/um"')
+    felt = 'mechanics.buffer={thickness="0.1 mm",youngs_modulus="10 MPa"}'
+    stiff, soft = (curves(*plates, *behind)["platen_pressure"][-1] for behind in ((), (felt,)))
+    assert stiff > 2.5e6 and soft == pytest.approx(1e6, rel=0.03)

@@ -56,9 +56,14 @@ def test_such_a_cell_runs_and_keeps_its_li(tmp_path: Path) -> None:
     strip = {"kind": "galvanostatic", "direction": "strip", "duration": "1 s"}
     found = case(tmp_path, protocol=[strip], interface={"width": "200 nm"}, collector={"room": "2 um"})
     (tmp_path / "deposit.csv").unlink()
-    simulation, _ = prepare(case_from_dict(found.resolved()))
+    simulation, model = prepare(case_from_dict(found.resolved()))
     finish(simulation)
     run = curves(simulation)
+    written = model.output_fields(simulation.state, simulation.progress.measured)
+    rigid = written["collector"] > 0.8
+    for name in ("pressure", "stress", "von_mises_stress", "largest_principal_stress", "contact_pressure"):
+        assert rigid.any() and not written[name][rigid].any(), "that of the collector means nothing"
+        assert np.abs(written[name][~rigid]).max() > 1e5
     assert run["time"][-1] == pytest.approx(1.0) and run["lithium_error"].max() < 1e-6
     assert run["contact_fraction"][-1] == pytest.approx(0.4, abs=0.1)
 
