@@ -166,6 +166,17 @@ def test_a_full_cycle_comes_back_to_a_closed_contact() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("width", "contact", "voltage"), [(200, 0.421, 13.2e-3), (100, 0.383, 14.5e-3)])
+def test_an_island_under_pressure_at_two_widths_of_the_interface(width: int, contact: float, voltage: float) -> None:
+    """cases/anode_free/island.toml, the numbers of docs/verification.md."""
+    table = tomllib.loads((CASES / "anode_free" / "island.toml").read_text())
+    del table["sweep"]
+    curves = solver.run(case_from_dict(table, (f'interface.width="{width} nm"',))).curves
+    assert curves["contact_fraction"][-1] == pytest.approx(contact, abs=2e-3)
+    assert curves["voltage"][-1] == pytest.approx(voltage, abs=1e-4)
+
+
+@pytest.mark.long
 def test_six_micrometres_and_back_to_a_closed_contact_three_times() -> None:
     """cases/anode_free/three_cycles.toml."""
     curves = solver.run(solver.load_case(CASES / "anode_free" / "three_cycles.toml")).curves
