@@ -72,7 +72,7 @@ def test_the_weight_between_the_bodies_is_the_gap(gap: float) -> None:
 @pytest.mark.parametrize(("share", "rough"), [(0.05, 0.0), (0.2, 0.0), (0.2, 0.5)])
 @pytest.mark.parametrize("swept", [True, False], ids=["mean over the step", "faces at the end"])
 def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: float, swept: bool) -> None:
-    """A retreat by 5 lambda in steps of `share` lambda with c = 1; Li is made at the electrolyte as fast."""
+    """A retreat by 5 lambda in steps of `share` lambda with c = 1; Li is made at the electrolyte as fast, none is lost."""
     grid = box(16, 24, 8.0 if rough else 0.0)
     moving, dt, speed = collector(grid, WIDTH, rough * WIDTH), 1.0, share * WIDTH
     occupancy = occupancy_balance(grid, 0.0, 0.0, WIDTH)
@@ -81,6 +81,7 @@ def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: 
     made = speed * np.diff(psi, axis=-1) / grid.spacing[-1]
     z, one = 0.0, np.ones(grid.local_shape)
     contact, c = moving.at(z), one
+    before, supplied = grid.integral(contact.metal), grid.integral(np.broadcast_to(made, one.shape)) * 5 / share * dt
     for _ in range(round(5 / share)):
         after = moving.at(z - speed * dt, before=z if swept else None)
         found = occupancy.step(
@@ -97,6 +98,7 @@ def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: 
         contact, c, z = moving.at(z - speed * dt), found.occupancy, z - speed * dt
     worst = np.abs(c - 1)[contact.metal > 0.01].max()
     assert worst < 1e-5 if swept else worst > 0.02
+    assert grid.integral(contact.metal * c) == pytest.approx(before + supplied, rel=1e-14 if swept else 1e-8)
 
 
 @pytest.mark.parametrize("degrees", [(45.0, 45.0), (90.0, 120.0), (60.0, 90.0)])
