@@ -72,7 +72,7 @@ def test_the_weight_between_the_bodies_is_the_gap(gap: float) -> None:
 @pytest.mark.parametrize(("share", "rough"), [(0.05, 0.0), (0.2, 0.0), (0.2, 0.5)])
 @pytest.mark.parametrize("swept", [True, False], ids=["mean over the step", "faces at the end"])
 def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: float, swept: bool) -> None:
-    """A retreat by 5 lambda in steps of `share` lambda with c = 1; Li is made at the electrolyte as fast, none is lost."""
+    """A retreat by 5 lambda in steps of `share` lambda with c = 1; Li is made at the electrolyte as fast, none lost."""
     grid = box(16, 24, 8.0 if rough else 0.0)
     moving, dt, speed = collector(grid, WIDTH, rough * WIDTH), 1.0, share * WIDTH
     occupancy = occupancy_balance(grid, 0.0, 0.0, WIDTH)
@@ -101,8 +101,10 @@ def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: 
     assert grid.integral(contact.metal * c) == pytest.approx(before + supplied, rel=1e-14 if swept else 1e-8)
 
 
-@pytest.mark.parametrize("degrees", [(45.0, 45.0), (90.0, 120.0), (60.0, 90.0)])
-@pytest.mark.parametrize("height", [4.0, 12.0])
+ANGLES = [(45.0, 45.0), (90.0, 120.0), (60.0, 90.0)]  # degrees
+
+
+@pytest.mark.parametrize(("degrees", "height"), [(ANGLES[0], 2.0), *((d, h) for d in ANGLES for h in (4.0, 12.0))])
 def test_a_meniscus_between_electrolyte_and_collector(degrees: tuple[float, float], height: float) -> None:
     """f' = gamma (cos angle_e + cos angle_c)/H within 2.5 %."""
     grid = box(height + 10, 10, 40)
@@ -120,7 +122,8 @@ def test_a_meniscus_between_electrolyte_and_collector(degrees: tuple[float, floa
     lithium = LithiumEquation(grid, parameters, mobility=1e-5, linear_tolerance=1e-10)
     occupancy = occupancy_balance(grid, 1e-10, 0.0, WIDTH)
     xi, c, _ = relax(lithium, occupancy, contact, (xi, fe.step(xi)), 3.0, 160)
-    force = parameters.vacancy_force(fe.step(xi) - c)[(xi > 0.98) & (contact.metal > 0.5)]
+    amid = contact.metal > min(0.5, 0.9 * contact.metal.max())
+    force = parameters.vacancy_force(fe.step(xi) - c)[(xi > 0.98) & amid]
     expected = GAMMA * np.cos(np.radians(degrees)).sum() / (height * WIDTH)
     assert np.ptp(force) < 0.01 * abs(expected)
     assert force.mean() == pytest.approx(expected, rel=0.025)

@@ -3,7 +3,7 @@
     D theta'' = r theta,   D theta' = V = (Omega/F) j at the contact,   theta' = 0 at the collector, which is no sink
     theta_s = (V/sqrt(D r)) coth(H/d),   d = sqrt(D/r)              V/(r H) for H << d, (Omega j/F)/sqrt(D r) for H >> d
 
-No planes vanish in what is rigid of a collector, chi > 0.6 to 0.75, so the H of the sinks is the film's less 0.4 lambda.
+No planes vanish in what is rigid of a collector, chi > 0.6 to 0.75, so to the sinks the film is 0.4 lambda thinner.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_SINK = 0.4 * WIDTH  # m
 
 
 def stripped(film: float, width: float, pressure: float, current: float, **others: Any) -> tuple[Simulation, Coupling]:
-    """A film (m) at lambda (m), stripped under a pressure (Pa) with a current density (A/m^2) to the end of `others`."""
+    """A film (m) at lambda (m), stripped under a pressure (Pa) with a current density (A/m^2)."""
     sections: dict[str, Any] = {
         "domain": {"dimension": 1},
         "interface": {"width": f"{width} m"},
@@ -43,7 +43,7 @@ def stripped(film: float, width: float, pressure: float, current: float, **other
 
 @pytest.mark.parametrize("film", [0.2e-6, 0.4e-6, 1.6e-6])
 def test_vacancies_of_a_film_pile_up_at_the_collector(film: float) -> None:
-    """At the contact within 3 % of the law: 3.0, 1.6, 1.01 times those of a thick electrode. All vanish: V/r of them."""
+    """At the contact within 3 % of the law: 3.0, 1.6, 1.01 times those of a thick electrode; V/r of them in all."""
     pressure, current = 3e6, 0.1
     lithium = {"linear_annihilation_rate": f"{RATE / pressure} 1/(s*Pa)", "diffusivity": f"{DIFFUSIVITY} m^2/s"}
     simulation, model = stripped(film, WIDTH, pressure, current, lithium=lithium, duration="120 s")
@@ -60,7 +60,7 @@ def test_vacancies_of_a_film_pile_up_at_the_collector(film: float) -> None:
 
 @pytest.mark.parametrize("width", [100e-9, 200e-9])
 def test_what_is_left_of_a_film_goes_with_lambda(width: float) -> None:
-    """Without nuclei: contact is lost (f = 0.3) with a third of the gap of the bare contact, 0.31 lambda, full of Li."""
+    """Without nuclei contact is lost (f = 0.3) with Li in a third of the bare contact's gap, 0.31 lambda."""
     simulation, _ = stripped(120e-9, width, 5e6, 3.0)
     found = curves(simulation)
     assert simulation.state["occupancy"].min() > -1e-3
