@@ -166,7 +166,7 @@ def test_a_film_from_one_nanometre_lifts_the_collector() -> None:
     gained = VOLUME_PER_CHARGE * 0.06 * 36e3
     assert before == pytest.approx(1e-9, rel=0.05)
     assert model.stored(simulation.state)["inventory"] - before == pytest.approx(gained, rel=1e-6)
-    assert -found["platen_displacement"][-1] == pytest.approx(gained, rel=0.02)
+    assert -found["platen_displacement"][-1] == pytest.approx(gained, rel=2e-3)
     asinh, ohmic = 2 * 8.314462618 * 298.15 / 96485.33212 * np.arcsinh(10 / 50), 10 * 3e-6 / 0.18
     assert found["voltage"] == pytest.approx(asinh + ohmic, abs=0.1e-3)
     assert found["lithium_error"].max() < 1e-6
@@ -182,11 +182,12 @@ def test_a_film_that_is_plated_and_stripped_again_and_again_comes_back() -> None
     ]
     drive = {"stack_pressure": "20 MPa", "current_density": "0.5 mA/cm^2"}
     sections = COLUMN | {"lithium": {"film": "100 nm"}, "drive": drive}
-    simulation, _ = prepare(make_case(sections, [{"kind": "loop", "repeat": 2, "segments": half_cycles}]))
+    simulation, model = prepare(make_case(sections, [{"kind": "loop", "repeat": 2, "segments": half_cycles}]))
     assert finish(simulation) == "protocol finished"
     found = curves(simulation)
     assert found["gap"].max() == pytest.approx(148.5e-9, rel=0.01)
     assert found["gap"][-1] == pytest.approx(100e-9, abs=1e-9)
+    assert simulation.state["occupancy"][model.places.now(simulation.state).metal > 0.05].min() > -3e-3
     assert found["lithium_thickness"][-1] == pytest.approx(100e-9, rel=2e-3)
     assert found["lithium_error"].max() < 1e-6
     assert found["force_error"].max() < 3e-7
