@@ -72,7 +72,7 @@ def test_the_weight_between_the_bodies_is_the_gap(gap: float) -> None:
 @pytest.mark.parametrize(("share", "rough"), [(0.05, 0.0), (0.2, 0.0), (0.2, 0.5)])
 @pytest.mark.parametrize("swept", [True, False], ids=["mean over the step", "faces at the end"])
 def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: float, swept: bool) -> None:
-    """A retreat by 5 lambda in steps of `share` lambda with c = 1; Li is made at the electrolyte as fast."""
+    """A retreat by 5 lambda in steps of `share` lambda with c = 1; Li is made at the electrolyte as fast, none lost."""
     grid = box(16, 24, 8.0 if rough else 0.0)
     moving, dt, speed = collector(grid, WIDTH, rough * WIDTH), 1.0, share * WIDTH
     occupancy = occupancy_balance(grid, 0.0, 0.0, WIDTH)
@@ -81,6 +81,7 @@ def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: 
     made = speed * np.diff(psi, axis=-1) / grid.spacing[-1]
     z, one = 0.0, np.ones(grid.local_shape)
     contact, c = moving.at(z), one
+    before, supplied = grid.integral(contact.metal), grid.integral(np.broadcast_to(made, one.shape)) * 5 / share * dt
     for _ in range(round(5 / share)):
         after = moving.at(z - speed * dt, before=z if swept else None)
         found = occupancy.step(
@@ -97,10 +98,13 @@ def test_what_moves_with_the_collector_keeps_its_occupancy(share: float, rough: 
         contact, c, z = moving.at(z - speed * dt), found.occupancy, z - speed * dt
     worst = np.abs(c - 1)[contact.metal > 0.01].max()
     assert worst < 1e-5 if swept else worst > 0.02
+    assert grid.integral(contact.metal * c) == pytest.approx(before + supplied, rel=1e-14 if swept else 1e-8)
 
 
-@pytest.mark.parametrize("degrees", [(45.0, 45.0), (90.0, 120.0), (60.0, 90.0)])
-@pytest.mark.parametrize("height", [4.0, 12.0])
+ANGLES = [(45.0, 45.0), (90.0, 120.0), (60.0, 90.0)]  # degrees
+
+
+@pytest.mark.parametrize(("degrees", "height"), [(ANGLES[0], 2.0), *((d, h) for d in ANGLES for h in (4.0, 12.0))])
 def test_a_meniscus_between_electrolyte_and_collector(degrees: tuple[float, float], height: float) -> None:
     """f' = gamma (cos angle_e + cos angle_c)/H within 2.5 %."""
     grid = box(height + 10, 10, 40)
@@ -118,7 +122,8 @@ def test_a_meniscus_between_electrolyte_and_collector(degrees: tuple[float, floa
     lithium = LithiumEquation(grid, parameters, mobility=1e-5, linear_tolerance=1e-10)
     occupancy = occupancy_balance(grid, 1e-10, 0.0, WIDTH)
     xi, c, _ = relax(lithium, occupancy, contact, (xi, fe.step(xi)), 3.0, 160)
-    force = parameters.vacancy_force(fe.step(xi) - c)[(xi > 0.98) & (contact.metal > 0.5)]
+    amid = contact.metal > min(0.5, 0.9 * contact.metal.max())
+    force = parameters.vacancy_force(fe.step(xi) - c)[(xi > 0.98) & amid]
     expected = GAMMA * np.cos(np.radians(degrees)).sum() / (height * WIDTH)
     assert np.ptp(force) < 0.01 * abs(expected)
     assert force.mean() == pytest.approx(expected, rel=0.025)
@@ -161,7 +166,7 @@ def test_a_film_from_one_nanometre_lifts_the_collector() -> None:
     gained = VOLUME_PER_CHARGE * 0.06 * 36e3
     assert before == pytest.approx(1e-9, rel=0.05)
     assert model.stored(simulation.state)["inventory"] - before == pytest.approx(gained, rel=1e-6)
-    assert -found["platen_displacement"][-1] == pytest.approx(gained, rel=0.02)
+    assert -found["platen_displacement"][-1] == pytest.approx(gained, rel=2e-3)
     asinh, ohmic = 2 * 8.314462618 * 298.15 / 96485.33212 * np.arcsinh(10 / 50), 10 * 3e-6 / 0.18
     assert found["voltage"] == pytest.approx(asinh + ohmic, abs=0.1e-3)
     assert found["lithium_error"].max() < 1e-6
@@ -177,11 +182,12 @@ def test_a_film_that_is_plated_and_stripped_again_and_again_comes_back() -> None
     ]
     drive = {"stack_pressure": "20 MPa", "current_density": "0.5 mA/cm^2"}
     sections = COLUMN | {"lithium": {"film": "100 nm"}, "drive": drive}
-    simulation, _ = prepare(make_case(sections, [{"kind": "loop", "repeat": 2, "segments": half_cycles}]))
+    simulation, model = prepare(make_case(sections, [{"kind": "loop", "repeat": 2, "segments": half_cycles}]))
     assert finish(simulation) == "protocol finished"
     found = curves(simulation)
     assert found["gap"].max() == pytest.approx(148.5e-9, rel=0.01)
     assert found["gap"][-1] == pytest.approx(100e-9, abs=1e-9)
+    assert simulation.state["occupancy"][model.places.now(simulation.state).metal > 0.05].min() > -3e-3
     assert found["lithium_thickness"][-1] == pytest.approx(100e-9, rel=2e-3)
     assert found["lithium_error"].max() < 1e-6
     assert found["force_error"].max() < 3e-7

@@ -64,6 +64,14 @@ class Box:
             for axis, (x, side) in enumerate(zip(place, SIDES, strict=False))
         ]
 
+    def surface(self) -> dict[str, Any]:
+        """A measured profile that is its own image nowhere, +-60 nm along x."""
+        x = np.linspace(0.0, SIDES[0], 25)
+        phase = 2 * np.pi * x / SIDES[0]
+        height = 40 * np.sin(phase) + 25 * np.cos(2 * phase + 0.7)
+        heights = [f"{h} nm" for h in (height[::-1] if 0 in self.mirrored else height)]
+        return {"file": "none", "table": {"x": [f"{place} um" for place in x], "height": heights}}
+
     def tilted(self, degrees: float) -> str:
         """An angle to the normal, positive towards x."""
         return f"{-degrees if 0 in self.mirrored else degrees} deg"
@@ -118,13 +126,14 @@ def penetrated(box: Box) -> Case:
     return make(sections, 2, "plate", 24, 0.05)
 
 
-def deposited(_: Box, dim: int) -> Case:
-    """Two islands between the electrolyte and a collector that comes down on them; angles differ."""
+def deposited(box: Box, dim: int) -> Case:
+    """Two islands between the electrolyte and a collector that comes down on them, rough in 2-D; angles differ."""
     places = (("0.7 um", "0.5 um"), ("1.9 um", "1.3 um"))  # mirrored in the arrays
     islands = [{"centre": place[: dim - 1], "radius": "0.4 um"} for place in places]
+    rough = {"profile": box.surface()} if dim == 2 else {}
     sections = {
         "domain": {},
-        "collector": {"gap": "150 nm", "room": "1.6 um", "contact_angle": "60 deg"},
+        "collector": {"gap": "150 nm", "room": "1.6 um", "contact_angle": "60 deg"} | rough,
         "lithium": {"islands": islands},
         "electrolyte": [{"thickness": "1 um"}],
     }

@@ -24,7 +24,7 @@ from solver.laws import free_energy as fe
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.physics.lithium import LithiumEquation
-from tests.verification.setups import GAMMA, energy, occupancy_balance, relax
+from tests.verification.setups import GAMMA, IDEAL, energy, occupancy_balance, relax
 
 WIDTH = 1e-7  # lambda, m
 SPACING = 0.5 * WIDTH
@@ -100,6 +100,24 @@ def test_drop_of_zero_contact_angle_spreads_to_a_film() -> None:
     assert contact_fraction(grid, contact, xi) > 0.95
     height = (contact.metal * xi * grid.spacing[-1]).sum(axis=-1)
     assert np.ptp(height) < WIDTH
+
+
+@pytest.mark.parametrize(("radius", "least", "most"), [(1, 0.0, 0.5), (2, 0.95, 1.0), (4, 0.98, 1.0)])
+def test_the_smallest_drop_that_survives(radius: int, least: float, most: float) -> None:
+    """Half drops of 1, 2, 4 lambda at rest for 100 s: the first greys (xi < 0.4), the others keep 0.86 of h(xi)."""
+    grid, contact = slot(2 * radius * WIDTH, 2 * radius * WIDTH)
+    parameters = energy(WIDTH, 0.1, dilute_stiffness=IDEAL)
+    lithium = LithiumEquation(grid, parameters, mobility=MOBILITY, linear_tolerance=1e-9)
+    occupancy = occupancy_balance(grid, 1.35e-14, 6.6e-11, WIDTH)
+    x, z = grid.cell_coordinates()
+    start = profile(np.hypot(x, z) - radius * WIDTH)
+
+    xi, c, _ = relax(lithium, occupancy, contact, (start, fe.step(start)), 1.0, 100)
+
+    before, phase, li = (grid.integral(contact.metal * f) for f in (fe.step(start), fe.step(xi), c))
+    assert least < xi.max() < most
+    assert radius == 1 or phase / before == pytest.approx(0.86, abs=0.02)
+    assert li == pytest.approx(before, rel=1e-10)
 
 
 def contact_fraction(grid: Grid, contact: Contact, xi: Array) -> float:
