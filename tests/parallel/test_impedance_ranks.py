@@ -29,7 +29,7 @@ CASES = {
 
 def found(directory: str) -> dict[str, Any]:
     """Impedances at 1 MHz to 1 Hz, as pairs of numbers, of all runs in the directory (collective)."""
-    result = {}
+    result: dict[str, Any] = {}
     for name in CASES:
         z = solver.impedance(Path(directory, name), frequency=frequencies(1e6, 1.0, 1)).impedance
         result |= {f"{name} real": z.real, f"{name} imaginary": z.imag}
