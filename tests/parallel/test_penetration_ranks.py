@@ -26,8 +26,10 @@ STEPS = 8
 
 
 def fixed_runs() -> dict[str, Any]:
-    """Fixed steps in 2-D and 3-D (collective); keys begin with the dimension."""
-    results = {dim: run_case(penetrating_case(dim, TIGHT)) for dim in (2, 3)}
+    """Four fixed steps with fast tips in 2-D and 3-D (collective); keys begin with the dimension."""
+    segment = {"kind": "galvanostatic", "direction": "plate", "duration": "4 s"}
+    fast = merged(TIGHT, {"filament": {"aspect_factor": 600.0}, "protocol": [segment]})
+    results = {dim: run_case(penetrating_case(dim, fast)) for dim in (2, 3)}
     flat = {f"{dim} {name}": value for dim, run in results.items() for name, value in run.items()}
     return flat | {"ranks": MPI.COMM_WORLD.size}
 
@@ -54,8 +56,8 @@ def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
 def adapted() -> dict[str, Any]:
     """Adapted steps, plating and stripping (collective)."""
     protocol = [
-        {"kind": "galvanostatic", "direction": "plate", "duration": "8 s"},
-        {"kind": "galvanostatic", "direction": "strip", "duration": "4 s"},
+        {"kind": "galvanostatic", "direction": "plate", "duration": "5 s"},
+        {"kind": "galvanostatic", "direction": "strip", "duration": "3 s"},
     ]
     return run_case(penetrating_case(2, {"protocol": protocol, "mechanics": {"tolerance": 1e-5}}))
 
