@@ -57,3 +57,14 @@ def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run the test inside its own empty directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command leaves an empty file in place of the picture of a run, which takes longer than a short run."""
+
+    def draw(directory: Path) -> tuple[list[Path], list[str]]:
+        (directory / "curves.png").write_bytes(b"")
+        return [directory / "curves.png"], []
+
+    monkeypatch.setattr("solver.__main__._draw_run", draw)

@@ -50,33 +50,35 @@ def test_a_flaw_is_penetrated():
     assert 10.0 <= float(search["critical_current_density"]) <= float(ramp["critical_current_density"]) + 5.0
 
 
-def critical(*overrides: str) -> float:
-    """CCD of the column, A/m^2, by a search in half-cycles of 100 s."""
-    column = (*SHRUNK[:3], "filament.aspect_factor=1000", 'filament.short_depth="3 um"', 'protocol.0.duration="100 s"')
-    ends = ('protocol.0.start="0.5 mA/cm^2"', 'protocol.0.max_current_density="8 mA/cm^2"')
-    case = solver.load_case(CASES / "both_rise.toml", (*column, *ends, *overrides))
-    found = solver.find_ccd(case, tolerance=2.0).results
-    assert found["failure_mode"] == "penetration"
-    passed, failed = found["critical_current_density"], found["failure_current_density"]
-    assert isinstance(passed, float) and isinstance(failed, float)
-    return 0.5 * (passed + failed)
+PLAIN = 16.1  # A/m^2, the CCD of the column in half-cycles of 100 s, by a search
+NEAR = 0.07
 
 
-def test_the_critical_current_rises_with_the_interfacial_energy_of_the_film():
-    """Mg, LiF, W line the mouths: monotone, from 1 to 2 to about 4 times that of Mg. Li crosses them freely."""
-    film = 'interface.film={{material="{}", thickness="30 nm", mouth_depth="3 um", permeance="1 m/s"}}'
-    magnesium, fluoride, tungsten = (critical(film.format(name)) for name in ("Mg", "LiF", "W"))
-    assert 1.5 * magnesium < fluoride < tungsten
-    assert 3 * magnesium < tungsten < 5 * magnesium
+def holds(current: float, *overrides: str) -> bool:
+    """Whether no filament crosses the column in 100 s at this current density, A/m^2."""
+    plate = f'{{kind="galvanostatic", direction="plate", current_density="{current} A/m^2", duration="100 s"}}'
+    column = (*SHRUNK[:3], "filament.aspect_factor=1000", 'filament.short_depth="3 um"', f"protocol=[{plate}]")
+    ended = solver.run(solver.load_case(CASES / "both_rise.toml", (*column, *overrides))).stop_kind
+    assert ended in ("short circuit", "finished")
+    return ended == "finished"
+
+
+@pytest.mark.parametrize(("material", "critical"), [("Mg", PLAIN), ("LiF", 41.9), ("W", 68.9)])
+def test_the_critical_current_rises_with_the_interfacial_energy_of_the_film(material, critical):
+    """Mg, LiF, W line the mouths: from 1 to 2.6 to 4.3 times that of Mg, each within 7 %. Li crosses them freely."""
+    film = f'interface.film={{material="{material}", thickness="30 nm", mouth_depth="3 um", permeance="1 m/s"}}'
+    assert holds((1 - NEAR) * critical, film)
+    assert not holds((1 + NEAR) * critical, film)
 
 
 def test_lithium_fluoride_and_a_compressed_layer_raise_the_critical_current():
-    """1 per cent of LiF on boundaries of 4 um grains; a second layer under 50 MPa."""
-    plain = critical()
+    """1 per cent of LiF on boundaries of 4 um grains; a second layer under 50 MPa: both by more than a fifth."""
+    assert not holds((1 + NEAR) * PLAIN)
+    more = 1.2 * (1 + NEAR) * PLAIN
     additive = 'electrolyte.0.additive={material="LiF", weight_percent=1, film_thickness="20 nm", grain_size="4 um"}'
-    assert critical(additive) > 1.2 * plain
+    assert holds(more, additive)
     layers = 'electrolyte=[{thickness="2 um"}, {thickness="2 um", residual_stress="50 MPa"}]'
-    assert critical(layers) > 1.2 * plain
+    assert holds(more, layers)
 
 
 @pytest.mark.parametrize(

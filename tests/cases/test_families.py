@@ -11,17 +11,19 @@ import pytest
 import solver
 from solver.case.io import case_from_dict
 
-COARSE = "time.tolerance=4.0"  # whose errors stay well below what is asked for
+COARSE = "time.tolerance=10.0"  # whose errors stay well below what is asked for
 FAMILIES = Path(__file__).resolve().parent.parent.parent / "cases" / "anode_free"
 
 
 def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
-    """Half-cycles of a case without its sweep; repeat: of its loop, 0 where it has none."""
+    """Half-cycles of a case without its sweep; repeat: of its loop, 0 to plate once."""
     path = FAMILIES / name
     table = tomllib.loads(path.read_text())
     del table["sweep"]
     if repeat:
         table["protocol"][0]["repeat"] = repeat
+    else:
+        del table["protocol"][1:]
     result = solver.run(case_from_dict(table, (COARSE, *overrides), directory=path.parent))
     assert result.curves["lithium_error"].max() < 1e-6
     return result.half_cycles
@@ -29,13 +31,13 @@ def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("host", "dips"), [("Mg", False), ("Al", True)])
 def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bool) -> None:
-    """seeds/cycles.toml with 2 nm and 0.02 mAh/cm2."""
+    """seeds/cycles.toml with 1 nm and 0.012 mAh/cm2."""
     found = run(
         "seeds/cycles.toml",
         2,
         f'collector.seed.material="{host}"',
-        'collector.seed.thickness="2 nm"',
-        'protocol.0.segments.0.capacity="0.02 mAh/cm^2"',
+        'collector.seed.thickness="1 nm"',
+        'protocol.0.segments.0.capacity="0.012 mAh/cm^2"',
     )
     assert [row["end"] for row in found] == ["capacity", "voltage"] * 2
     for row in found[::2]:
@@ -47,23 +49,23 @@ def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bo
 
 
 def test_more_lithium_loses_a_smaller_share_to_the_interphase() -> None:
-    """collectors/full_cell.toml with 0.2 and 0.6 mg/cm2: the loss is areal, and none of it is left in the gap."""
+    """collectors/full_cell.toml with 0.2 and 0.4 mg/cm2: the loss is areal, and none of it is left in the gap."""
     efficiency = {}
-    for loading in (0.2, 0.6):
+    for loading in (0.2, 0.4):
         found = run("collectors/full_cell.toml", 1, f'cathode.loading="{loading} mg/cm^2"')
         assert [row["end"] for row in found] == ["cathode empty", "voltage"]
         assert abs(found[1]["left_loss"]) < 0.02
         efficiency[loading] = found[1]["coulombic_efficiency"]
         areal = found[1]["interphase_loss"] * found[0]["charge"]
         assert areal == pytest.approx(41000 * 96485 * (1.9e-17 * found[1]["end_time"]) ** 0.5, rel=0.1)
-    assert efficiency[0.2] + 0.05 < efficiency[0.6] < 1
+    assert efficiency[0.2] + 0.05 < efficiency[0.4] < 1
 
 
 def test_gold_takes_the_dip_of_steel_away() -> None:
-    """collectors/half_cell.toml to 0.03 mAh/cm2."""
+    """collectors/half_cell.toml to 0.012 mAh/cm2, of which 5 nm of Au take 0.005."""
     dips = []
-    for seed in ((), ('collector.seed={material = "Au", thickness = "20 nm"}',)):
-        changes = 'collector.material="steel"', 'protocol.0.capacity="0.03 mAh/cm^2"', *seed
+    for seed in ((), ('collector.seed={material = "Au", thickness = "5 nm"}',)):
+        changes = 'collector.material="steel"', 'protocol.0.capacity="0.012 mAh/cm^2"', *seed
         dips.append(run("collectors/half_cell.toml", 0, *changes)[0]["dip"])
     assert dips[0] > 30e-3 and dips[1] < 1e-3
 

@@ -32,9 +32,33 @@ REST = ("--set", "protocol.1.kind=rest", "--set", 'protocol.1.duration="1 s"')  
 
 
 @pytest.fixture
-def case(in_tmp_path: Path) -> Path:
+def case_file(in_tmp_path: Path) -> Path:
     Path("case.json").write_text(json.dumps(CASE))
     return in_tmp_path
+
+
+@pytest.fixture
+def case(case_file: Path, no_pictures: None) -> Path:
+    """The case; its runs are not drawn."""
+    return case_file
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the case, drawn; each test has a copy."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("case.json").write_text(json.dumps(CASE))
+        run()
+    return folder / "r"
+
+
+@pytest.fixture
+def ran(case: Path, finished: Path) -> Path:
+    """The case and its finished run; what goes on from there is not drawn."""
+    shutil.copytree(finished, "r")
+    return case
 
 
 def lifront(*words: str, code: int = 0) -> str:
@@ -72,8 +96,7 @@ def final_time() -> float:
 # -- a case that asks for more, for less, for something else --------------------------------------------
 
 
-def test_a_finished_run_whose_last_segment_is_made_longer_goes_on(case):
-    run()
+def test_a_finished_run_whose_last_segment_is_made_longer_goes_on(ran):
     longer = ("--set", 'protocol.0.duration="5 s"')
     run(*longer, "--restart", "latest")
     assert final_time() == 5.0 and rows() == [str(n) for n in range(1, 11)]
@@ -83,22 +106,20 @@ def test_a_finished_run_whose_last_segment_is_made_longer_goes_on(case):
     assert files_there()["r/done.json"] == first
 
 
-def test_a_segment_that_follows_is_run(case):
-    run()
+def test_a_segment_that_follows_is_run(ran):
     run(*REST, "--restart", "latest")
     assert final_time() == 4.0 and len(set(digests())) == 1
     assert json.loads(Path("r/summary.json").read_text())["changes"] == []
 
 
-def test_a_finished_run_goes_on_with_nothing_left_to_do(case):
-    run()
+def test_a_finished_run_goes_on_with_nothing_left_to_do(ran):
     before = digests()
     run("--restart", "latest")
     assert final_time() == 3.0 and digests() == before
 
 
-def test_a_run_that_was_killed_while_it_drew_has_its_picture_drawn(case):
-    run()
+def test_a_run_that_was_killed_while_it_drew_has_its_picture_drawn(case_file, finished):
+    shutil.copytree(finished, "r")
     drawn = files_there()
     run("--restart", "auto")
     assert files_there() == drawn  # nothing is done twice
@@ -116,9 +137,8 @@ def test_a_run_that_was_killed_while_it_drew_has_its_picture_drawn(case):
         "protocol.0.direction=strip",
     ],
 )
-def test_results_of_two_cases_are_not_said_to_be_those_of_one(case, change):
+def test_results_of_two_cases_are_not_said_to_be_those_of_one(ran, change):
     """The run may go on, tells it, and is not taken for that case later."""
-    run()
     text = run("--set", change, *REST, "--restart", "latest")
     assert "results are those of more than one case" in text
     assert digests() == ("more than one case", "more than one case")
@@ -156,16 +176,14 @@ def test_a_protocol_shorter_than_what_was_done_is_refused_and_nothing_changes(ca
         ((), "already holds results"),
     ],
 )
-def test_a_run_that_is_refused_leaves_everything(case, words, message, monkeypatch):
+def test_a_run_that_is_refused_leaves_everything(ran, words, message, monkeypatch):
     monkeypatch.setattr("solver.numerics.saddle._can_factorise", lambda: False)
-    run()
     before = files_there()
     assert message in run(*words, code=2)
     assert files_there() == before
 
 
-def test_results_are_replaced_by_a_run_that_can_begin_and_by_no_other(case, monkeypatch):
-    run()
+def test_results_are_replaced_by_a_run_that_can_begin_and_by_no_other(ran, monkeypatch):
     before = files_there()
     monkeypatch.setattr("solver.numerics.saddle._can_factorise", lambda: False)
     run("--force", "--set", 'mechanics.linear_solver="direct"', code=2)
@@ -175,8 +193,7 @@ def test_results_are_replaced_by_a_run_that_can_begin_and_by_no_other(case, monk
 
 
 @pytest.mark.parametrize("name", ["fields", "curves.png", "checkpoint_000001.h5", "log.csv", "case.toml"])
-def test_links_in_a_folder_of_results_are_not_followed(case, name):
-    run()
+def test_links_in_a_folder_of_results_are_not_followed(ran, name):
     target = Path("elsewhere")
     if Path("r", name).is_dir():
         shutil.rmtree(f"r/{name}")
@@ -199,8 +216,7 @@ def without_wall(log: str) -> list[str]:
 
 
 @pytest.mark.parametrize("log", [None, "", "time [min]\n1\n", "\0\0\0"])
-def test_the_log_is_not_needed_to_go_on(case, log):
-    run()
+def test_the_log_is_not_needed_to_go_on(ran, log):
     whole = Path("r/log.csv").read_text()
     Path("r/checkpoint_000006.h5").unlink()
     Path("r/done.json").unlink()
@@ -216,8 +232,7 @@ def damage(path: Path) -> None:
         file["fields/occupancy"][3] += 1e-9
 
 
-def test_the_newest_checkpoint_that_is_not_damaged_is_used_and_said(case):
-    run()
+def test_the_newest_checkpoint_that_is_not_damaged_is_used_and_said(ran):
     Path("r/done.json").unlink()
     damage(Path("r/checkpoint_000006.h5"))
     Path("r/checkpoint_000005.h5").write_bytes(b"not HDF5")
@@ -227,8 +242,7 @@ def test_the_newest_checkpoint_that_is_not_damaged_is_used_and_said(case):
     assert rows() == ["1", "2", "3", "4", "5", "6"]
 
 
-def test_without_a_good_checkpoint_nothing_is_done(case):
-    run()
+def test_without_a_good_checkpoint_nothing_is_done(ran):
     Path("r/done.json").unlink()
     for path in Path("r").glob("checkpoint_*.h5"):
         damage(path)
@@ -259,8 +273,7 @@ def test_progress_of_another_version_is_one_sentence(case, change, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["[]", "", "{", '{"case_digest": 1}'])
-def test_a_done_that_says_nothing_is_not_believed(case, content):
-    run()
+def test_a_done_that_says_nothing_is_not_believed(ran, content):
     done = digests()
     Path("r/done.json").write_text(content)
     run("--restart", "auto", *([] if "1" not in content else ["--force"]))

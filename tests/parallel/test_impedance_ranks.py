@@ -28,38 +28,52 @@ CASES = {
 
 
 def found(directory: str) -> dict[str, Any]:
-    """Impedances at 1 MHz to 1 Hz, as pairs of numbers."""
-    z = solver.impedance(directory, frequency=frequencies(1e6, 1.0, 1)).impedance
-    return {"real": z.real, "imaginary": z.imag}
+    """Impedances at 1 MHz to 1 Hz, as pairs of numbers, of all runs in the directory (collective)."""
+    result: dict[str, Any] = {}
+    for name in CASES:
+        z = solver.impedance(Path(directory, name), frequency=frequencies(1e6, 1.0, 1)).impedance
+        result |= {f"{name} real": z.real, f"{name} imaginary": z.imag}
+    return result
 
 
-@pytest.fixture(scope="module", params=CASES)
-def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory: Path = tmp_path_factory.mktemp(request.param)
-    solver.run(case_from_dict(CASES[request.param]), directory)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of all cases, in folders of their names."""
+    directory = tmp_path_factory.mktemp("finished")
+    for name, case in CASES.items():
+        solver.run(case_from_dict(case), directory / name)
     return directory
 
 
-def test_one_and_two_ranks_find_the_same(finished: Path) -> None:
-    one, two = found(str(finished)), rank_results(2, found, str(finished))
+@pytest.fixture(scope="module")
+def on_one_rank(finished: Path) -> dict[str, Any]:
+    return found(str(finished))
+
+
+@pytest.fixture(scope="module")
+def on_two_ranks(finished: Path) -> dict[str, Any]:
+    return rank_results(2, found, str(finished))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_and_two_ranks_find_the_same(on_one_rank: dict[str, Any], on_two_ranks: dict[str, Any], name: str) -> None:
+    one, two = ({part: on[f"{name} {part}"] for part in ("real", "imaginary")} for on in (on_one_rank, on_two_ranks))
     whole = np.hypot(one["real"], one["imaginary"])
     for part in ("real", "imaginary"):
         assert np.max(np.abs(two[part] - one[part]) / whole) < 1e-8
     assert np.max(np.abs(one["imaginary"]) / whole) > 0.05
 
 
-@pytest.mark.parametrize("finished", ["void"], indirect=True)
-def test_the_command_writes_the_same_on_two_ranks(finished: Path, tmp_path: Path) -> None:
-    directory = Path(shutil.copytree(finished, tmp_path / "run"))
+def test_the_command_writes_the_same_on_two_ranks(finished: Path, on_one_rank: dict[str, Any], tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(finished / "void", tmp_path / "run"))
     words: list[str | Path] = ["-m", "solver", "impedance", directory, "--to", "1 Hz", "--points-per-decade", "1"]
     done = run_ranks(2, words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(directory / "impedance.csv"), str(directory / "impedance.png")]
     with (directory / "impedance.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    expected = found(str(finished))
     assert [float(row["frequency [Hz]"]) for row in rows] == pytest.approx(frequencies(1e6, 1.0, 1))
-    assert [float(row["real [ohm m^2]"]) for row in rows] == pytest.approx(expected["real"], rel=1e-6)
+    assert [float(row["real [ohm m^2]"]) for row in rows] == pytest.approx(on_one_rank["void real"], rel=1e-6)
     # and says what is wrong on all ranks alike
     (directory / "case.toml").write_text("")
     assert run_ranks(2, words).returncode == 2

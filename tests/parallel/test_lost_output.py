@@ -130,6 +130,6 @@ def test_a_title_that_the_terminal_cannot_show_changes_nothing(case):
 
 def test_several_ranks_end_where_nothing_is_run(case):
     """A run that is done, and bad input: no rank waits for another that has left."""
-    for words, code in ((RUN, 0), ([*RUN, "--restart", "auto"], 0), (RUN, 2)):
-        done = run_ranks(2, words, cwd=case)
+    for ranks, words, code in ((1, RUN, 0), (2, [*RUN, "--restart", "auto"], 0), (2, RUN, 2)):
+        done = run_ranks(ranks, words, cwd=case)
         assert done.returncode == code, done.stderr

@@ -54,8 +54,8 @@ def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
 def adapted() -> dict[str, Any]:
     """Adapted steps, plating and stripping (collective)."""
     protocol = [
-        {"kind": "galvanostatic", "direction": "plate", "duration": "8 s"},
-        {"kind": "galvanostatic", "direction": "strip", "duration": "4 s"},
+        {"kind": "galvanostatic", "direction": "plate", "duration": "5 s"},
+        {"kind": "galvanostatic", "direction": "strip", "duration": "3 s"},
     ]
     return run_case(penetrating_case(2, {"protocol": protocol, "mechanics": {"tolerance": 1e-5}}))
 

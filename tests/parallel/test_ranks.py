@@ -1,7 +1,12 @@
-"""The same numbers on 1, 2, 3 and 4 ranks: operators, random fields, runs with a fixed and with an adapted step."""
+"""The same numbers on 1, 2, 3 and 4 ranks: operators, random fields, runs with a fixed and with an adapted step.
+
+All that a number of ranks runs is run in one mpirun (SHARES), and once on one rank.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -77,88 +82,165 @@ def operators(dim: int) -> dict[str, Any]:
     return result
 
 
-def all_fixed() -> dict[str, Any]:
-    """Operators in 1-D to 3-D and fixed-step runs in 2-D and 3-D; keys begin with the dimension."""
-    results = {f"operators {dim}": operators(dim) for dim in (1, 2, 3)}
-    results |= {f"run {dim}": run_case(small_case(dim, FIXED)) for dim in (2, 3)}
-    flat = {f"{key} {name}": value for key, part in results.items() for name, value in part.items()}
-    return flat | {"ranks": MPI.COMM_WORLD.size}
+def all_operators() -> dict[str, Any]:
+    """In 1-D to 3-D; keys begin with the dimension."""
+    return {f"{dim} {name}": values for dim in (1, 2, 3) for name, values in operators(dim).items()}
 
 
-@pytest.fixture(scope="module")
-def one_rank() -> dict[str, Any]:
-    return all_fixed()
+# -- what is run -------------------------------------------------------------------------------------------
+
+
+def fixed(dim: int) -> dict[str, Any]:
+    """Stripping with a void in three fixed steps, solved tightly."""
+    segment = {"kind": "galvanostatic", "direction": "strip", "duration": "3 s"}
+    return run_case(small_case(dim, merged(FIXED, {"protocol": [segment]})))
+
+
+def in_steps(step: str) -> dict[str, Any]:
+    """Fixed steps, solved tightly, without noise."""
+    return merged(FIXED, {"time": {"fixed_step": step}, "lithium": {"noise_amplitude": 0.0}})
+
+
+def deposit() -> dict[str, Any]:
+    """Islands on a rough collector."""
+    segment = {"kind": "galvanostatic", "direction": "plate", "duration": "1 s"}
+    return run_case(deposit_case(merged(in_steps("0.1 s"), {"protocol": [segment]})))
+
+
+def all_parts() -> dict[str, Any]:
+    """Nuclei, film, seed with an oxide, and interphase."""
+    return run_case(nucleating_case(merged(in_steps("0.1 s"), ALL_PARTS)))
+
+
+def few_nuclei() -> dict[str, Any]:
+    """Whole numbers of nuclei, until caps have grown over the sides of their cells."""
+    segment = {"kind": "galvanostatic", "direction": "plate", "duration": "4 s"}
+    return run_case(few_nuclei_case(merged(in_steps("0.2 s"), {"protocol": [segment]})))
+
+
+def layered() -> dict[str, Any]:
+    """A seed with a profile in depth."""
+    return run_case(nucleating_case(merged(in_steps("0.2 s"), LAYERED)))
+
+
+def adaptive(tolerance: float) -> dict[str, Any]:
+    """20 s with adapted steps to a limit on the void volume, then plating."""
+    protocol = [
+        {"kind": "galvanostatic", "direction": "strip", "duration": "15 s"},
+        {"kind": "galvanostatic", "direction": "plate", "duration": "5 s"},
+    ]
+    solver = {"tolerance": tolerance, "newton_tolerance": tolerance}
+    changes = {"solver": solver, "mechanics": {"tolerance": tolerance}, "protocol": protocol}
+    return run_case(merged(small_case(2, {}), changes))
+
+
+RUNS: dict[str, Callable[[], dict[str, Any]]] = {
+    "operators": all_operators,
+    "voids": partial(fixed, 2),
+    "voids in 3-D": partial(fixed, 3),
+    "deposit": deposit,
+    "all parts": all_parts,
+    "few nuclei": few_nuclei,
+    "layered seed": layered,
+    "loose": partial(adaptive, 1e-8),
+    "tight": partial(adaptive, 1e-12),
+}
+SHARES = {
+    2: ("operators", "voids", "voids in 3-D", "deposit", "layered seed", "loose", "tight"),
+    3: ("deposit", "all parts", "few nuclei"),
+    4: ("operators", "voids", "voids in 3-D"),
+}
+
+
+def several(*names: str) -> dict[str, Any]:
+    """Runs of these names; theirs begin the keys (collective)."""
+    found = {f"{name}: {key}": value for name in names for key, value in RUNS[name]().items()}
+    return found | {"ranks": MPI.COMM_WORLD.size}
+
+
+@cache
+def on_one(name: str) -> dict[str, Any]:
+    return RUNS[name]()
+
+
+@cache
+def found_on(ranks: int) -> dict[str, dict[str, Any]] | str:
+    """What this number of ranks finds, by the names of the runs, or why nothing."""
+    try:
+        found = rank_results(ranks, several, *SHARES[ranks], timeout=1200.0)
+    except pytest.fail.Exception as failed:
+        return str(failed)
+    assert found.pop("ranks") == ranks
+    return {
+        name: {key.removeprefix(f"{name}: "): value for key, value in found.items() if key.startswith(f"{name}: ")}
+        for name in SHARES[ranks]
+    }
+
+
+def on(ranks: int, name: str) -> dict[str, Any]:
+    """A run on this number of ranks."""
+    found = found_on(ranks)
+    if isinstance(found, str):
+        pytest.fail(found, pytrace=False)
+    return found[name]
+
+
+def both(name: str, ranks: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run on one rank and on several, which has come to its end alike."""
+    one, many = on_one(name), on(ranks, name)
+    assert one["reason"] == many["reason"] == "protocol finished"
+    assert one["steps"] == many["steps"]
+    return one, many
+
+
+# -- the tests ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
-def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
-    """Ten steps with heterogeneity, void, noise, solver tolerance 1e-13: every field and curve to 1e-10 of its range,
-    motion and its stress to 1e-8.
-
-    Random numbers are the same bit for bit; operators and solves agree to 1e-12, the lateral field too.
-    """
-    many = rank_results(ranks, all_fixed)
-    assert many["ranks"] == ranks
-    for dim in (2, 3):
-        assert one_rank[f"run {dim} reason"] == many[f"run {dim} reason"] == "protocol finished"
-        assert one_rank[f"run {dim} steps"] == many[f"run {dim} steps"] == 10
-        found = differences(one_rank, many, (f"run {dim} field", f"run {dim} curve"))
-        assert len(found) == {2: 22, 3: 27}[dim]
-        found["feed"] = np.abs(many[f"run {dim} feed per step"] - one_rank[f"run {dim} feed per step"]).max()
-        assert all(gap < agreement(name) for name, gap in found.items()), found
+def test_operators_agree_on_all_numbers_of_ranks(ranks):
+    """Random numbers are the same bit for bit; operators and solves agree to 1e-12, the lateral field too."""
+    one, many = on_one("operators"), on(ranks, "operators")
     for dim in (1, 2, 3):
-        np.testing.assert_array_equal(
-            many[f"operators {dim} operator random numbers"], one_rank[f"operators {dim} operator random numbers"]
-        )
-        found = differences(one_rank, many, (f"operators {dim}",))
+        name = f"{dim} operator random numbers"
+        np.testing.assert_array_equal(many[name], one[name])
+        found = differences(one, many, (f"{dim}",))
         assert len(found) >= 7
         assert max(found.values()) < 1e-12, found
 
 
-def deposit() -> dict[str, Any]:
-    """Islands on a rough collector in fixed steps, solved tightly."""
-    return run_case(deposit_case(merged(FIXED, {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}})))
-
-
-@pytest.fixture(scope="module")
-def deposit_on_one() -> dict[str, Any]:
-    return deposit()
-
-
 @pytest.mark.parametrize("ranks", [2, 4])
-def test_a_collector_moves_alike_on_all_numbers_of_ranks(deposit_on_one, ranks):
-    """40 steps: fields and curves to 1e-7 of their range. The collector falls on the islands, and they lift it."""
-    one, many = deposit_on_one, rank_results(ranks, deposit)
-    assert one["reason"] == many["reason"] == "protocol finished"
-    assert one["steps"] == many["steps"] == 40
+@pytest.mark.parametrize(("name", "fields"), [("voids", 22), ("voids in 3-D", 27)])
+def test_fixed_steps_agree_on_all_numbers_of_ranks(ranks, name, fields):
+    """Three steps with heterogeneity, void, noise, solver tolerance 1e-13: every field and curve to 1e-10 of its range,
+    motion and its stress to 1e-8.
+    """
+    one, many = both(name, ranks)
+    assert one["steps"] == 3
+    found = differences(one, many, ("field", "curve"))
+    assert len(found) == fields
+    found["feed"] = np.abs(many["feed per step"] - one["feed per step"]).max()
+    assert all(gap < agreement(name) for name, gap in found.items()), found
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_a_collector_moves_alike_on_all_numbers_of_ranks(ranks):
+    """10 steps: fields and curves to 1e-7 of their range. The collector falls on the islands, and they lift it."""
+    one, many = both("deposit", ranks)
+    assert one["steps"] == 10
     found = differences(one, many, ("field", "curve"))
     assert len(found) == 22
     assert max(found.values()) < 1e-7, found
 
 
-def all_parts() -> dict[str, Any]:
-    """Nuclei, film, seed with an oxide, and interphase in fixed steps, solved tightly."""
-    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
-    return run_case(nucleating_case(merged(FIXED, merged(changes, ALL_PARTS))))
-
-
-@pytest.fixture(scope="module")
-def all_parts_on_one() -> dict[str, Any]:
-    return all_parts()
-
-
-def test_what_lives_on_the_contact_is_alike_on_all_numbers_of_ranks(all_parts_on_one):
+def test_what_lives_on_the_contact_is_alike_on_all_numbers_of_ranks():
     """Fields and curves to 1e-7 of their range."""
-    one, many = all_parts_on_one, rank_results(3, all_parts)
-    assert one["reason"] == many["reason"] == "protocol finished"
-    assert one["steps"] == many["steps"]
-    found = differences(one, many, ("field", "curve"))
+    found = differences(*both("all parts", 3), ("field", "curve"))
     assert max(found.values()) < 1e-7, found
 
 
-def test_all_parts_have_something_to_do(all_parts_on_one):
+def test_all_parts_have_something_to_do():
     """Some columns have become Li, on top of the film; Li lies beneath it elsewhere; seed and interphase are uneven."""
-    one = all_parts_on_one
+    one = on_one("all parts")
     handed = one["field lithium"].max(axis=-1) > 0.7
     assert 0 < handed.mean() < 1 and one["field barrier_share"].max(axis=-1)[handed].min() < 0.5
     assert one["field barrier_lithium"].max() > 1e-8 and one["field nucleated_lithium"].max() > 1e-9
@@ -169,33 +251,18 @@ def test_all_parts_have_something_to_do(all_parts_on_one):
     assert one["lithium_error"] < 1e-8
 
 
-def few_nuclei() -> dict[str, Any]:
-    """Whole numbers of nuclei in fixed steps, solved tightly, until caps have grown over the sides of their cells."""
-    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
-    segment = {"kind": "galvanostatic", "direction": "plate", "duration": "4 s"}
-    return run_case(few_nuclei_case(merged(FIXED, changes | {"protocol": [segment]})))
-
-
 def test_nuclei_are_born_in_the_same_places_on_all_numbers_of_ranks():
     """The same whole numbers; what nuclei are, and the voltage, to 1e-9 of their range. Nothing moves yet."""
-    one, many = few_nuclei(), rank_results(3, few_nuclei)
-    assert one["reason"] == many["reason"] == "protocol finished"
+    one, many = both("few nuclei", 3)
     np.testing.assert_array_equal(one["field nucleus_births"], many["field nucleus_births"])
     assert len(np.unique(one["field nucleus_births"])) > 3
     found = differences(one, many, ("field nucle", "field potential", "curve voltage"))
     assert len(found) == 10 and max(found.values()) < 1e-9, found
 
 
-def layered() -> dict[str, Any]:
-    """A seed with a profile in depth, in fixed steps, solved tightly."""
-    changes = {"time": {"fixed_step": "0.1 s"}, "lithium": {"noise_amplitude": 0.0}}
-    return run_case(nucleating_case(merged(FIXED, merged(changes, LAYERED))))
-
-
 def test_a_seed_with_layers_is_alike_on_all_numbers_of_ranks():
     """Fields and curves to 1e-7 of their range; the layers differ in depth."""
-    one, many = layered(), rank_results(2, layered)
-    assert one["reason"] == many["reason"] == "protocol finished"
+    one, many = both("layered seed", 2)
     found = differences(one, many, ("field", "curve"))
     assert len([name for name in found if "seed_layer" in name]) == 4
     assert max(found.values()) < 1e-7, found
@@ -205,30 +272,13 @@ def test_a_seed_with_layers_is_alike_on_all_numbers_of_ranks():
     assert one["lithium_error"] < 1e-8
 
 
-def adaptive(tolerance: float) -> dict[str, Any]:
-    """40 s with adapted steps to a limit on the void volume, then plating."""
-    protocol = [
-        {"kind": "galvanostatic", "direction": "strip", "duration": "30 s"},
-        {"kind": "galvanostatic", "direction": "plate", "duration": "10 s"},
-    ]
-    solver = {"tolerance": tolerance, "newton_tolerance": tolerance}
-    changes = {"solver": solver, "mechanics": {"tolerance": tolerance}, "protocol": protocol}
-    return run_case(merged(small_case(2, {}), changes))
-
-
-def two_tolerances() -> dict[str, Any]:
-    loose, tight = adaptive(1e-8), adaptive(1e-12)
-    return {f"loose {k}": v for k, v in loose.items()} | {f"tight {k}": v for k, v in tight.items()}
-
-
 def test_adapted_steps_agree_and_the_difference_shrinks_with_the_tolerance():
-    """1 and 3 ranks: same reason, same number of steps, integrals to 1e-6; a 1e4 times smaller tolerance: closer."""
-    one, many = two_tolerances(), rank_results(3, two_tolerances)
+    """1 and 2 ranks: same reason, same number of steps, integrals to 1e-6; a 1e4 times smaller tolerance: closer."""
     worst = {}
     for name in ("loose", "tight"):
-        assert one[f"{name} reason"] == many[f"{name} reason"] == "protocol finished"
-        assert one[f"{name} steps"] == many[f"{name} steps"] > 12
-        apart = np.abs(many[f"{name} integrals"] / one[f"{name} integrals"] - 1)
+        one, many = both(name, 2)
+        assert one["steps"] > 12
+        apart = np.abs(many["integrals"] / one["integrals"] - 1)
         assert apart.max() < 1e-6, apart
-        worst[name] = max(differences(one, many, (f"{name} curve",)).values())
+        worst[name] = max(differences(one, many, ("curve",)).values())
     assert worst["tight"] < max(0.1 * worst["loose"], 1e-11), worst

@@ -122,7 +122,7 @@ def test_many_nuclei_are_the_mean_field() -> None:
 
 
 def test_late_births_are_an_error_of_the_order_of_the_step() -> None:
-    """Li that nuclei hold at the dip, in steps of 40, 20 and 10 ms against 2.5 ms."""
+    """Li that nuclei hold at the dip, in steps of 40, 20 and 10 ms against 5 ms."""
 
     def held(step: str) -> float:
         segment = {"kind": "galvanostatic", "direction": "plate", "duration": "0.88 s"}
@@ -130,6 +130,6 @@ def test_late_births_are_an_error_of_the_order_of_the_step() -> None:
         found, _ = run("poisson", time={"fixed_step": step}, **changes)
         return float(found["nucleated_lithium"][-1])
 
-    exact = held("2.5 ms")
+    exact = held("5 ms")
     errors = [abs(held(step) / exact - 1) for step in ("40 ms", "20 ms", "10 ms")]
-    assert errors[0] > errors[1] > errors[2] and errors[2] < 0.5 * errors[0] and errors[2] < 0.1
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 0.3 * errors[0] and errors[2] < 0.1

@@ -45,7 +45,7 @@ def exchange(metal: Array, alloy: Array) -> tuple[Array, Array, Array]:
 @pytest.mark.parametrize(
     ("seed", "full"),
     [
-        ({"material": "Mg", "thickness": "8 nm", "diffusivity": SLOW}, 9.0),
+        pytest.param({"material": "Mg", "thickness": "8 nm", "diffusivity": SLOW}, 9.0, marks=pytest.mark.long),
         ({"material": "Mg", "thickness": "8 nm", "diffusivity": "1e-19 m^2/s"}, 9.0),
         ({"material": "Al", "thickness": "20 nm"}, 1.0),
     ],

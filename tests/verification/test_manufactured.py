@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from solver.domain.contact import Contact, contact_normal, flat
 from solver.domain.electrode import Electrode
@@ -27,6 +28,9 @@ ENERGY = fe.EnergyParameters(
     surface_energy=0.1, width=WIDTH, contact_angle=np.radians(60.0), critical_vacancy_fraction=0.8, dilute_stiffness=0.0
 )
 MOBILITY = 0.7
+GRIDS = pytest.mark.parametrize(
+    "graded", [pytest.param(False, id="uniform", marks=pytest.mark.long), pytest.param(True, id="graded")]
+)
 END = 0.4  # s
 
 Field = Callable[..., Array]
@@ -150,11 +154,11 @@ def occupancy_error(cells: int, steps: int, graded: bool = False) -> float:
     return distance(grid, c, exact_occupancy(x, z, END))
 
 
-def test_occupancy_is_of_second_order_in_space() -> None:
-    """Reservoir, diffusion in bulk and along surfaces, drift; dt ~ dx^2 (a small share); uniform and graded grid."""
+@GRIDS
+def test_occupancy_is_of_second_order_in_space(graded: bool) -> None:
+    """Reservoir, diffusion in bulk and along surfaces, drift; dt ~ dx^2 (a small share)."""
     sizes = [1 / n for n in (8, 16, 32)]
-    for graded in (False, True):
-        assert_order(sizes, [occupancy_error(n, n * n, graded) for n in (8, 16, 32)], 2)
+    assert_order(sizes, [occupancy_error(n, n * n, graded) for n in (8, 16, 32)], 2)
 
 
 def test_occupancy_is_of_first_order_in_time() -> None:
@@ -215,11 +219,11 @@ def lithium_error(cells: int, steps: int, graded: bool = False) -> float:
     return distance(grid, xi, exact_lithium(x, z, END))
 
 
-def test_lithium_is_of_second_order_in_space() -> None:
-    """Well, gradient, wetting, vacancies and drift with dt ~ dx^2; uniform and graded grid."""
+@GRIDS
+def test_lithium_is_of_second_order_in_space(graded: bool) -> None:
+    """Well, gradient, wetting, vacancies and drift with dt ~ dx^2."""
     sizes = [1 / n for n in (8, 16, 32)]
-    for graded in (False, True):
-        assert_order(sizes, [lithium_error(n, n * n, graded) for n in (8, 16, 32)], 2)
+    assert_order(sizes, [lithium_error(n, n * n, graded) for n in (8, 16, 32)], 2)
 
 
 def test_lithium_is_of_first_order_in_time() -> None:

@@ -145,8 +145,15 @@ VOIDS, VOIDS_3D, DEFECTS = partial(stripped, dim=2), partial(stripped, dim=3), p
 ISLANDS, ISLANDS_3D = partial(deposited, dim=2), partial(deposited, dim=3)
 IMAGES = pytest.mark.parametrize(
     ("cell", "mirrored"),
-    [(VOIDS, (0,)), (VOIDS_3D, (0,)), (VOIDS_3D, (1,)), (DEFECTS, (0,)), (ISLANDS, (0,)), (ISLANDS_3D, (1,))],
-    ids=["voids", "voids in 3-D, x", "voids in 3-D, y", "defects", "islands", "islands in 3-D"],
+    [
+        pytest.param(VOIDS, (0,), id="voids"),
+        pytest.param(VOIDS_3D, (0,), id="voids in 3-D, x", marks=pytest.mark.long),
+        pytest.param(VOIDS_3D, (1,), id="voids in 3-D, y"),
+        pytest.param(DEFECTS, (0,), id="defects"),
+        pytest.param(ISLANDS, (0,), id="islands"),
+        pytest.param(ISLANDS_3D, (0,), id="islands in 3-D, x"),
+        pytest.param(ISLANDS_3D, (1,), id="islands in 3-D, y", marks=pytest.mark.long),
+    ],
 )
 
 

@@ -107,7 +107,7 @@ def test_nuclei_that_are_stripped_give_back_their_li_and_begin_anew() -> None:
     assert model.stored(simulation.state)["inventory"] > 3e-9
 
 
-@pytest.mark.parametrize("width", ["100 nm", "200 nm"])
+@pytest.mark.parametrize("width", ["100 nm", pytest.param("200 nm", marks=pytest.mark.long)])
 def test_a_film_is_stripped_to_nothing_and_born_again(width: str) -> None:
     """100 nm to a cutoff: what is thinner than the gap is Li per area again; all comes back, and so does the dip."""
     plate = {"kind": "galvanostatic", "direction": "plate", "duration": "80 s"}

@@ -22,7 +22,15 @@ MPA = 1e6
 
 @pytest.mark.parametrize(
     ("intact", "residual", "stack"),
-    [(30, 0, 5), (100, 0, 5), (300, 0, 5), (100, 50, 5), (100, -50, 5), (100, 50, 20), (30, 20, 2)],
+    [
+        (30, 0, 5),
+        pytest.param(100, 0, 5, marks=pytest.mark.long),
+        (300, 0, 5),
+        pytest.param(100, 50, 5, marks=pytest.mark.long),
+        (100, -50, 5),
+        (100, 50, 20),
+        pytest.param(30, 20, 2, marks=pytest.mark.long),
+    ],
 )
 def test_threshold_with_stress(intact: float, residual: float, stack: float) -> None:
     """(F/Omega) phi + p = Pi + s within 2 %, s = p + residual stress: the stack pressure cancels. All in MPa."""
@@ -242,7 +250,10 @@ def test_a_filament_turns_along_a_weaker_border(tmp_path: Path) -> None:
 # -- junctions -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["bend by 90 degrees", "Y of 2 x 60 degrees", "branch to the side"])
+@pytest.mark.parametrize(
+    "name",
+    ["bend by 90 degrees", "Y of 2 x 60 degrees", pytest.param("branch to the side", marks=pytest.mark.long)],
+)
 def test_junctions_are_passed_within_5_per_cent_of_the_threshold(name: str) -> None:
     """Pi = 75 MPa: 0.98 of it holds Li, 1.05 lets it on, behind the junction and to the side."""
     assert not passes(name, 0.98)
@@ -290,7 +301,7 @@ def test_a_piece_of_a_filament_that_is_cut_off_does_not_react(bridge: bool) -> N
         np.testing.assert_array_equal(state["filament"][piece], before)
 
 
-@pytest.mark.parametrize("direction", ["strip", "plate"])
+@pytest.mark.parametrize("direction", ["strip", pytest.param("plate", marks=pytest.mark.long)])
 def test_a_metal_island_behind_a_void_takes_hardly_any_current(direction: str) -> None:
     """An island at the contact inside a void is reported as dead; its share of the current per area is below 3e-4.
 

@@ -112,7 +112,7 @@ def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_c
     Under a uniform current r is that of the stack pressure. Under an uneven one the metal sinks as a block: where less
     is stripped and vacancies are few the normal stress is higher, and the mean of 1/r(s_n) is 1.2 % above 1/r(p).
     """
-    case = stripping_case(ORDINARY, relative_current, 20 / ORDINARY, domain, sigma=sigma)
+    case = stripping_case(ORDINARY, relative_current, 20 / ORDINARY, domain, sigma=sigma, max_step=10.0)
     simulation, model, _ = run(case)
     log, grid = curves(simulation), simulation.grid
     content = [
@@ -168,14 +168,20 @@ def attached_void(radius: float) -> tuple[float, float, float]:
     return (rates[1] - rates[0]) / rate, -rates[1] / rate, velocity / drift
 
 
-def test_void_at_the_contact_shrinks_at_the_drift_rate() -> None:
-    """R = 1.25 and 2.5 um, d = 0.2 um: metal sinks at (Omega/F) j/f, the void shrinks by what it sweeps, less ~ 1/R."""
+def test_void_at_the_contact_shrinks_with_the_drift() -> None:
+    """R = 1.25 um, d = 0.2 um: metal sinks at (Omega/F) j/f, the void shrinks by most of what it sweeps."""
     small, control, sinking = attached_void(1.25e-6)
-    large, _, sinking_too = attached_void(2.5e-6)
     assert sinking == pytest.approx(1.0, abs=0.05)
-    assert sinking_too == pytest.approx(1.0, abs=0.05)
+    assert 0.6 < small < 1.0
+    assert control < 1.0  # drift and capillarity are of the same size at this radius
+
+
+@pytest.mark.long
+def test_void_at_the_contact_shrinks_at_the_drift_rate() -> None:
+    """R = 1.25 and 2.5 um: what is missing to the swept area goes as 1/R."""
+    (small, *_), (large, _, sinking) = attached_void(1.25e-6), attached_void(2.5e-6)
+    assert sinking == pytest.approx(1.0, abs=0.05)
     assert 0.6 < small < large < 1.0
-    assert control < 1.0  # drift and capillarity are of the same size at the smaller radius
     assert 2 * large - small == pytest.approx(1.0, abs=0.05)
 
 
