@@ -95,11 +95,11 @@ def penetrating_case(dim: int, changes: Mapping[str, Any]) -> Table:
 
 
 def deposit_case(changes: Mapping[str, Any]) -> Table:
-    """Plating of two islands on a rough collector: 30 x 44 cells."""
+    """Plating of two islands on a rough collector, beneath a rough electrolyte: 30 x 44 cells."""
     flat = {
         "schema_version": 1,
         "domain": {"width": "3 um"},
-        "interface": {"width": "200 nm"},
+        "interface": {"width": "200 nm", "roughness": {"amplitude": "10 nm", "correlation_length": "0.8 um"}},
         "collector": {
             "gap": "150 nm",
             "room": "2 um",

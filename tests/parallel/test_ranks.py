@@ -32,6 +32,7 @@ from tests.parallel.runs import (
     FIXED,
     LAYERED,
     agreement,
+    all_places_case,
     deposit_case,
     differences,
     few_nuclei_case,
@@ -107,9 +108,26 @@ def deposit() -> dict[str, Any]:
     return run_case(deposit_case(merged(in_steps("0.1 s"), {"protocol": [segment]})))
 
 
+def deposit_in_3d() -> dict[str, Any]:
+    """An island in a box of 1 um, on a rough collector."""
+    box = {"dimension": 3, "width": "1 um", "depth": "0.8 um"}
+    segment = {"kind": "galvanostatic", "direction": "plate", "duration": "0.4 s"}
+    island = {"islands": [{"centre": ["0.5 um", "0.4 um"], "radius": "0.3 um"}], "noise_amplitude": 0.0}
+    return run_case(deposit_case(merged(in_steps("0.1 s"), {"domain": box, "lithium": island, "protocol": [segment]})))
+
+
 def all_parts() -> dict[str, Any]:
     """Nuclei, film, seed with an oxide, and interphase."""
     return run_case(nucleating_case(merged(in_steps("0.1 s"), ALL_PARTS)))
+
+
+def all_places() -> dict[str, Any]:
+    """The same over flaws with filaments and dead Li, beside an island, with a cathode; plated and stripped."""
+    protocol = [
+        {"kind": "galvanostatic", "direction": direction, "duration": duration}
+        for direction, duration in (("plate", "0.6 s"), ("strip", "0.3 s"))
+    ]
+    return run_case(all_places_case(merged(in_steps("60 ms"), {"protocol": protocol})))
 
 
 def few_nuclei() -> dict[str, Any]:
@@ -139,14 +157,19 @@ RUNS: dict[str, Callable[[], dict[str, Any]]] = {
     "voids": partial(fixed, 2),
     "voids in 3-D": partial(fixed, 3),
     "deposit": deposit,
+    "deposit in 3-D": deposit_in_3d,
     "all parts": all_parts,
+    "all places": all_places,
     "few nuclei": few_nuclei,
     "layered seed": layered,
     "loose": partial(adaptive, 1e-8),
     "tight": partial(adaptive, 1e-12),
 }
 SHARES = {
-    2: ("operators", "voids", "voids in 3-D", "deposit", "layered seed", "loose", "tight"),
+    2: (
+        *("operators", "voids", "voids in 3-D", "loose", "tight"),
+        *("deposit", "deposit in 3-D", "all places", "layered seed"),
+    ),
     3: ("deposit", "all parts", "few nuclei"),
     4: ("operators", "voids", "voids in 3-D"),
 }
@@ -232,10 +255,28 @@ def test_a_collector_moves_alike_on_all_numbers_of_ranks(ranks):
     assert max(found.values()) < 1e-7, found
 
 
+def test_a_collector_moves_alike_in_3_d():
+    """Four steps on 2 ranks, to 1e-7; the island is squeezed and lifts it."""
+    one, many = both("deposit in 3-D", 2)
+    found = differences(one, many, ("field", "curve"))
+    assert max(found.values()) < 1e-7, found
+    assert np.ptp(one["curve contact_fraction"]) > 1e-3 and one["lithium_error"] < 1e-6
+
+
 def test_what_lives_on_the_contact_is_alike_on_all_numbers_of_ranks():
     """Fields and curves to 1e-7 of their range."""
     found = differences(*both("all parts", 3), ("field", "curve"))
     assert max(found.values()) < 1e-7, found
+
+
+def test_filaments_dead_lithium_and_a_cathode_beside_them_are_alike():
+    """Fields and curves to 1e-7 of their range; Li grows in a flaw, some is dead, the cathode gives and takes."""
+    one, many = both("all places", 2)
+    found = differences(one, many, ("field", "curve"))
+    assert max(found.values()) < 1e-7, found
+    assert np.ptp(one["curve filament_volume"]) > 1e-4 * one["curve filament_volume"].max() > 0
+    assert one["curve dead_lithium"].max() > 0 and np.ptp(one["field seed_composition"]) > 0
+    assert one["lithium_error"] < 1e-6
 
 
 def test_all_parts_have_something_to_do():

@@ -24,6 +24,7 @@ from tests.mpi import rank_results
 from tests.parallel.runs import (
     ALL_PARTS,
     LAYERED,
+    all_places_case,
     deposit_case,
     few_nuclei_case,
     merged,
@@ -88,8 +89,20 @@ CASES = {
     ),
     "cc-cv": small_case(2, {"protocol": [CC_CV | {"duration": "2 s"}]}),
     "direct": small_case(2, {"mechanics": {"linear_solver": "direct"}} | protocol(("strip", "1 s"))),
+    "1-D collector": {
+        "schema_version": 1,
+        "domain": {"dimension": 1},
+        "interface": {"width": "200 nm"},
+        "collector": {"room": "2.5 um"},
+        "lithium": {"film": "100 nm"},
+        "electrolyte": [{"thickness": "2 um"}],
+        "drive": {"stack_pressure": "5 MPa", "current_density": "2 mA/cm^2"},
+        "output": {"interval": "1000 s"},
+    }
+    | protocol(("plate", "3 s"), ("strip", "2 s")),
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "all parts": nucleating_case(merged(ALL_PARTS, COARSE | protocol(("plate", "5.5 s"), ("strip", "0.5 s")))),
+    "all places": all_places_case(protocol(("plate", "0.6 s"), ("strip", "0.3 s"))),
     "few nuclei": few_nuclei_case(protocol(("plate", "4 s"), ("strip", "0.5 s"))),
     "layered seed": nucleating_case(merged(LAYERED, COARSE | protocol(("plate", "0.4 s"), ("strip", "0.2 s")))),
     "cathode": deposit_case(SUPPLY),
