@@ -8,6 +8,8 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 export OMP_NUM_THREADS := 1
 export H5PY_ALWAYS_USE_MPI := 1
+# ranks that wait for each other leave the processor to what computes, if others are at work on the machine
+export OMPI_MCA_mpi_yield_when_idle := 1
 # when mpirun is ended (Ctrl-C) the ranks hear of it after so many s, and have as many for a checkpoint
 export OMPI_MCA_odls_base_sigkill_timeout := 10
 # more ranks than cores are allowed; without binding, several mpiruns do not share core 0

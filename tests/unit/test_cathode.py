@@ -19,7 +19,7 @@ from solver.case.segments import Segment, unroll
 from solver.laws.open_circuit import OpenCircuit
 from solver.loop.cathode import Cathode, make_cathode
 from solver.loop.interrupts import Request
-from tests.unit.test_simulation import RESISTANCE, Run, plate, strip
+from tests.unit.test_simulation import LIMIT, RESISTANCE, Run, plate, strip
 
 PLATE = {"kind": "galvanostatic", "direction": "plate"}
 CURVE = "state_of_charge [%],voltage [V]\n0,3.7\n50,3.9\n100,4.3\n"
@@ -437,7 +437,7 @@ def test_the_voltage_limit_leaves_out_what_is_held_or_has_come_to_a_cutoff_cell_
         run = slow(plate(2.0), strip(50.0, **limits))
         run.model.resistance = lambda time: SLOW * (1 if time < 3.0 else 3)
         ends[name] = run.begin().finish()[0]
-    assert ends == {"cutoff": "protocol finished", "none": "voltage limit 0.2 V"}
+    assert ends == {"cutoff": "protocol finished", "none": LIMIT}
 
 
 @pytest.mark.parametrize("steps", range(1, 30, 3))

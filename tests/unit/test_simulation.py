@@ -24,6 +24,8 @@ from solver.physics.step import Step, StepResult
 
 GRID: Any = SimpleNamespace(comm=MPI.COMM_SELF, vector=lambda: np.zeros(2), view=lambda v: v)
 RESISTANCE = 1e-3  # ohm m^2 of the made-up cell
+# why it ends, with what a collector has left, of which the made-up cell has none
+LIMIT = "voltage limit 0.2 V; 0 nm of Li left, 0 nm where it does not touch the electrolyte, 0 nm dead"
 
 
 def strip(duration: float = 10.0, **limits: Any) -> Segment:
@@ -302,7 +304,7 @@ def test_a_straight_line_is_foreseen_and_an_alternation_is_not_blown_up():
 def test_the_voltage_limit_ends_the_run():
     run = Run(strip(10.0), plate(10.0)).begin()
     run.model.resistance = lambda time: RESISTANCE * (30 if time > 4.0 else 1)
-    assert run.finish() == ("voltage limit 0.2 V", EXIT_DONE)
+    assert run.finish() == (LIMIT, EXIT_DONE)
     assert run.recorder.rows[-1]["voltage"] == pytest.approx(-0.3)
     assert run.progress.segment == 0 and run.progress.ended == []
     assert run.recorder.snapshots[-1] == run.times[-1] == run.recorder.checkpoints[-1][2]["time"]
@@ -341,7 +343,7 @@ def test_a_cutoff_voltage_ends_the_segment_without_much_overshoot():
     fixed.finish()
     assert max(abs(row["voltage"]) for row in fixed.recorder.rows) > 0.15  # and the test sees an overshoot
     without = rising(Run(CUT[0], strip(50.0), CUT[2], largest=1.5), law).begin()
-    assert without.finish()[0] == "voltage limit 0.2 V"
+    assert without.finish()[0] == LIMIT
 
 
 def test_a_voltage_that_jumps_is_not_chased_far_below_the_first_step():
@@ -371,10 +373,10 @@ def test_a_run_that_has_failed_and_is_started_again_ends_for_the_same_reason():
     """Also when the step that failed has come to the end of its segment; a higher limit lets it go on."""
     run = Run(strip(10.0), plate(10.0), first=10.0, largest=10.0).begin()
     run.model.resistance, run.model.error = lambda time: 30 * RESISTANCE, lambda dt: 0.0
-    assert run.finish() == ("voltage limit 0.2 V", EXIT_DONE)
+    assert run.finish() == (LIMIT, EXIT_DONE)
     assert run.progress.segment_time == 10.0
     again = Run(strip(10.0), plate(10.0)).resume(run)
-    assert again.finish() == ("voltage limit 0.2 V", EXIT_DONE)
+    assert again.finish() == (LIMIT, EXIT_DONE)
     assert again.model.calls == [] and again.progress.segment == 0
     further = Run(strip(10.0), plate(10.0))
     further.simulation.voltage_limit = 1.0

@@ -203,7 +203,7 @@ def test_the_runs_have_what_they_are_for() -> None:
         assert log["contact_fraction"][-1] < log["contact_fraction"][0] - 0.05
     for cell in (ISLANDS, ISLANDS_3D):
         fields, log = run(cell, ())
-        assert log["islands"][-1] == 2 and 0.1 < log["largest_island"][-1] < 0.5
+        assert log["islands"][-1] == 2 and 0.05 < log["largest_island"][-1] < 0.5
         assert abs(log["platen_displacement"][-1]) > 1e-9
     fields, log = run(DEFECTS, ())
     assert log["penetration_depth"][-1] > log["penetration_depth"][0]
