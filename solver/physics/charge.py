@@ -39,8 +39,8 @@ from solver.numerics.operators import Stencil, conductance, net_outflow
 
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 
-LARGEST_CHANGE = 0.05  # V in one Newton step: two thermal voltages
-FREE_STEPS = 100  # of that size that do not count, to 5 V
+LARGEST_CHANGE = 0.25  # V in one Newton step: ten thermal voltages
+FREE_STEPS = 20  # of that size that do not count, to 5 V
 OVERSHOOT = 0.5  # of the imbalance along a change that may be left, with the opposite sign
 SEARCHES = 10  # places along a change that are looked at, at most
 
@@ -147,8 +147,13 @@ class ChargeBalance:
         """Current into the top cells of this rank, A; a number where it has none."""
         return self._top(control, phi)[0] if self.grid.is_top else np.zeros(())
 
-    def solve(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, ChargeOutcome]:
-        """Solve for phi from the given start (collective). The start is not changed."""
+    def solve(
+        self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl, limit: float = np.inf
+    ) -> tuple[Array, ChargeOutcome]:
+        """Solve for phi from the given start, which is not changed (collective).
+
+        limit: V of the sign of the current; what not even it drives is not looked for.
+        """
         phi = phi.copy()
         krylov, newton, last = 0, 0, self.max_newton
         outcome = Outcome(True, "newton converged", 0, 0.0)
@@ -175,6 +180,8 @@ class ChargeBalance:
             if not outcome.converged:
                 break
             largest = self.grid.max(np.abs(change))
+            if largest > LARGEST_CHANGE and last == self.max_newton and self._out_of_reach(limit, terms, control):
+                break
             change *= min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
             newton += 1
             last = min(last + (largest > LARGEST_CHANGE), self.max_newton + FREE_STEPS)
@@ -182,6 +189,16 @@ class ChargeBalance:
         reason = "newton did not converge" if outcome.converged else outcome.reason
         failed = Outcome(False, reason, krylov, norm)
         return phi, ChargeOutcome(outcome=failed, newton=newton, applied=applied, voltage=float("nan"), error=norm)
+
+    def _out_of_reach(self, limit: float, terms: Sequence[InterfaceTerm], control: TopControl) -> bool:
+        """Whether the current density that is applied takes more than a limit of the voltage (collective).
+
+        Currents across the contact rise with phi: none is larger than with phi at the limit everywhere.
+        """
+        if control.current_density is None or not np.isfinite(limit):
+            return False
+        most = self.grid.sum(self._residual(np.full(self.grid.local_shape, limit), terms, control)[2])
+        return most * np.sign(limit) < abs(control.current_density) * self.grid.lateral_area
 
     def _advance(
         self, phi: Array, change: Array, residual: Array, terms: Sequence[InterfaceTerm], control: TopControl

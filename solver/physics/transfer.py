@@ -194,16 +194,13 @@ class Transfer(Part):
         Without contact a galvanostatic problem has no solution. The potentiostatic one at the limit always has: when it
         passes less than the applied current, the limit is reached, and the loop sees it as the cell's voltage.
         """
-        phi, charge = self.equation.solve(start, terms, control)
         applied = control.current_density
-        if charge.outcome.converged or not applied or not np.isfinite(self.voltage_limit):
+        limit = float(np.copysign(self.voltage_limit, applied or 1.0))
+        phi, charge = self.equation.solve(start, terms, control, limit)
+        if charge.outcome.converged or not applied or not np.isfinite(limit):
             return phi, charge
-        limit = TopControl(
-            current_density=None,
-            voltage=float(np.copysign(self.voltage_limit, applied)),
-            series_resistance=control.series_resistance,
-        )
-        held, limited = self.equation.solve(start, terms, limit)
+        at_limit = TopControl(current_density=None, voltage=limit, series_resistance=control.series_resistance)
+        held, limited = self.equation.solve(np.full_like(start, limit), terms, at_limit)
         too_little = limited.applied * np.sign(applied) < abs(applied) * self.grid.lateral_area
         return (held, limited) if limited.outcome.converged and too_little else (phi, charge)
 

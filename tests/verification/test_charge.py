@@ -318,6 +318,23 @@ def test_a_current_that_saturates_is_balanced_by_a_search_along_the_change(searc
         assert total == pytest.approx(10.0, rel=1e-9)
 
 
+@pytest.mark.parametrize(("limit", "reached"), [(-0.5, False), (-2.0, True), (-np.inf, True)])
+def test_a_current_that_the_limit_cannot_drive_is_not_looked_for(limit, reached):
+    """10 A/m^2 through a part in 1e9 of the contact take -1.04 V: with a limit below it no iteration is spent on it."""
+    cell = Cell()
+
+    def hardly(u):
+        current, slope = cell.reaction(u)
+        return 1e-9 * current, 1e-9 * slope
+
+    control = TopControl(current_density=-10.0, voltage=None)
+    _, result = cell.balance.solve(np.zeros(cell.grid.local_shape), [hardly], control, limit)
+    assert result.outcome.converged == reached
+    assert result.newton > 3 if reached else result.newton == 0
+    if reached:
+        assert result.voltage == pytest.approx(closed_form(-10.0e9, 0.0) - 10.0 * THICKNESS / KAPPA, rel=1e-3)
+
+
 def test_failure_is_data():
     """Too few iterations or a current that is not a number: an outcome with a reason, no exception, nothing changed."""
     result = Cell(max_newton=0).solve(10.0)
