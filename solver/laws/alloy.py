@@ -35,7 +35,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from scipy.special import expit
 
 from solver.numerics.array import Array
 
@@ -43,7 +42,7 @@ PLATEAU = 2e-3  # V, from a to b where x changes and E hardly
 WIDTH = 0.25e-3  # V, w
 EMPTY = 20.0  # widths above the first step at which a host has none: 1e-10 of a plateau
 SWEEPS = 100  # half of them bisections, from volts to the tolerance
-TOLERANCE = 1e-12  # V, before the last correction, which is of second order
+TOLERANCE = 1e-8  # V, before the last correction, which is of second order
 
 Law = Callable[[Array, Array], tuple[Array, Array, Array]]  # phi, E -> current A/m^2, derivatives by phi and E, S/m^2
 
@@ -84,8 +83,10 @@ class _Steps:
         u, v = (self.begin - potential) / WIDTH, (self.end - potential) / WIDTH
         # p(u) - p(v), of which no rounding is left where the step is full
         linear = np.minimum(np.maximum(u, 0.0), (self.begin - self.end) / WIDTH)
-        share = linear + np.log1p(np.exp(-np.abs(u))) - np.log1p(np.exp(-np.abs(v)))
-        return share * WIDTH / (self.begin - self.end), (expit(u) - expit(v)) / (self.begin - self.end)
+        tail_u, tail_v = np.exp(-np.abs(u)), np.exp(-np.abs(v))
+        share = linear + np.log1p(tail_u) - np.log1p(tail_v)
+        rate = np.where(u > 0, 1.0, tail_u) / (1 + tail_u) - np.where(v > 0, 1.0, tail_v) / (1 + tail_v)
+        return share * WIDTH / (self.begin - self.end), rate / (self.begin - self.end)
 
 
 @dataclass(frozen=True)
@@ -161,19 +162,20 @@ class Alloy:
         """
         before, (low, high) = self.at_start(old) + given, self.reach(old)
         low, high = np.minimum(low, -phi), np.maximum(high, -phi)
-        potential, last = np.clip(old if guess is None else guess, low, high), np.full_like(old, np.inf)
-        for _ in range(SWEEPS):
-            x, fall, _ = self.at_end(potential)
-            current, _, by_potential = law(phi, potential)
-            excess, steep = x - before - charging * current, fall + charging * by_potential
-            low, high = np.where(excess > 0, potential, low), np.where(excess < 0, potential, high)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                step = np.clip(potential + excess / steep, low, high) - potential  # the root may be an end
-            newton = np.abs(step) <= np.maximum(0.5 * np.abs(last), TOLERANCE)
-            last = np.where(newton, step, 0.5 * (low + high) - potential)
-            potential = potential + last
-            if np.max(np.abs(last), initial=0.0) < TOLERANCE:
-                break
+        potential = np.minimum(np.maximum(old if guess is None else guess, low), high)
+        last = np.full_like(old, np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for _ in range(SWEEPS):
+                x, fall, _ = self.at_end(potential)
+                current, _, by_potential = law(phi, potential)
+                excess, steep = x - before - charging * current, fall + charging * by_potential
+                low, high = np.where(excess > 0, potential, low), np.where(excess < 0, potential, high)
+                aim = np.minimum(np.maximum(potential + excess / steep, low), high)  # the root may be an end
+                newton = np.abs(aim - potential) <= np.maximum(0.5 * np.abs(last), TOLERANCE)
+                last = np.where(newton, aim, 0.5 * (low + high)) - potential
+                potential = potential + last
+                if np.max(np.abs(last), initial=0.0) < TOLERANCE:
+                    break
         x, fall, _ = self.at_end(potential)
         current, by_phi, by_potential = law(phi, potential)
         excess, steep = x - before - charging * current, fall + charging * by_potential

@@ -42,12 +42,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solver.constants import FARADAY, GAS_CONSTANT
+from solver.laws.alloy import Law
 from solver.numerics.array import Array
 
 DEPLETION = 20.0  # stripping fades out where less than 1/20 of the sites' Li is left
 LARGEST_EXPONENT = 60.0  # beyond this the exponential goes on linearly; far outside any voltage limit
 FILM_SWEEPS = 100  # half of them bisections, from 100 V to the tolerance
 FILM_TOLERANCE = 1e-13  # V
+NEWTON_TOLERANCE = 1e-9  # V, of a step of Newton's method, which leaves its square over some RT/F
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ def equilibrium_potential(
 
 def anodic_availability(occupancy: Array, h: Array) -> Array:
     """q = clip(20 c/h, 0, 1); 0 where there is no metal at all."""
-    return np.clip(DEPLETION * occupancy / np.maximum(h, 1e-12), 0.0, 1.0)
+    return np.minimum(np.maximum(DEPLETION * occupancy / np.maximum(h, 1e-12), 0.0), 1.0)
 
 
 def _soft_expm1(x: Array) -> tuple[Array, Array]:
@@ -132,17 +134,25 @@ def _butler_volmer(
     return current, slope
 
 
-def into_alloy(
-    p: KineticsParameters, potential: Array, alloy: Array, exchange: Array
-) -> tuple[Array, Array, Array]:
-    """j (A/m^2) into an alloy of the potential E_s (V) and its derivatives by phi and by E_s (S/m^2)."""
-    drive, full = potential + alloy, np.ones(())
-    if not np.any(p.area_resistance) and np.all(np.isinf(p.film_permeance)):
-        current, slope = _butler_volmer(p, drive, exchange, full)
-        return current, slope, slope
-    eta = _film_overpotential(p, drive, exchange, full, alloy)
-    found = _film_balance(p, eta, drive, exchange, full, alloy)
-    return _butler_volmer(p, eta, exchange, full)[0], found.by_potential, found.by_alloy
+def into_alloy(p: KineticsParameters, exchange: Array) -> Law:
+    """Into an alloy of the potential E_s (V): j (A/m^2) of phi and E_s, and its derivatives by both (S/m^2).
+
+    Behind a film each call begins at the overpotential that the one before has found.
+    """
+    full, bare = np.ones(()), not np.any(p.area_resistance) and np.all(np.isinf(p.film_permeance))
+    near: Array | None = None
+
+    def law(potential: Array, alloy: Array) -> tuple[Array, Array, Array]:
+        nonlocal near
+        drive = potential + alloy
+        if bare:
+            current, slope = _butler_volmer(p, drive, exchange, full)
+            return current, slope, slope
+        near = _film_overpotential(p, drive, exchange, full, alloy, near)
+        found = _film_balance(p, near, drive, exchange, full, alloy)
+        return _butler_volmer(p, near, exchange, full)[0], found.by_potential, found.by_alloy
+
+    return law
 
 
 def _behind_film(
@@ -154,28 +164,33 @@ def _behind_film(
 
 
 def _film_overpotential(
-    p: KineticsParameters, drive: Array, exchange: Array, availability: Array, alloy: Array | float = 0.0
+    p: KineticsParameters,
+    drive: Array,
+    exchange: Array,
+    availability: Array,
+    alloy: Array | float = 0.0,
+    guess: Array | None = None,
 ) -> Array:
     """The eta at which `_film_balance` is 0; j and eta rise with drive.
 
-    Newton's method within the bounds, from `_largest_overpotential` on. Where it hardly gets closer the step is a
-    bisection.
+    Newton's method within the bounds, from a guess or `_largest_overpotential` on. Where it hardly gets closer the step
+    is a bisection.
     """
     # with q < 1 a current flows at eta = 0, of at most i0 (1 - q)
     low = np.minimum(drive, 0.0) - p.film_drop(exchange * (1 - availability))
     high = np.maximum(drive, 0.0)
-    start = _largest_overpotential(p, drive, exchange, alloy)
-    eta, last = np.clip(start, low, high), np.full_like(drive, np.inf)
-    for _ in range(FILM_SWEEPS):
-        found = _film_balance(p, eta, drive, exchange, availability, alloy)
-        low, high = np.where(found.balance < 0, eta, low), np.where(found.balance > 0, eta, high)
-        with np.errstate(divide="ignore", invalid="ignore"):  # volts below an electrode without Li nothing has a slope
-            step = np.clip(eta - found.balance / found.slope, low, high) - eta  # the root may be an end
-        newton = np.abs(step) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
-        last = np.where(newton, step, 0.5 * (low + high) - eta)
-        eta = eta + last
-        if np.max(np.abs(last), initial=0.0) < FILM_TOLERANCE:
-            break
+    start = _largest_overpotential(p, drive, exchange, alloy) if guess is None else guess
+    eta, last = np.minimum(np.maximum(start, low), high), np.full_like(drive, np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):  # volts below an electrode without Li nothing has a slope
+        for _ in range(FILM_SWEEPS):
+            found = _film_balance(p, eta, drive, exchange, availability, alloy)
+            low, high = np.where(found.balance < 0, eta, low), np.where(found.balance > 0, eta, high)
+            aim = np.minimum(np.maximum(eta - found.balance / found.slope, low), high)  # the root may be an end
+            newton = np.abs(aim - eta) <= np.maximum(0.5 * np.abs(last), FILM_TOLERANCE)
+            last = np.where(newton, aim, 0.5 * (low + high)) - eta
+            eta = eta + last
+            if np.all(np.abs(last) < np.where(newton, NEWTON_TOLERANCE, FILM_TOLERANCE)):
+                break
     return eta
 
 

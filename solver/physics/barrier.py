@@ -49,7 +49,7 @@ Li beneath reacts with the electrolyte through what the film leaves uncovered on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -104,6 +104,7 @@ class Barrier(Part):
     nuclei: NucleationParameters
     alloy: Alloy | None = None
     one_phase: bool = False
+    _last: tuple[Array, Beneath] | None = field(default=None, init=False, repr=False)  # phi, and what it led to
 
     name = "barrier"
     fields = (StateField(BENEATH), StateField(FILM_SHARE))
@@ -144,27 +145,33 @@ class Barrier(Part):
         return (free > NO_SHARE) & significant(self.grid, contact) & ~self.covered(state, contact)
 
     def passes(self, state: State, contact: Contact, dt: float) -> Found:
-        """What goes through the film in a step (collective)."""
+        """What goes through the film in a step; for the very array that was last looked at it is known (collective)."""
         free, old = self.free_share(state, contact), state[BENEATH].copy()
         active = self.active(state, contact)
         level = state["seed_potential"].copy() if self.alloy else np.zeros_like(old)
         lowest = state["seed_lowest_potential"].copy() if self.alloy else level
         deep = layers(self.alloy, state) if self.alloy else np.empty((*old.shape, 0))
+        near = level[active]
 
         def found(phi: Array) -> Beneath:
+            nonlocal near
+            if self._last is not None and self._last[0] is phi:
+                return self._last[1]
             none = np.zeros_like(old)
             result = Beneath(level.copy(), old.copy(), none, none.copy(), lowest.copy(), deep.copy())
-            here = self.find(phi[active], _part(result, active), free[active], self.exchange[active], dt)
+            here = self.find(phi[active], _part(result, active), free[active], self.exchange[active], dt, near)
+            near = here.potential
             for name, values in vars(here).items():
                 getattr(result, name)[active] = values
+            self._last = phi, result
             return result
 
         return found
 
-    def find(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float) -> Beneath:
-        """What is beneath at the end of a step; free: b (1 - X)."""
+    def find(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float, guess: Array) -> Beneath:
+        """What is beneath at the end of a step; free: b (1 - X); guess: of E there, V."""
         volume, level, time = self.kinetics.volts_per_pascal, np.zeros_like(phi), free * dt
-        current, slope, _ = kinetics.into_alloy(self.kinetics, phi, level, exchange)
+        current, slope, _ = kinetics.into_alloy(self.kinetics, exchange)(phi, level)
         opened = (before.lithium > 0) | self.one_phase
         lithium = before.lithium + volume * time * current
         if self.alloy:
@@ -172,7 +179,7 @@ class Barrier(Part):
             taken = alloy.at_end(level)[0] - alloy.at_start(before.potential)
             lithium -= volume * self.alloy.charge_per_composition * taken
         rest = ~(opened & (lithium > 0))
-        without = self._without_metal(phi[rest], _part(before, rest), free[rest], exchange[rest], dt)
+        without = self._without_metal(phi[rest], _part(before, rest), free[rest], exchange[rest], dt, guess[rest])
         # of the metal that comes between film and collector where it opens; -E of a full seed rises as phi does
         beyond = -without.potential - self.opening
         share = np.where(opened[rest], 0.0, np.clip(beyond / OPENS, 0.0, 1.0))
@@ -183,18 +190,17 @@ class Barrier(Part):
         current[rest] = without.current + more
         return Beneath(level, lithium, current, slope, before.lowest, before.deep)
 
-    def _without_metal(self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float) -> Beneath:
+    def _without_metal(
+        self, phi: Array, before: Beneath, free: Array, exchange: Array, dt: float, guess: Array
+    ) -> Beneath:
         """The same where all metal that there was is gone, into the seed or stripped."""
         volume, time, none = self.kinetics.volts_per_pascal, free * dt, np.zeros_like(phi)
         if not self.alloy:
             return Beneath(-phi, none, -before.lithium / (volume * time), none, before.lowest, before.deep)
-
-        def law(at: Array, alloy: Array) -> tuple[Array, Array, Array]:
-            return kinetics.into_alloy(self.kinetics, at, alloy, exchange)
-
+        law = kinetics.into_alloy(self.kinetics, exchange)
         charge, alloy = self.alloy.charge_per_composition, self.alloy.within(before.lowest, before.deep, dt)
         given = before.lithium / (volume * charge)
-        level, current, slope = alloy.lithiate(before.potential, phi, law, time / charge, given)
+        level, current, slope = alloy.lithiate(before.potential, phi, law, time / charge, given, guess)
         return Beneath(level, none, current, slope, before.lowest, before.deep)
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
@@ -211,7 +217,7 @@ class Barrier(Part):
         """As of a seed, with b (1 - X) for b; j_phi where metal is beneath; nothing passes a film that is closed."""
         free, metal = self.free_share(state, contact), state[BENEATH] > 0
         level = np.where(metal, 0.0, state["seed_potential"]) if self.alloy else np.zeros_like(free)
-        _, rise, by_alloy = kinetics.into_alloy(self.kinetics, state["potential"].copy(), level, self.exchange)
+        _, rise, by_alloy = kinetics.into_alloy(self.kinetics, self.exchange)(state["potential"].copy(), level)
         storing = np.zeros_like(rise, complex)
         if self.alloy:
             alloy = self.alloy.within(state["seed_lowest_potential"], layers(self.alloy, state), 0.0)

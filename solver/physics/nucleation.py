@@ -179,8 +179,10 @@ class Nucleation(Part):
         return plated
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
-        """The current of the bare contact; its Li stays with the nuclei."""
+        """The current of the bare contact, if there is any; its Li stays with the nuclei (collective)."""
         bare = bare_share(self.grid, state, contact)
+        if not self.grid.max(bare):
+            return []
         plated, before = self._plated(state, bare, step.dt), self._charge(state["potential"])[0]
 
         def law(phi: Array) -> tuple[Array, Array]:

@@ -108,7 +108,6 @@ class Audit:
         return abs(stored - start - supplied) / (passed.factor * magnitude)
 
 
-@dataclass(frozen=True)
 class Reaction:
     """A current across the contact.
 
@@ -116,9 +115,15 @@ class Reaction:
     atoms that the metal gains for each electron.
     """
 
-    law: InterfaceTerm
-    reacting_share: Array | float = 1.0
-    atoms: Array | float = 1.0
+    def __init__(self, law: InterfaceTerm, reacting_share: Array | float = 1.0, atoms: Array | float = 1.0):
+        self._law, self.reacting_share, self.atoms = law, reacting_share, atoms
+        self._last: tuple[Array, tuple[Array, Array]] | None = None
+
+    def law(self, phi: Array) -> tuple[Array, Array]:
+        """j and dj/dphi per area, A/m^2 and S/m^2; what has just been found for this very array is not sought again."""
+        if self._last is None or self._last[0] is not phi:
+            self._last = phi, self._law(phi)
+        return self._last[1]
 
     def term(self, contact: Contact) -> InterfaceTerm:
         """phi -> (current A, derivative S) per cell."""

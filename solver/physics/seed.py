@@ -173,8 +173,7 @@ class Seed(Part):
 
     def _law(self, active: Array) -> Law:
         """j of phi and E, and its derivatives, in active cells."""
-        exchange = self.exchange[active]
-        return lambda phi, alloy: kinetics.into_alloy(self.kinetics, phi, alloy, exchange)
+        return kinetics.into_alloy(self.kinetics, self.exchange[active])
 
     def _host(self, state: Fields, chosen: Array, dt: float) -> Alloy:
         """The alloy of chosen cells as a step finds it."""
@@ -229,9 +228,12 @@ class Seed(Part):
         return found | named(self.alloy, beneath)
 
     def reactions(self, state: State, contact: Contact, step: Step) -> list[Reaction]:
-        """The current into the seed, whose Li stays there."""
+        """The current into the seed, where one may pass; its Li stays there (collective)."""
         bare = bare_share(self.grid, state, contact)
-        taken = self._taken(state, self._active(state, bare, contact), bare, step.dt)
+        active = self._active(state, bare, contact)
+        if not self.grid.max(active.astype(float)):
+            return []
+        taken = self._taken(state, active, bare, step.dt)
         return [Reaction(lambda phi: taken(phi)[1:], bare, atoms=0.0)]
 
     def admittance(self, state: State, contact: Contact, omega: float) -> Array | complex:

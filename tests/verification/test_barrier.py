@@ -71,20 +71,20 @@ def test_the_current_through_a_film_into_an_alloy_is_the_root(alloy: float, resi
     exact = limit * np.concatenate([activity * np.array([-0.999, -0.5, -1e-3, 0.0]), [1e-3, 1.0, 10.0]])
     phi = exact * resistance + THERMAL * (2 * np.arcsinh(exact / (2 * EXCHANGE)) + np.log(activity + exact / limit))
     p, level, exchange = law(limit, resistance), np.full(7, alloy), np.full(7, EXCHANGE)
-    j, by_phi, by_alloy = into_alloy(p, phi, level, exchange)
+    j, by_phi, by_alloy = into_alloy(p, exchange)(phi, level)
     np.testing.assert_allclose(j, exact, rtol=1e-7, atol=1e-10 * limit)
     step = 1e-6
     for slope, change in ((by_phi, (step, 0.0)), (by_alloy, (0.0, step))):
-        ends = [into_alloy(p, phi + s * change[0], level + s * change[1], exchange)[0] for s in (1, -1)]
+        ends = [into_alloy(p, exchange)(phi + s * change[0], level + s * change[1])[0] for s in (1, -1)]
         np.testing.assert_allclose(slope, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-6)
-    assert into_alloy(p, np.full(7, -3.0), level, exchange)[0] == pytest.approx(-limit * activity, abs=1e-9)
+    assert into_alloy(p, exchange)(np.full(7, -3.0), level)[0] == pytest.approx(-limit * activity, abs=1e-9)
 
 
 def test_an_alloy_at_0_v_is_li_and_a_free_film_is_none() -> None:
     phi, exchange = np.linspace(-0.2, 0.2, 9), np.full(9, EXCHANGE)
     metal = transfer_current(law(70.0), phi, np.zeros(9), exchange, np.ones(9))
-    np.testing.assert_array_equal(into_alloy(law(70.0), phi, np.zeros(9), exchange)[:2], metal)
-    free = into_alloy(law(1e13), phi, np.full(9, 0.1), exchange)[0]
+    np.testing.assert_array_equal(into_alloy(law(70.0), exchange)(phi, np.zeros(9))[:2], metal)
+    free = into_alloy(law(1e13), exchange)(phi, np.full(9, 0.1))[0]
     np.testing.assert_allclose(free, 2 * EXCHANGE * np.sinh((phi + 0.1) / (2 * THERMAL)), rtol=1e-6)
     beside = law(70.0, 3e-3).beside_film()
     assert beside.area_resistance == 0.0 and np.isinf(beside.film_permeance)
@@ -113,7 +113,9 @@ def test_seed_and_metal_beneath_are_one_store(seed: dict[str, Any] | None) -> No
         before, old = np.full(n, level), np.full(n, metal)
         deep = part.alloy.start(before) if part.alloy else np.empty((n, 0))
         start = Beneath(before, old, 0 * phi, 0 * phi, before, deep)
-        found, above, below = (part.find(phi + step, start, np.ones(n), exchange, time) for step in (0.0, 1e-7, -1e-7))
+        found, above, below = (
+            part.find(phi + step, start, np.ones(n), exchange, time, start.potential) for step in (0.0, 1e-7, -1e-7)
+        )
         taken = np.zeros(n)
         if part.alloy:
             host = part.alloy.within(before, deep, time)
@@ -147,11 +149,11 @@ def test_nothing_goes_beneath_before_the_film_has_opened(seed: dict[str, Any] | 
 
     def current(phi: float, metal: float = 0.0) -> float:
         start = Beneath(np.full(1, -0.07 if seed else 0.0), metal * one, 0 * one, 0 * one, one, np.empty((1, 0)))
-        found = part.find(phi * one, start, one, EXCHANGE * one, 1.0)
+        found = part.find(phi * one, start, one, EXCHANGE * one, 1.0, start.potential)
         assert found.lithium[0] - metal == pytest.approx(VOLUME_PER_CHARGE * found.current[0], rel=1e-6, abs=1e-15)
         return float(found.current[0])
 
-    free = into_alloy(part.kinetics, 0.0799 * one, 0 * one, EXCHANGE * one)[0][0]
+    free = into_alloy(part.kinetics, EXCHANGE * one)(0.0799 * one, 0 * one)[0][0]
     assert free > 100.0 and abs(current(0.0799)) < 1e-9
     assert current(0.0811) > free and 0.4 * free < current(0.0805) < 0.6 * free
     assert current(0.0799, 1e-10) == pytest.approx(free, rel=1e-6)
