@@ -32,8 +32,9 @@ that is thinner than the 2 lambda in which planes are made, and in which vacanci
 
     int w dz / int m dz        (at most 1 where planes vanish)
 
-It is stable for any r dt and has the exact steady state S = -m r h theta. The difference between S* and the source of
-the new fields is a coupling error that the step control bounds.
+It is stable for any r dt and has the exact steady state S = -m r h theta. How much S* would have been another one with
+the q that the step turns out to have had is a coupling error that the step control bounds. (S* less the source of the
+new fields is 1 + r M h dt times as much: what a larger step, in which theta follows the feed, would have put right.)
 
 The pressure that counts is the normal stress s_n on the planes that vanish (see `mechanics`, which solves for the
 velocities and S(s_n) together).
@@ -159,14 +160,6 @@ def plane_source(
     return Planes(
         np.where(growing, gained, lost), np.where(growing, gained_slope, lost_slope), np.where(growing, rest, less)
     )
-
-
-def plane_source_now(
-    weights: Weights, h: Array, deficit: Array, made: Array, p: AnnihilationParameters, normal_stress: Array
-) -> Array:
-    """S of the given fields, 1/s."""
-    nothing = np.zeros_like(deficit)
-    return plane_source(weights, h, deficit, nothing, (made, nothing), p, normal_stress, 0.0).source
 
 
 def void_half_width(

@@ -17,7 +17,7 @@ measured, not assumed:
                      |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances, and what else they call one
-                     dt |S* - S(new fields)|                 / TOLERANCES["source"]
+                     dt |S* - S* with the feed that was had| / TOLERANCES["source"]
                      the same as of xi, of the share of the contact that passes current / TOLERANCES["contact"]
                      |V_new - V| dt/2 of the collector over lambda / TOLERANCES["collector"]
 
@@ -38,7 +38,6 @@ import numpy as np
 from solver.domain.contact import Contact
 from solver.domain.places import Places
 from solver.laws import free_energy as fe
-from solver.laws import vacancies
 from solver.model.settling import Settling
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
@@ -55,9 +54,10 @@ from solver.physics.penetration import Penetration
 from solver.physics.step import SolveFailed, Step, StepResult, require
 from solver.physics.transfer import Current, Transfer
 
-TOLERANCES = {"source": 0.004, "contact": 0.002, "collector": 0.05}
+TOLERANCES = {"source": 0.001, "contact": 0.002, "collector": 0.05}
+ANSWERED = 1e-3  # of the largest current: plating that is found again with the stress of the step
 NEAR_CONTACT = 0.005  # of the largest area density: where a local current density means something
-MOTION_PER_STEP = 0.1  # of lambda: motion of a collector that is aimed at
+MOTION_PER_STEP = 0.25  # of lambda: motion of a collector that is aimed at
 LARGEST_MOTION = 0.4  # of lambda, beyond which a step is rejected
 LEAST_ROOM = 4.0  # widths lambda of the collector that the box has to hold
 GROWTH_PER_STEP = 0.5  # of the fastest unstable mode: a larger implicit step damps it
@@ -230,7 +230,8 @@ class Coupling:
         with self.timers("charge"):
             current, filled, newton, krylov = self._current(state, expected, state, contact, step)
         load = self._load(self._swollen(state, grown, current, contact, step), contact, step.stack_pressure)
-        made = current.planes(self.charge.kinetics.volts_per_pascal, contact.outer, ahead, taken)
+        volume = self.charge.kinetics.volts_per_pascal
+        made = current.planes(volume, contact.outer, ahead, taken)
         with self.timers("mechanics"):
             mechanics_result, motion, foreseen = self.deformation.balance(
                 state, contact, ahead, made, load, step.dt
@@ -238,13 +239,13 @@ class Coupling:
             velocity = self.deformation.face_velocities(motion)
         require("stress", mechanics_result.outcome)
         plated, _ = made(motion["normal_stress"] - state["normal_stress"])
-        if self.grid.max(plated) > 0:
+        if self.grid.max(plated) > ANSWERED * volume * self._largest(current.plating):
             with self.timers("charge"):
                 current, filled, again, more = self._current(state, expected, motion, contact, step, load)
             newton, krylov = newton + again, krylov + more
         contact = self._moved(state, motion, step)
         with self.timers("occupancy"):
-            supply = current.atoms * self.charge.kinetics.volts_per_pascal - taken
+            supply = current.atoms * volume - taken
             occupancy_result = self.occupancy.equation.step(
                 old=c,
                 old_weight=before.metal,
@@ -411,10 +412,8 @@ class Coupling:
         """Largest error over its tolerance, see above (collective)."""
         errors = list(self._truncation(state, fields, contact, step))
         errors += [part.error(state, fields, contact, step) for part in self.followers]
-        annihilation, h = self.deformation.annihilation, fe.step(fields["lithium"])
-        weights = vacancies.Weights(contact.metal, contact.growing)
-        found = vacancies.plane_source_now(weights, h, deficit(fields), plated, annihilation, fields["normal_stress"])
-        source = step.dt * self._largest(contact.significant * (fields["growth"] - found))
+        missed = self.deformation.missed(state, fields, contact, plated, step.dt)
+        source = step.dt * self._largest(contact.significant * missed)
         errors.append(source / TOLERANCES["source"])
         if contact.collector:
             change = abs(self.deformation.drift(fields) - self.deformation.drift(state))

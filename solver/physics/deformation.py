@@ -160,17 +160,12 @@ class Deformation(Part):
         Returns what the mechanics found, its fields, and the deficit theta* that is expected of them.
         """
         self.place(contact)
-        h, feed = fe.step(state["lithium"]), state["feed"]
-        deficit, vanish, grow = h - state["occupancy"], contact.metal, contact.growing
-        dz = self.grid.spacing[-1]
-        planes, metal = self.grid.columns(grow * h * dz), self.grid.columns(vanish * h * dz)
-        weights = vacancies.Weights(vanish, grow, planes / np.maximum(metal, THINNEST))
-
         before, meant = state["normal_stress"].copy(), self.mechanics.rheology.remembering
+        planes = self._planes(state, contact, state["feed"], dt)
 
         def planes_at(normal_stress: Array) -> vacancies.Planes:
             s_n = normal_stress * meant
-            return vacancies.plane_source(weights, h, deficit, feed, made(s_n - before), self.annihilation, s_n, dt)
+            return planes(made(s_n - before), s_n)
 
         def growth(normal_stress: Array) -> tuple[Array, Array]:
             found = planes_at(normal_stress)
@@ -184,6 +179,28 @@ class Deformation(Part):
         )
         result = self.mechanics.step(self._state(state), lithium, growth, load, dt)
         return result, self._fields(result.state, result.normal_stress * meant), planes_at(result.normal_stress).deficit
+
+    def _planes(
+        self, state: State, contact: Contact, feed: Array, dt: float
+    ) -> Callable[[tuple[Array, Array], Array], vacancies.Planes]:
+        """`vacancies.plane_source` of the planes of plated Li and s_n, in a step from a state (collective)."""
+        h, dz = fe.step(state["lithium"]), self.grid.spacing[-1]
+        deficit, vanish, grow = h - state["occupancy"], contact.metal, contact.growing
+        planes, metal = self.grid.columns(grow * h * dz), self.grid.columns(vanish * h * dz)
+        weights = vacancies.Weights(vanish, grow, planes / np.maximum(metal, THINNEST))
+
+        def found(made: tuple[Array, Array], normal_stress: Array) -> vacancies.Planes:
+            return vacancies.plane_source(weights, h, deficit, feed, made, self.annihilation, normal_stress, dt)
+
+        return found
+
+    def missed(self, state: State, fields: Fields, contact: Contact, plated: Array, dt: float) -> Array:
+        """S as it would have been found with the feed that the step has had, less that it was found with, 1/s.
+
+        plated: planes of plated Li (collective).
+        """
+        planes = self._planes(state, contact, fields["feed"], dt)
+        return planes((plated, np.zeros_like(plated)), fields["normal_stress"]).source - fields["growth"]
 
     def _touch(self, contact: Contact, lithium: Array) -> Touch:
         """How the collector of the contact and the electrolyte meet, with the order parameter given (collective)."""
