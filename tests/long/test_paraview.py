@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from solver.output import stored
 from tests import synthetic
+from tests.mpi import run_ranks
 
 pytestmark = pytest.mark.long
 
@@ -95,3 +97,25 @@ def test_paraview_opens_the_series_with_exact_values(tmp_path, dim, graded, prec
             index = np.unravel_index(order, grid.shape)[grid.axes.index(axis)]
             bounds = np.array(step["bounds"])[:, 2 * place : 2 * place + 2]
             np.testing.assert_allclose(bounds, np.stack([faces[index], faces[index + 1]], axis=1), atol=1e-18)
+
+
+def test_paraview_sees_collector_gap_and_film_of_an_anode_free_cell(tmp_path):
+    """A short plating of cases/demo.toml on 2 ranks: what pvbatch reads of the collector is what the files hold."""
+    short = ["domain.width=2 um", "protocol.0.capacity=0.002 mAh/cm^2", "protocol.2.capacity=0.001 mAh/cm^2"]
+    changes = [part for change in (*short, "output.interval=5 s") for part in ("--set", change)]
+    case = Path(__file__).parents[2] / "cases" / "demo.toml"
+    run_ranks(2, ["-m", "solver", "run", case, "--output", tmp_path / "run", *changes])
+    script, out = tmp_path / "read.py", tmp_path / "out.json"
+    script.write_text(SCRIPT)
+    pvbatch(script, tmp_path / "run" / "fields.xdmf", out, "Xdmf3")
+    result = json.loads(out.read_text())
+
+    snapshots, problems = stored.find(tmp_path / "run")
+    assert not problems and result["times"] == [snapshot.time for snapshot in snapshots] and len(snapshots) > 2
+    for snapshot, step in zip(snapshots, result["steps"], strict=True):
+        with stored.opened(snapshot.path) as file:
+            for name in ("collector", "gap", "lithium_thickness", "lithium", "metal", "pressure"):
+                values = np.sort(stored.numbers(file, f"{stored.CELLS}/{name}").ravel())
+                np.testing.assert_array_equal(np.sort(np.ravel(step["values"][name])), values)
+    grown = [np.max(step["values"]["lithium_thickness"]) for step in result["steps"]]
+    assert len(set(grown)) == len(grown) and np.max(result["steps"][-1]["values"]["collector"]) > 0.99
