@@ -40,7 +40,8 @@ from solver.numerics.operators import Stencil, conductance, net_outflow
 InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, derivative S), per cell
 
 LARGEST_CHANGE = 0.25  # V in one Newton step: ten thermal voltages
-FREE_STEPS = 20  # of that size that do not count, to 5 V
+LARGE_CHANGE = 0.05  # V, two of them, by which an exponential is walked down: steps of more do not count,
+FREE_STEPS = 100  # so many at most
 OVERSHOOT = 0.5  # of the imbalance along a change that may be left, with the opposite sign
 SEARCHES = 10  # places along a change that are looked at, at most
 
@@ -180,11 +181,11 @@ class ChargeBalance:
             if not outcome.converged:
                 break
             largest = self.grid.max(np.abs(change))
-            if largest > LARGEST_CHANGE and last == self.max_newton and self._out_of_reach(limit, terms, control):
+            if largest > LARGE_CHANGE and last == self.max_newton and self._out_of_reach(limit, terms, control):
                 break
             change *= min(1.0, LARGEST_CHANGE / max(largest, LARGEST_CHANGE))
             newton += 1
-            last = min(last + (largest > LARGEST_CHANGE), self.max_newton + FREE_STEPS)
+            last = min(last + (largest > LARGE_CHANGE), self.max_newton + FREE_STEPS)
             phi, (residual, diagonal, transfer) = self._advance(phi, change, residual, terms, control)
         reason = "newton did not converge" if outcome.converged else outcome.reason
         failed = Outcome(False, reason, krylov, norm)

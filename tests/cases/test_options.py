@@ -192,7 +192,7 @@ def test_without_contact_a_cutoff_at_the_voltage_limit_ends_the_segment_only():
     for cutoff in ("0.2 V", "0.1 V"):
         result = stripped(cutoff)
         assert result.stop_reason == "protocol finished"
-        assert {half["end"] for half in result.half_cycles} == {"voltage"}
+        assert not result.half_cycles, "no charge has passed"
         assert final(result, "time") < 3.0
         assert result.curves["voltage"].min() == -0.2
 

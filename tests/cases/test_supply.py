@@ -138,7 +138,7 @@ def test_a_film_stripped_until_nothing_touches_ends_its_segment_and_rests() -> N
     pause = {"kind": "rest", "duration": "2 s"}
     result = without_cathode("0.5 V", plate, STRIP | {"cutoff_voltage": "0.49 V"}, pause)
     assert result.stop_kind == "finished" and result.half_cycles[1]["end"] == "voltage"
-    assert -0.51 < result.curves["voltage"].min() < -0.49
+    assert -0.52 < result.curves["voltage"].min() < -0.49, "in the shortest step to a cutoff, 5 ms, it falls by 40 mV"
     assert result.curves["current_density"][result.curves["voltage"] == -0.5] == pytest.approx(0.0, abs=1e-9)
     assert abs(result.curves["voltage"][-1]) < 1e-3, "at rest what is left has its potential again"
     limited = without_cathode("0.5 V", plate, STRIP | {"duration": "1 min"}, pause)
