@@ -42,6 +42,7 @@ InterfaceTerm = Callable[[Array], tuple[Array, Array]]  # phi -> (current A, der
 LARGEST_CHANGE = 0.25  # V in one Newton step: ten thermal voltages
 LARGE_CHANGE = 0.05  # V, two of them, by which an exponential is walked down: steps of more do not count,
 FREE_STEPS = 100  # so many at most
+STALLED = 0.1  # of the last imbalance: what does not fall below it is due to rounding
 OVERSHOOT = 0.5  # of the imbalance along a change that may be left, with the opposite sign
 SEARCHES = 10  # places along a change that are looked at, at most
 
@@ -156,7 +157,7 @@ class ChargeBalance:
         limit: V of the sign of the current; what not even it drives is not looked for.
         """
         phi = phi.copy()
-        krylov, newton, last = 0, 0, self.max_newton
+        krylov, newton, last, before = 0, 0, self.max_newton, np.inf
         outcome = Outcome(True, "newton converged", 0, 0.0)
         residual, diagonal, transfer = self._residual(phi, terms, control)
         while True:
@@ -169,10 +170,13 @@ class ChargeBalance:
             # at rest Li in the metal and in filaments may exchange more than is applied
             unit = max(abs(applied), 0.5 * exchanged, self.reference_current)
             norm = left / unit
-            if norm <= max(self.newton_tolerance, EPSILON * (sizes + abs(applied)) / unit):  # or what rounding leaves
+            # or what rounding leaves, once Newton's method gets no closer
+            rounded = norm <= EPSILON * (sizes + abs(applied)) / unit and (not newton or norm > STALLED * before)
+            if norm <= self.newton_tolerance or rounded:
                 return phi, self._report(phi, transfer, applied, unit, control, newton, krylov, outcome)
             if newton == last or not np.isfinite(norm):
                 break
+            before = norm
             self._scratch.values[...] = self.bulk.values
             self._scratch.diagonal[...] += diagonal
             rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
