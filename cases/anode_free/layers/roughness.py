@@ -31,12 +31,14 @@ def roughness(run: Run) -> float:
 def behind(run: Run) -> str:
     """What presses the collector."""
     mechanics = case_of(run).mechanics
-    return "felt" if mechanics.buffer else "stiff plates" if mechanics.fixture_stiffness else "spring"
+    if mechanics.buffer:
+        return f"{1e3 * mechanics.buffer.thickness:.3g} mm of {1e-6 * mechanics.buffer.youngs_modulus:.3g} MPa"
+    return "stiff plates" if mechanics.fixture_stiffness else "spring"
 
 
-def order(run: Run) -> tuple[float, str]:
-    """Of the rows."""
-    return roughness(run), behind(run)
+def order(run: Run) -> tuple[float, float]:
+    """Of the rows: by roughness and by what gives way least."""
+    return roughness(run), case_of(run).mechanics.stiffness
 
 
 def row(run: Run) -> tuple[str, ...]:
