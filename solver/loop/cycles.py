@@ -11,7 +11,8 @@ current changes its direction counts with what remains of its charge.
     duration        sum dt of its steps, without the rests between them
     largest voltage the one of the largest magnitude in the direction of the current, V
     plateau         median of V over the charge of the second half of |Q|, so that a rise at the very end does not count
-    dip             of plating, by how much the voltage falls from any place in the first half of |Q| to one after it
+    dip             of plating, by how much the voltage falls from any place in the first half of |Q| to one after it;
+                    for both only steps at the largest current so far count (AT_CURRENT), none of a hold that follows
     nucleus spacing of plating, N^(-1/2) of the largest number N of nuclei per area; None where none is born
     covering        thickness, of the Li in nuclei when they first cover more than 90 % of the contact, a mean along it
 
@@ -87,6 +88,7 @@ UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in h
 UNITS |= {"plated": "C/m^2", "stripped": "C/m^2"}
 FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium", "lithium_in_gaps")  # at the end
 COVERED = 0.9  # share of the contact beneath nuclei
+AT_CURRENT = 0.95  # of the largest current density: from there on a voltage belongs to it
 REVERSAL = "reversal"  # how a half-cycle ends in mid-segment
 NOISE = 1e-9  # of the largest current density: what a held voltage leaves of none; charge is balanced to 1e-10
 UNDECIDED = ("interrupted", "failed", "short circuit")  # ends of a run that say nothing of the stripping
@@ -98,8 +100,8 @@ Row = dict[str, Scalar]
 class HalfCycle:
     """Sums over the steps of a half-cycle, SI. work: sum V q, J/m^2; capacity: charge since the start of the run.
 
-    curve: magnitude of the charge and voltage of each step, until the next half-cycle begins; then `plateau_voltage`
-    and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step; held: of `HELD`, C/m^2.
+    curve: magnitude of the charge and voltage of the steps at the largest current, until the next half-cycle begins;
+    then `plateau_voltage` and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step; held: of `HELD`, C/m^2.
     nuclei: largest number per area, 1/m^2; covering_thickness: m, 0 before they cover the contact.
     """
 
@@ -126,7 +128,7 @@ class HalfCycle:
     def add(self, end_time: float, dt: float, segment: int, measured: Mapping[str, float], capacity: float) -> None:
         """One more step."""
         charge, voltage = measured["charge"], measured["voltage"]
-        if not self.curve or (voltage - self.largest_voltage) * charge > 0.0:
+        if not self.duration or (voltage - self.largest_voltage) * charge > 0.0:
             self.largest_voltage = voltage
         self.end_time, self.last_segment, self.end_voltage, self.capacity = end_time, segment, voltage, capacity
         self.duration += dt
@@ -138,7 +140,8 @@ class HalfCycle:
         self.nuclei = max(self.nuclei, measured.get("nucleus_density", 0.0))
         if not self.covering_thickness and measured.get("nucleated_share", 0.0) > COVERED:
             self.covering_thickness = measured["nucleated_lithium"]
-        self.curve.append([abs(charge), voltage])
+        if abs(charge) / dt >= AT_CURRENT * self.largest_current:
+            self.curve.append([abs(charge), voltage])
 
     def plateau(self) -> tuple[float, float]:
         """Plateau voltage and dip, V."""

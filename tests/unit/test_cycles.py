@@ -200,6 +200,14 @@ def swinging(*segments: Segment, nucleation: float = 0.05, end: float = 0.15) ->
     return run
 
 
+def test_a_hold_after_plating_is_no_dip():
+    """10 mV at 10 A/m^2, then 5 mV are held, with half of the current."""
+    held = Segment(kind="potentiostatic", label="hold", voltage=0.005, duration=10.0)
+    plating = rows(swinging(plate(10.0), held, nucleation=0.01))[0]
+    assert plating["charge"] > 100.0 and plating["end_voltage"] == pytest.approx(0.005)
+    assert plating["plateau_voltage"] == pytest.approx(0.01) and plating["dip"] == 0.0
+
+
 def test_the_dip_of_plating_and_the_plateaus_of_both():
     plating, stripping = rows(swinging(plate(10.0), strip(9.0)))
     assert plating["largest_voltage"] == pytest.approx(0.05) and plating["plateau_voltage"] == pytest.approx(0.01)
