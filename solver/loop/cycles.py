@@ -101,7 +101,8 @@ class HalfCycle:
     """Sums over the steps of a half-cycle, SI. work: sum V q, J/m^2; capacity: charge since the start of the run.
 
     curve: magnitude of the charge and voltage of the steps at the largest current, until the next half-cycle begins;
-    then `plateau_voltage` and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step; held: of `HELD`, C/m^2.
+    then `plateau_voltage` and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step;
+    held: of `HELD`, C/m^2.
     nuclei: largest number per area, 1/m^2; covering_thickness: m, 0 before they cover the contact.
     """
 
