@@ -162,7 +162,7 @@ class Alloy:
         """
         before, (low, high) = self.at_start(old) + given, self.reach(old)
         low, high = np.minimum(low, -phi), np.maximum(high, -phi)
-        potential = np.minimum(np.maximum(old if guess is None else guess, low), high)
+        potential = np.fmin(np.fmax(old if guess is None else guess, low), high)
         last = np.full_like(old, np.inf)
         with np.errstate(divide="ignore", invalid="ignore"):
             for _ in range(SWEEPS):

@@ -180,7 +180,7 @@ def _film_overpotential(
     low = np.minimum(drive, 0.0) - p.film_drop(exchange * (1 - availability))
     high = np.maximum(drive, 0.0)
     start = _largest_overpotential(p, drive, exchange, alloy) if guess is None else guess
-    eta, last = np.minimum(np.maximum(start, low), high), np.full_like(drive, np.inf)
+    eta, last = np.fmin(np.fmax(start, low), high), np.full_like(drive, np.inf)  # whatever the guess is, a number
     with np.errstate(divide="ignore", invalid="ignore"):  # volts below an electrode without Li nothing has a slope
         for _ in range(FILM_SWEEPS):
             found = _film_balance(p, eta, drive, exchange, availability, alloy)
