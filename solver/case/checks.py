@@ -213,9 +213,11 @@ def _drive(case: Case) -> Iterator[Problem]:
 def _mechanics(case: Case) -> Iterator[Problem]:
     mechanics = case.mechanics
     if mechanics.platen:
-        if mechanics.buffer is not None and mechanics.fixture_stiffness == 0.0:
+        bends = case.collector is not None and case.collector.bending_stiffness is not None
+        if mechanics.buffer is not None and mechanics.fixture_stiffness == 0.0 and not bends:
             wrong = "has no effect: with mechanics.fixture_stiffness 0 the pressure is constant"
-            yield Problem("mechanics.buffer", wrong, "this table only with mechanics.fixture_stiffness > 0 MPa/um")
+            allowed = "this table only with mechanics.fixture_stiffness > 0 MPa/um or collector.bending_stiffness"
+            yield Problem("mechanics.buffer", wrong, allowed)
         return
     with_platen = "or mechanics.platen = true"
     if case.drive.stack_pressure != 0.0:

@@ -19,6 +19,7 @@ from solver.case.surface import MeasuredProfile, surface_problems
 from solver.case.types import (
     Angle,
     BarrierSpread,
+    BendingStiffness,
     BirthRate,
     Extent,
     Length,
@@ -85,7 +86,7 @@ class Nucleation(Section):
 
 
 class Collector(Section):
-    """A rigid current collector that the platen moves."""
+    """A current collector that the platen moves, rigid unless it bends."""
 
     material: Annotated[str, material_of("film")] | None = key(None, "name of its surface's material")
     contact_angle: Angle = resolved("contact angle of Li on the collector; default that of its material, else 90 deg")
@@ -96,6 +97,11 @@ class Collector(Section):
     room: Extent | None = resolved(
         "extent of the box below the contact; default what protocol and cathode can plate, the gap, the relief of "
         "rough surfaces and 12 interface.width"
+    )
+    bending_stiffness: BendingStiffness | None = key(
+        None,
+        "E h^3/(12 (1 - nu^2)) of a foil of the thickness h that bends, with mechanics.buffer as its bedding; "
+        "rigid without it",
     )
     roughness: Roughness | None = key(None, "rough surface of the collector; flat without it")
     profile: MeasuredProfile | None = key(None, "measured surface of the collector, its height towards the electrolyte")
@@ -121,6 +127,9 @@ class Collector(Section):
                 if getattr(self, name) is not None:
                     wrong = "a 1-D case has nothing along the contact"
                     yield Problem(f"collector.{name}", wrong, "this table only when domain.dimension is 2 or 3")
+        if self.bending_stiffness is not None and not case.domain.lateral_extents:
+            wrong = "a 1-D case has nothing along the contact"
+            yield Problem("collector.bending_stiffness", wrong, "this key only when domain.dimension is 2 or 3")
         if self.nucleation is not None and case.interface.film and case.interface.film.permeance is None:
             wrong = "missing, and its material has none; it says on which side of the film Li goes"
             yield Problem("interface.film.permeance", wrong, "a permeance > 0 m/s beside collector.nucleation")

@@ -123,6 +123,13 @@ Stiffness = Annotated[
         usual=Usual("1e-6 MPa/um", "1e5 MPa/um", "a soft spring; 10 um of steel have 2e4 MPa/um"),
     ),
 ]
+BendingStiffness = Annotated[
+    float,
+    Quantity(
+        "N*m", what="bending stiffness", gt=0,
+        usual=Usual("1e-15 N*m", "100 N*m", "10 nm of a metal; 2 mm of steel"),
+    ),
+]
 Viscosity = Annotated[
     float,
     Quantity("Pa*s", what="viscosity", gt=0, usual=Usual("1e-3 Pa*s", "1e12 Pa*s", "water; Li itself at 1 MPa")),

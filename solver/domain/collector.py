@@ -1,16 +1,17 @@
-"""The current collector of a cell that starts without lithium: a rigid body with a diffuse surface, on the platen.
+"""The current collector of a cell that starts without lithium: a body with a diffuse surface, on the platen.
 
     chi = s(d_c/lambda),   d_c = (Z - g0(x) - z)/sqrt(1 + |grad g0|^2),   s(u) = (1 + tanh(u/2))/2     indicator
     g   = g0(x) + eta(x) - Z                                         gap to the electrolyte along z, m
     m   = 1 - psi - chi                                              weight of what lies between: int m dz = g
 
-Z is the platen's displacement towards the electrolyte, g0(x) > 0 the distance of the collector's surface from the
-plane z = 0 at the start, with its roughness, eta the height of the electrolyte's surface. psi and chi with the same
-lambda are a partition of unity, so that int m dz = g exactly, from contact to any gap (the product (1 - psi)(1 - chi)
-would keep a phantom gap of lambda at contact).
+Z is the displacement of the collector's surface towards the electrolyte, in the columns of cells: that of the platen
+where it is rigid, of every place its own where it bends. g0(x) > 0 is the distance of the surface from the plane z = 0
+at the start, with its roughness, eta the height of the electrolyte's surface; grad is that of g0 - Z. psi and chi with
+the same lambda are a partition of unity, so that int m dz = g exactly, from contact to any gap (the product
+(1 - psi)(1 - chi) would keep a phantom gap of lambda at contact).
 
 **In the cells** m is the mean over the height of a cell, by the integral of s, lambda ln(1 + exp(u)). **On the faces**
-it is the mean over the time of a step in which the collector moves from Z_0 to Z_1 at a constant velocity: then what
+it is the mean over the time of a step in which the collector moves from Z_0 to Z_1 at constant velocities: then what
 moves with the collector is carried exactly, m_1 - m_0 being the difference of what has passed the two faces of a cell,
 
     int chi(z_f; Z) dt/dt = [X(Z_1 - z_f) - X(Z_0 - z_f)]/(Z_1 - Z_0),   X the integral of chi over z
@@ -29,7 +30,9 @@ import numpy as np
 from solver.domain.contact import FLOOR, Contact, Height, flat, profile, slope_of_faces, stretch_of
 from solver.numerics.array import Array, smooth_step
 from solver.numerics.grid import Grid
-from solver.numerics.operators import along_axis, full_faces
+from solver.numerics.operators import along_axis, face_mean, full_faces, gradient
+
+Surface = tuple[Array, Sequence[Array]]  # height along z, m, and slopes
 
 GAUSS = 3  # points of the mean over a step
 COLLECTOR_RANGE = (0.6, 0.75)  # chi from which on a cell is rigid in part, and from which on all of it
@@ -82,24 +85,48 @@ class Collector:
         mean: Array = (integral[lower] - integral[upper]) / grid.spacing[last]
         return mean
 
-    def gap(self, displacement: float) -> Array:
+    def gap(self, displacement: Array | float) -> Array:
         """g of every column, (*lateral, 1), m."""
         between = self.depth(*self._lateral)[0] + self.height(*self._lateral)[0] - displacement
         return np.broadcast_to(between, (*self.grid.local_shape[:-1], 1)).copy()
 
-    def _chi(self, points: Sequence[Array], displacement: float) -> Array:
-        depth, slopes = self.depth(*points[:-1])
-        return profile((displacement - depth - points[-1]) / stretch_of(slopes), self.width)
+    def _surfaces(self, displacement: Array | float) -> list[Surface]:
+        """Z - g0 and its slopes on the faces of each lateral axis, then in the columns, (*lateral, 1) (collective)."""
+        grid, last = self.grid, self.grid.dim - 1
+        lifted = grid.ghosted(np.asarray(displacement))
+        across = [gradient(grid, lifted, axis)[..., :1] for axis in range(last)]
+        along = [_mean_of_faces(slope, axis, grid.dim) for axis, slope in enumerate(across)]
+        tilted = [grid.ghosted(slope) for slope in along]
+        found: list[Surface] = []
+        for axis in range(grid.dim):
+            depth, slopes = self.depth(*grid.face_coordinates(axis)[:-1])
+            value, tilts = grid.without_ghosts(lifted)[..., :1], along
+            if axis != last:
+                value = face_mean(grid, lifted, axis)[..., :1]
+                tilts = [face_mean(grid, tilt, axis)[..., :1] for tilt in tilted]
+                tilts[axis] = across[axis]
+            found.append((value - depth, [tilt - slope for tilt, slope in zip(tilts, slopes, strict=True)]))
+        return found
 
-    def at(self, displacement: float, before: float | None = None) -> Contact:
-        """The contact with the collector at Z (m), its faces averaged over the way from `before`."""
+    def _chi(self, z: Array, surface: Surface) -> Array:
+        height, slopes = surface
+        return profile((height - z) / stretch_of(slopes), self.width)
+
+    def at(self, displacement: Array | float, before: Array | float | None = None) -> Contact:
+        """The contact with the collector at Z (m), its faces averaged over the way from `before` (collective).
+
+        Both in the columns, (*lateral, 1), or one number for all.
+        """
         grid, fixed = self.grid, self.electrolyte
-        depth, slopes = self.depth(*self._lateral)
+        after = self._surfaces(displacement)
+        height, slopes = after[-1]
         stretch = stretch_of(slopes)
-        mean = self._cell_mean(lambda z: (displacement - depth - z) / stretch, stretch)
-        faces = [full_faces(grid, a, self._chi(grid.face_coordinates(a), displacement)) for a in range(grid.dim)]
-        swept = faces if before is None else [self._swept(a, before, displacement) for a in range(grid.dim)]
-        chi = np.broadcast_to(self._chi(grid.cell_coordinates(), displacement), grid.local_shape).copy()
+        mean = self._cell_mean(lambda z: (height - z) / stretch, stretch)
+        faces = swept = [self._on_faces(axis, after[axis]) for axis in range(grid.dim)]
+        if before is not None:
+            ways = zip(self._surfaces(before), after, strict=True)
+            swept = [self._swept(axis, *way) for axis, way in enumerate(ways)]
+        chi = np.broadcast_to(self._chi(grid.cell_coordinates()[-1], after[-1]), grid.local_shape).copy()
         return replace(
             fixed,
             metal=np.maximum(self._free - mean, FLOOR),
@@ -107,10 +134,22 @@ class Collector:
             collector=Place(chi, slope_of_faces(grid, faces), self.gap(displacement)),
         )
 
-    def _swept(self, axis: int, before: float, after: float) -> Array:
-        """Mean of chi on the faces while Z goes from `before` to `after`."""
+    def _on_faces(self, axis: int, surface: Surface) -> Array:
+        return full_faces(self.grid, axis, self._chi(self.grid.face_coordinates(axis)[-1], surface))
+
+    def _swept(self, axis: int, before: Surface, after: Surface) -> Array:
+        """Mean of chi on the faces while the surface goes from `before` to `after`."""
         points, weights = np.polynomial.legendre.leggauss(GAUSS)
-        coordinates = self.grid.face_coordinates(axis)
-        ways = before + 0.5 * (1 + points) * (after - before)
-        mean = sum(0.5 * w * self._chi(coordinates, z) for w, z in zip(weights, ways, strict=True))
-        return full_faces(self.grid, axis, np.asarray(mean))
+        ways = [_between(before, after, 0.5 * (1 + point)) for point in points]
+        mean = sum(0.5 * w * self._on_faces(axis, surface) for w, surface in zip(weights, ways, strict=True))
+        return np.asarray(mean)
+
+
+def _between(before: Surface, after: Surface, share: float) -> Surface:
+    slopes = [a + share * (b - a) for a, b in zip(before[1], after[1], strict=True)]
+    return before[0] + share * (after[0] - before[0]), slopes
+
+
+def _mean_of_faces(values: Array, axis: int, dim: int) -> Array:
+    lower, upper = along_axis(axis, dim)
+    return np.asarray(0.5 * (values[lower] + values[upper]))

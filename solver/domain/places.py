@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from solver.domain.collector import Collector
 from solver.domain.contact import Contact
+from solver.numerics.array import Array
 from solver.numerics.state import Fields, State
 
 
@@ -45,22 +48,23 @@ class Fixed:
 
 @dataclass
 class Moved:
-    """A collector that the platen moves; displacement: Z (m) of fields (collective).
+    """A collector that moves; displacement: Z (m) of fields, (*lateral, 1) (collective).
 
     Before the forces of a step are balanced the collector is where it was.
     """
 
     collector: Collector
-    displacement: Callable[[Fields], float]
-    _now: tuple[float, Contact] | None = field(default=None, repr=False)
+    displacement: Callable[[Fields], Array]
+    _now: tuple[Array, Contact] | None = field(default=None, repr=False)
 
-    def _at(self, displacement: float) -> Contact:
-        if self._now is None or self._now[0] != displacement:
+    def _at(self, displacement: Array) -> Contact:
+        moved = self._now is None or self.collector.grid.max(np.abs(displacement - self._now[0])) > 0
+        if self._now is None or moved:
             self._now = displacement, self.collector.at(displacement)
         return self._now[1]
 
     def start(self) -> Contact:
-        return self._at(0.0)
+        return self._at(np.zeros(()))
 
     def now(self, state: State) -> Contact:
         return self._at(self.displacement(state))

@@ -45,6 +45,7 @@ from solver.physics import lining as on_grid
 from solver.physics.charge import ChargeBalance
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
+from solver.physics.foil import Foil
 from solver.physics.lithium import Lithium, LithiumEquation, Noise
 from solver.physics.mechanics import Mechanics
 from solver.physics.occupancy import DiffusionParameters, Occupancy, OccupancyBalance
@@ -183,7 +184,12 @@ def make_deformation(case: Case, grid: Grid, contact: Contact) -> Deformation:
         residual_stress=layers[2],
     )
     solver = Mechanics(
-        grid, properties, mechanics.tolerance, mechanics.max_iterations, mechanics.linear_solver == "direct"
+        grid,
+        properties,
+        mechanics.tolerance,
+        mechanics.max_iterations,
+        mechanics.linear_solver == "direct",
+        foil=make_foil(case),
     )
     return Deformation(
         grid=grid,
@@ -194,6 +200,13 @@ def make_deformation(case: Case, grid: Grid, contact: Contact) -> Deformation:
         platen=mechanics.platen,
         bare_contact=BareContact(case.interface.width) if case.collector else None,
     )
+
+
+def make_foil(case: Case) -> Foil | None:
+    """The collector of a case as a plate that bends; None where it is rigid."""
+    bending = case.collector.bending_stiffness if case.collector else None
+    buffer = case.mechanics.buffer
+    return None if bending is None else Foil(bending, buffer.stiffness if buffer else 0.0)
 
 
 def make_network(case: Case, grid: Grid) -> defects.Network:
@@ -346,7 +359,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     mechanics = make_deformation(case, grid, contact)
     places: Places = Fixed(contact)
     if case.collector:
-        places = Moved(make_collector(case, grid, contact), mechanics.platen_displacement)
+        places = Moved(make_collector(case, grid, contact), mechanics.surface_displacement)
     followers = [make(case, grid) for make in FOLLOWERS]
     return Coupling(
         grid=grid,

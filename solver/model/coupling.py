@@ -167,7 +167,7 @@ class Coupling:
         """Largest dt (s) that damps no growth of a void and moves no collector too far at once (collective)."""
         contact = self.places.now(state)
         growth = self.lithium.equation.growth_rate(contact, state["lithium"], state["occupancy"])
-        speed = abs(self.deformation.drift(state)) if contact.collector else 0.0
+        speed = self._largest(self.deformation.surface_velocity(state)) if contact.collector else 0.0
         return min(
             GROWTH_PER_STEP / growth if growth > 0 else np.inf,
             MOTION_PER_STEP * self.energy.width / speed if speed else np.inf,
@@ -335,7 +335,7 @@ class Coupling:
         """The contact at the end of a step, when the forces are balanced (collective). Raises SolveFailed."""
         contact, width = self.places.after(state, step.dt, motion), self.energy.width
         if contact.collector:
-            if abs(self.deformation.drift(motion)) * step.dt > LARGEST_MOTION * width:
+            if self._largest(self.deformation.surface_velocity(motion)) * step.dt > LARGEST_MOTION * width:
                 raise SolveFailed(f"collector: moves by more than {LARGEST_MOTION} interface.width")
             if self.grid.max(contact.collector.gap) > -self.grid.faces[-1][0] - LEAST_ROOM * width:
                 raise SolveFailed("collector: reaches the bottom of the box; collector.room gives it more")
@@ -416,7 +416,7 @@ class Coupling:
         source = step.dt * self._largest(contact.significant * missed)
         errors.append(source / TOLERANCES["source"])
         if contact.collector:
-            change = abs(self.deformation.drift(fields) - self.deformation.drift(state))
+            change = self._largest(self.deformation.surface_velocity(fields) - self.deformation.surface_velocity(state))
             errors.append(0.5 * change * step.dt / (TOLERANCES["collector"] * self.energy.width))
 
         def touches(at: Fields) -> float:

@@ -41,8 +41,8 @@ class Staggered:
     length^dim, zero where an edge carries no shear. volume: of the cells in the same unit.
     """
 
-    def __init__(self, grid: Grid, free: tuple[int, ...] = (), bonded: bool = True):
-        self.grid, self.free, self.bonded = grid, free, bonded
+    def __init__(self, grid: Grid, free: tuple[int, ...] = (), bonded: bool = True, bends: bool = False):
+        self.grid, self.free, self.bonded, self.bends = grid, free, bonded, bends
         self.length = float(min(np.min(np.diff(f)) for f in grid.faces))
         self.pairs = tuple(combinations(range(grid.dim), 2))
         self.cells = int(np.prod(grid.local_shape))
@@ -184,24 +184,31 @@ class Staggered:
     def _constraints(self) -> tuple[sparse.csr_matrix, Array]:
         """The rows, and which of blocks of the cells they are.
 
-        Differences of neighbouring bottom faces (one block per lateral axis: a rigid platen); the bottom faces
-        themselves (a spring); velocities on planes of symmetry (one block per axis: they are zero).
+        Differences of neighbouring bottom faces (one block per lateral axis: a rigid platen), or if it `bends` their
+        second differences, in one block; the bottom faces themselves (a spring); velocities on planes of symmetry (one
+        block per axis: they are zero), or if it bends all that are not along the normal.
         """
         grid, last = self.grid, self.grid.dim - 1
         here = (0,) * grid.dim
         bottom = self._is_bottom.astype(float)
-        blocks = []
-        # rigid platen: v_n of a bottom face less that of its neighbour
+        blocks, bending = [], []
+        # rigid platen: v_n of a bottom face less that of its neighbour; one that bends: the sum over all neighbours
         for axis in range(last):
-            below = self._face(last, self._unit(axis, -1))
-            both = bottom * (below != NOWHERE)
-            blocks.append([(self._face(last, here), both), (below, -both)])
+            differences = []
+            for step in (-1, 1) if self.bends else (-1,):
+                beside = self._face(last, self._unit(axis, step))
+                both = bottom * (beside != NOWHERE) * (self.length / self.grid.spacing[axis]) ** (2 * self.bends)
+                differences += [(self._face(last, here), both), (beside, -both)]
+            bending += differences
+            blocks.append(differences)
+        if self.bends:
+            blocks = [bending] if bending else []
         # its spring: v_n itself
         blocks.append([(self._face(last, here), bottom)])
         # planes of symmetry: by the bare number, since `_face` gives none there
         for axis in range(grid.dim):
             number = self._cell(here) * grid.dim + axis
-            blocks.append([(number, self.fixed(axis).astype(float))])
+            blocks.append([(number, (self.fixed(axis) | (self.bends and axis < last)).astype(float))])
         rows = self._rows(blocks)
         tied = np.flatnonzero(np.diff(rows.indptr))
         return rows[tied], tied
@@ -217,13 +224,25 @@ class Staggered:
         area = self.grid.area[-1] / self.length ** (self.grid.dim - 1)
         return np.broadcast_to(area * self._is_bottom, self.grid.local_shape)
 
-    def constraint_weights(self, rigid: float, spring: float, fixed: float) -> Array:
-        """Weights of `constraint_rows`: of the platen's rigidity, of its spring per area, of fixed velocities."""
-        weights = np.empty((2 * self.grid.dim, self.cells))
-        weights[: self.grid.dim - 1] = rigid
-        weights[self.grid.dim - 1] = spring * self.bottom_area.ravel()
-        weights[self.grid.dim :] = fixed
-        return weights.ravel()[self._constraints[1]]
+    def constraint_weights(
+        self, rigid: float, spring: Array | float, fixed: float, held: Array | float = 0.0
+    ) -> Array:
+        """Weights of `constraint_rows` (collective).
+
+        rigid: of the platen's rigidity, per area if it bends; spring: per area; fixed: of fixed velocities; held: in the
+        cells, of velocities along the contact if it bends.
+        """
+        grid, last = self.grid, self.grid.dim - 1
+        stiff = [rigid * self.bottom_area] if self.bends else [rigid] * last
+        tied: list[Array | float] = [fixed] * grid.dim
+        if self.bends:
+            sides = [grid.sides(grid.ghosted(np.asarray(held)), axis) for axis in range(last)]
+            for axis, (lower, upper) in enumerate(sides):
+                between = np.moveaxis(0.5 * (lower + upper), axis, 0)[:-1]
+                tied[axis] = np.moveaxis(between, 0, axis) + fixed * self.fixed(axis)
+        blocks = [*(stiff if last else []), spring * self.bottom_area, *tied]
+        weights = np.stack([np.broadcast_to(block, grid.local_shape) for block in blocks])
+        return np.asarray(weights.ravel()[self._constraints[1]])
 
     # -- matrices --------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ OUTPUTS = (
 COLUMNS = (
     Column("platen_pressure", "Pa", "of the platen on the Li: stack pressure, less what the fixture gives way"),
     Column("contact_pressure", "Pa", "mean normal stress over the area of contact"),
-    Column("platen_displacement", "m", "of the platen, of a collector that of its surface, towards the electrolyte"),
+    Column("platen_displacement", "m", "of the platen, or a collector's surface (mean), towards the electrolyte"),
     Column("drift_velocity", "m/s", "of the platen towards the electrolyte"),
     Column("thickened_share", "1", "of all planes made or lost, those lost in vacancy layers made 2 lambda deep"),
     Column("force_error", "1", "reaction at the top over the load, minus 1"),
@@ -147,8 +147,13 @@ class Deformation(Part):
         """p0 - stiffness Z, Pa (collective)."""
         return stack_pressure - self.stiffness * self.platen_displacement(state)
 
+    def surface_displacement(self, fields: State | Mapping[str, Array]) -> Array:
+        """Z of a collector's surface towards the electrolyte in every column, (*lateral, 1), m (collective)."""
+        bottom = self.mechanics.mac.bottom_area > 0
+        return self.grid.columns(bottom * fields[self._displacement[-1]])
+
     def platen_displacement(self, fields: State | Mapping[str, Array]) -> float:
-        """Z: displacement of platen, or collector surface, towards the electrolyte, m (collective)."""
+        """Z: displacement of platen, or mean one of a collector, towards the electrolyte, m (collective)."""
         area = self.mechanics.mac.bottom_area
         return self.grid.sum(area * fields[self._displacement[-1]]) / self.mechanics.loaded_area
 
@@ -217,6 +222,10 @@ class Deformation(Part):
     def drift(self, fields: Fields) -> float:
         """Velocity of the platen towards the electrolyte, m/s (collective)."""
         return self.mechanics.drift(np.stack([fields[name] for name in self._velocity], axis=-1))
+
+    def surface_velocity(self, fields: Fields) -> Array:
+        """Velocity of a collector's surface towards the electrolyte in every column, m/s (collective)."""
+        return self.mechanics.surface_velocity(np.stack([fields[name] for name in self._velocity], axis=-1))
 
     def face_velocities(self, fields: Mapping[str, Array]) -> list[Array]:
         """Velocities on all faces, one array per axis, m/s (collective)."""

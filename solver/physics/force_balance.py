@@ -74,11 +74,22 @@ class Load:
     touch: Touch | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ties:
+    """Weights of the constraints, scaled; see `Staggered.constraint_weights`."""
+
+    rigid: float
+    spring: Array | float
+    fixed: float
+    held: Array | float = 0.0
+
+
 @dataclass
 class Iterate:
     """Fields, and what is left of the equations there: force and volume in scaled units, mismatch S - S(s_n).
 
-    touch_stiffness: rise of the mean p_c with Z, Pa/m. force_size, volume_size: relative to which the imbalance is one.
+    touch_stiffness: rise of p_c with Z, Pa/m, of the mean or in every column. force_size, volume_size: relative to
+    which the imbalance is one.
     """
 
     velocity: Array
@@ -90,7 +101,7 @@ class Iterate:
     mismatch: Array
     softness: Array  # -dS/ds_n, 1/(s Pa)
     kappa: Array  # bulk viscosity of a small change of pressure, Pa s
-    touch_stiffness: float
+    touch_stiffness: Array | float
     force_size: float
     volume_size: float
     imbalance: float
@@ -114,30 +125,55 @@ class ForceBalance:
 
         # resistance of the platen, of its spring and of planes of symmetry, measured by the stiffest solid
         stiffest = m.grid.max(np.asarray(r.stiffest * dt / m.viscosity_unit))
-        spring = load.stiffness * dt * m.mac.length / m.viscosity_unit
         rigid = min(PLATEN * max(m.grid.shape[:-1], default=1) * stiffest, PLATEN_LIMIT) if load.platen else 0.0
+        self.bedding, self.platen = load.stiffness, load.platen
+        if m.foil:
+            self.bedding, self.platen = m.foil.bedding, False
+            rigid = float(self._scaled(m.foil.bending_stiffness)) / m.mac.length**4
         self.rounding = ROUNDING * rigid / VELOCITY_UNIT
-        self._ties = (rigid, spring, stiffest)
-        self.constraint = m.mac.constraint_weights(*self._ties)
+        self._ties = Ties(rigid=rigid, spring=self._scaled(self.bedding), fixed=stiffest, held=m.held)
+        self.constraint = m.mac.constraint_weights(**vars(self._ties))
+
+        # force of a foil that is bent already
+        self.bent: Array | float = 0.0
+        if m.foil:
+            bent = np.zeros_like(old.displacement)
+            bent[..., -1] = old.displacement[..., -1] * (m.mac.bottom_area > 0) / (dt * VELOCITY_UNIT)
+            only = m.mac.constraint_weights(rigid, 0.0, 0.0)
+            self.bent = m.matrices.constraint_forces(bent, only)
 
         # a force on the bottom that counts as none, for a cell without stress
         self.negligible = NEGLIGIBLE / STRESS_UNIT * m.bottom_size
 
-    def ties(self, touch_stiffness: float) -> tuple[float, float, float]:
-        """Weights of the constraints for a small change: a collector that touches stiffens the spring (Pa/m)."""
-        rigid, spring, fixed = self._ties
-        return rigid, spring + touch_stiffness * self.dt * self.m.mac.length / self.m.viscosity_unit, fixed
+    def _scaled(self, stiffness: Array | float) -> Array | float:
+        """Force per velocity of a stiffness in Pa/m over the step, scaled."""
+        return stiffness * (self.dt * self.m.mac.length / self.m.viscosity_unit)
 
-    def _touching(self, v: Array) -> tuple[Array, float]:
-        """Forces, scaled, of p_c on the velocities along z, and the rise of its mean with Z, Pa/m (collective)."""
+    def ties(self, touch_stiffness: Array | float) -> Ties:
+        """Weights of the constraints for a small change: a collector that touches stiffens the spring (Pa/m)."""
+        return replace(self._ties, spring=self._ties.spring + self._scaled(touch_stiffness))
+
+    def _touching(self, v: Array) -> tuple[Array, Array | float]:
+        """Forces, scaled, of p_c on the velocities along z, and its rise with Z, Pa/m (collective).
+
+        What the electrolyte is pushed with the collector takes the opposite of: the platen, which moves as one with it,
+        or the column of one that bends.
+        """
         m, mac, touch = self.m, self.m.mac, self.load.touch
         assert touch is not None
-        pressure, slope = touch.law(touch.gap - m.drift(v) * self.dt)
-        share = touch.bare * touch.lift * (m.grid.area[-1] / mac.length ** (m.grid.dim - 1))
-        push, stiffness = m.grid.sums(share * pressure, share * slope)
-        # of what the electrolyte is pushed with the platen, which moves as one with the collector, takes the opposite
-        force = (share * pressure - mac.bottom_area * (push / m.loaded_area)) / STRESS_UNIT
-        return force, stiffness / m.loaded_area
+        pressure, slope = touch.law(touch.gap - m.surface_velocity(v) * self.dt)
+        area = m.grid.area[-1] / mac.length ** (m.grid.dim - 1)
+        share = touch.bare * touch.lift * area
+        if m.foil:
+            push, stiffness = m.grid.columns(share * pressure) / area, m.grid.columns(share * slope) / area
+        else:
+            push, stiffness = (total / m.loaded_area for total in m.grid.sums(share * pressure, share * slope))
+        return (share * pressure - mac.bottom_area * push) / STRESS_UNIT, stiffness
+
+    def _rest_of_spring(self, displacement: Array) -> float:
+        """Pressure by which the platen answers to the mean displacement beyond the bedding, Pa (collective)."""
+        m, beyond = self.m, self.load.stiffness - self.bedding
+        return beyond * m.grid.sum(m.mac.bottom_area * displacement[..., -1]) / m.loaded_area if beyond else 0.0
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> Iterate:
         """Imbalances at given fields (collective)."""
@@ -147,13 +183,15 @@ class ForceBalance:
         response = m.rheology.respond(d, s, pressure, self.held, self.solid_share, self.dt)
         rate, slope = self.growth(response.normal_stress)
 
-        # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints
+        # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints.
+        # Of a foil p = p0 - k Z - (stiffness - k) Zm - bending, and only the last but one has none there
         normal, edges = response.tau.normal - pressure, response.tau.edges
         inner = mac.forces(normal / STRESS_UNIT, [shear / STRESS_UNIT for shear in edges])
-        p0 = self.load.pressure - self.load.stiffness * self.old.displacement[..., -1]
-        force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint)
+        start = self.load.pressure - self._rest_of_spring(self.old.displacement + self.dt * v)
+        p0 = start - self.bedding * self.old.displacement[..., -1]
+        force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint) + self.bent
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
-        touch_stiffness = 0.0
+        touch_stiffness: Array | float = 0.0
         if self.load.touch:
             pushed, touch_stiffness = self._touching(v)
             force[..., -1] -= pushed
@@ -165,7 +203,7 @@ class ForceBalance:
 
         # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
-        push = self.load.pressure - self.load.stiffness * rise
+        push = start - self.bedding * rise
         moved = np.abs(d[:dim]).sum(axis=0) + np.abs(s) + REST / self.dt
         applied, reaction, forces, inner_forces, platen, volumes, volume_size, mismatch = grid.sums(
             push * mac.bottom_area,
@@ -220,7 +258,7 @@ class ForceBalance:
         assert scales is not None
         # every force over its own stiffness; the rigid platen's move together, so only their sum counts
         squares = it.force**2 / scales.diagonal
-        platen = (m.mac.bottom_area > 0) * self.load.platen
+        platen = (m.mac.bottom_area > 0) * self.platen
         squares[..., -1] *= 1 - platen
 
         # what is left of the volumes, as an energy too; of volumes and growth that react strongly to stress the square
@@ -245,7 +283,7 @@ class ForceBalance:
         bulk = split.penalty / m.viscosity_unit * (1 + split.zeta * (1 / 3 - m.rheology.squares))
         left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
         ties = self.ties(it.touch_stiffness)
-        constraint = mac.constraint_weights(*ties)
+        constraint = mac.constraint_weights(**vars(ties))
 
         def pressure(d: Array, q: Array) -> Array:
             """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
@@ -257,6 +295,8 @@ class ForceBalance:
             change = tangent.cells(d, gamma, dp, mismatch)
             force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
             force += m.matrices.constraint_forces(x, constraint)
+            rest = self._rest_of_spring(self.dt * VELOCITY_UNIT * x.reshape(force.shape))
+            force[..., -1] += rest / STRESS_UNIT * mac.bottom_area
             return force, -(d.sum(axis=0) - change.growth + dp / kappa) * mac.volume
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:

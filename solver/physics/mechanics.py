@@ -19,8 +19,9 @@ are resisted) and pushed with
 
     p = p0 - stiffness Z,     Z = Z_old + V dt the displacement of the platen towards the electrolyte
 
-stiffness (Pa/m): that of the fixture, 0 for a spring at constant pressure. The start is the assembled cell:
-hydrostatic at the stack pressure, plus the residual in-plane stress of each electrolyte layer.
+stiffness (Pa/m): that of the fixture, 0 for a spring at constant pressure. A collector that bends has the pressure of
+`foil` on its back, and a Z of its own in every column. The start is the assembled cell: hydrostatic at the stack
+pressure, plus the residual in-plane stress of each electrolyte layer.
 
 Newton's method on (v, P, S), S eliminated in every cell, with the safeguarded derivative of `rheology`; a step is
 halved until the imbalance, scaled by the stiffness, falls. Where the tolerance asks for more than rounding allows, the
@@ -30,6 +31,7 @@ iteration ends when the imbalance falls no further and is what rounding leaves (
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +42,7 @@ from solver.numerics.linear import Forcing, Outcome
 from solver.numerics.saddle import SaddleSolver
 from solver.numerics.staggered import Staggered
 from solver.petsc import PETSc
+from solver.physics.foil import Foil
 from solver.physics.force_balance import (
     STRESS_UNIT,
     VELOCITY_UNIT,
@@ -48,8 +51,9 @@ from solver.physics.force_balance import (
     Iterate,
     Load,
     MechanicalState,
+    Ties,
 )
-from solver.physics.rheology import Properties, Rheology, Tensor
+from solver.physics.rheology import RIGID, Properties, Rheology, Tensor
 from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
@@ -59,9 +63,6 @@ AT_START = 0.01  # of the tolerance, where a step begins: else errors just below
 FIRST = 0.2  # of the loosest, for the first one of a step, after which an easy step is done
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
 SURE = 1e-8  # imbalance above which rounding is no matter
-
-Ties = tuple[float, float, float]  # weights of `Staggered.constraint_weights`
-TIES = ("rigid", "spring", "fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class Mechanics:
     """Solver of the balance of forces; keeps its matrices.
 
     tolerance: relative imbalance at which the iteration stops. direct: factorise. free: lateral axes whose lower
-    side carries no stress. bonded: the top wall holds the tangential velocity too.
+    side carries no stress. bonded: the top wall holds the tangential velocity too. foil: of a collector that bends.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class Mechanics:
         direct: bool = False,
         free: tuple[int, ...] = (),
         bonded: bool = True,
+        foil: Foil | None = None,
     ):
-        self.grid, self.properties = grid, properties
+        self.grid, self.foil = grid, foil
+        self.properties = replace(properties, bends=foil is not None)
         self.tolerance, self.max_newton = tolerance, max_newton
-        self.mac = Staggered(grid, free, bonded)
-        self.rheology = Rheology(self.mac, properties)
+        self.mac = Staggered(grid, free, bonded, foil is not None)
+        self.rheology = Rheology(self.mac, self.properties)
         self.rate_unit = VELOCITY_UNIT / self.mac.length
         self.viscosity_unit = STRESS_UNIT / self.rate_unit
         self.solver = SaddleSolver(grid.comm, grid.dim, direct)
@@ -107,6 +110,7 @@ class Mechanics:
         self.loaded_area, squares = grid.sums(self.mac.bottom_area, self.mac.bottom_area**2)
         self.bottom_size = np.sqrt(squares)  # of forces that a unit of stress makes there
         self._weights = self.mac.bottom_area / self.loaded_area  # of velocities in that of the platen
+        self.held: Array | float = 0.0  # what holds a collector that bends along the contact, scaled
         self.scales: Scales | None = None
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
         self.forcing = Forcing()
@@ -124,6 +128,8 @@ class Mechanics:
             lower, upper = self.grid.sides(self.grid.ghosted(collector), self.grid.dim - 1)
             weights = (lower - upper)[..., :-1] * self.grid.area[-1]
             self._weights = weights / self.grid.sum(weights)
+            if self.foil:
+                self.held = RIGID / self.viscosity_unit * collector * self.mac.volume
         self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
 
     def drift(self, velocity: Array) -> float:
@@ -132,6 +138,12 @@ class Mechanics:
         A collector yields a little under its load; where it is goes by where it begins, the slope of k along z.
         """
         return self.grid.sum(self._weights * velocity[..., -1])
+
+    def surface_velocity(self, velocity: Array) -> Array:
+        """The same in every column, (*lateral, 1): all one number unless the collector bends (collective)."""
+        if self.foil is None:
+            return np.full((*self.grid.local_shape[:-1], 1), self.drift(velocity))
+        return self.grid.columns(self._weights * velocity[..., -1]) / self.grid.columns(self._weights)
 
     def start(self, pressure: float) -> MechanicalState:
         """The assembled cell at rest under the stack pressure (Pa)."""
@@ -159,7 +171,7 @@ class Mechanics:
 
     def assemble(self, softness: Softness, ties: Ties) -> None:
         """New matrices for the preconditioner (collective)."""
-        self.scales = self.matrices.assemble(softness, self.mac.constraint_weights(*ties), self.solver)
+        self.scales = self.matrices.assemble(softness, self.mac.constraint_weights(**vars(ties)), self.solver)
         self._made_of = softness, ties
 
     def kept(self) -> Kept:
@@ -167,7 +179,10 @@ class Mechanics:
         if self.solver.stale or self._made_of is None:
             return Kept()
         softness, ties = self._made_of
-        return Kept(vars(softness), dict(zip(TIES, ties, strict=True)) | self.solver.numbers)
+        numbers = {name: value for name, value in vars(ties).items() if isinstance(value, float)}
+        tied = {name: value for name, value in vars(ties).items() if isinstance(value, np.ndarray)}
+        arrays = {name: np.broadcast_to(values, self.grid.local_shape) for name, values in tied.items()}
+        return Kept(vars(softness) | arrays, numbers | self.solver.numbers)
 
     def take_up(self, kept: Kept) -> None:
         """Make the same matrices; without them the next solve makes its own (collective)."""
@@ -175,8 +190,9 @@ class Mechanics:
         names = [f.name for f in fields(Softness)]
         if not kept.arrays.keys() >= set(names):
             return
-        rigid, spring, fixed = (kept.numbers[name] for name in TIES)
-        self.assemble(Softness(**{name: kept.arrays[name] for name in names}), (rigid, spring, fixed))
+        found: dict[str, Any] = {**kept.numbers, **kept.arrays}
+        ties = Ties(**{f.name: found[f.name] for f in fields(Ties) if f.name in found})
+        self.assemble(Softness(**{name: kept.arrays[name] for name in names}), ties)
         self.solver.go_on(kept.numbers)
 
     # -- the solve -------------------------------------------------------------------------------------
@@ -224,8 +240,8 @@ class Mechanics:
         normal = solid.normal * (solid_share > 0) * keep
         edges = [stress * (share > 0) * k for stress, share, k in zip(solid.edges, shares, kept, strict=True)]
         displacement = old.displacement + dt * at.velocity
-        bottom = self.mac.bottom_area > 0
-        displacement[..., -1][bottom] = (old.displacement[..., -1] + dt * self.drift(at.velocity))[bottom]
+        bottom, moved = self.mac.bottom_area > 0, dt * self.surface_velocity(at.velocity)
+        displacement[..., -1][bottom] = (old.displacement[..., -1] + moved)[bottom]
         new = MechanicalState(
             velocity=at.velocity,
             pressure=at.pressure,

@@ -22,6 +22,9 @@ It yields by picometres per second, evenly where it bears an even load; where it
 next step from, and a larger one ill-conditioned steps.) Stress inside it means nothing but what it hands on. The
 range begins above 1/2, so that between it and the electrolyte there is always a layer of Li or void, and no bond.
 
+A collector that bends (`foil`) is made of columns that slide along each other and on the electrolyte: an edge that
+touches it has the viscosity of the cells around that belong to neither.
+
 Normal components live in the cells, shear on edges; the invariant e:e and n.tau.n are taken in the cells with the
 mean shear of their edges, so growth stays a local unknown of its cell.
 """
@@ -40,6 +43,7 @@ from solver.numerics.staggered import Staggered
 
 MEMORY_RANGE = (0.5, 0.95)  # psi from which on stress is remembered, and from which on all of it is
 RIGID = 1e12  # Pa s, viscosity of the collector
+SLIDING = 0.01  # share of collector or electrolyte from which on a cell does not lie between them
 VOID_BULK_RATIO = 10 / 3  # of zeta to the shear viscosity of a void; it gives way in both terms, so by half of zeta
 
 
@@ -74,7 +78,7 @@ class Properties:
 
     creep of Li; lithium_shear, lithium_bulk moduli Pa; void_viscosity Pa s; electrolyte_shear, electrolyte_bulk
     moduli Pa (cells); memory M (cells); normal: components of n (cells); residual_stress: in-plane, compression
-    positive, Pa (cells); collector: its share k (cells).
+    positive, Pa (cells); collector: its share k (cells), and whether it bends.
     """
 
     creep: CreepLaw
@@ -87,6 +91,7 @@ class Properties:
     normal: tuple[Array, ...]
     residual_stress: Array
     collector: Array | float = 0.0
+    bends: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,9 +175,23 @@ class Rheology:
             self.remembering_edges = self._edges(self.remembering)
             self._rigid_edges = [RIGID * (1 - kept) for kept in self.remembering_edges]
         self.shear_edges = self._edges(self.shear_modulus)
+        if p.bends:
+            moving, fixed = (1 - smooth_step(np.asarray(share), 0.0, SLIDING) for share in (p.collector, p.memory))
+            self._beside = [share < 1 for share in self._edges(moving)]
+            self._between = moving * fixed
+            self._between_edges = self._edges(self._between)
 
     def _edges(self, values: Array) -> list[Array]:
         return [self.mac.to_edges(values, a, b) for a, b in self.mac.pairs]
+
+    def edge_means(self, values: Array) -> list[Array]:
+        """Viscosities on edges: means of the cells around, at a collector that bends of those between (collective)."""
+        edges = self._edges(values)
+        if not self.properties.bends:
+            return edges
+        means = zip(self._edges(values * self._between), self._between_edges, strict=True)
+        between = [mean / np.maximum(share, np.finfo(float).tiny) for mean, share in means]
+        return [np.where(at, b, e) for at, b, e in zip(self._beside, between, edges, strict=True)]
 
     def solid_share(self, lithium: Array) -> Array:
         """w in the cells."""
@@ -194,7 +213,7 @@ class Rheology:
     def total_viscosity(self, eta_solid: Array) -> tuple[Array, list[Array]]:
         """w eta + eta_void in the cells and on the edges, Pa s (collective)."""
         void = self.properties.void_viscosity
-        return eta_solid + void, [eta + void for eta in self._edges(eta_solid)]
+        return eta_solid + void, [eta + void for eta in self.edge_means(eta_solid)]
 
     def _elastic_rate(self, pressure: Array, held: Array, solid_share: Array, dt: float) -> tuple[Array, Array]:
         """(P - w P_s,old)/kappa, 1/s, and kappa, Pa s."""
@@ -276,7 +295,7 @@ class Rheology:
         slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
 
         # tau = w tau_s + 2 eta_void e; on edges the mean of w eta, to which a void adds nothing
-        eta_edges, solid_edges = self._edges(eta), self._edges(solid_share * eta)
+        eta_edges, solid_edges = self.edge_means(eta), self.edge_means(solid_share * eta)
         void = np.broadcast_to(p.void_viscosity, solid_share.shape)
         tau = rates.scaled(2 * solid_share * eta, [2 * x for x in solid_edges])
         tau = tau + e.scaled(2 * void, [2 * void] * len(eta_edges))

@@ -101,11 +101,11 @@ class Tangent:
     def edge_stresses(self, gamma: Array, change: Change) -> list[Array]:
         """Changes of tau_ab on edges; gamma: shear strain rates (pairs, *cells) (collective)."""
         r, stresses = self.rheology, []
-        growth = r.growth_edges(change.growth)
-        for eta, g, grown, rate, (a, b) in zip(
-            self.stiffness_edges, gamma, growth, self.rates.edges, r.mac.pairs, strict=True
+        growth, softer = r.growth_edges(change.growth), r.edge_means(change.softer)
+        for eta, g, grown, soft, rate in zip(
+            self.stiffness_edges, gamma, growth, softer, self.rates.edges, strict=True
         ):
-            stresses.append(eta * (0.5 * g - grown) + r.mac.to_edges(change.softer, a, b) * rate)
+            stresses.append(eta * (0.5 * g - grown) + soft * rate)
         return stresses
 
     def predicted(self, d: Array, change: Change) -> Array:

@@ -115,6 +115,13 @@ def deposit_case(changes: Mapping[str, Any]) -> Table:
     return merged(flat, changes)
 
 
+# A collector that bends over the islands of a deposit, on felt.
+FOIL: Table = {
+    "collector": {"bending_stiffness": "1e-12 N*m"},
+    "mechanics": {"fixture_stiffness": "1 MPa/um", "buffer": {"thickness": "0.1 mm", "youngs_modulus": "10 MPa"}},
+}
+
+
 def nucleating_case(changes: Mapping[str, Any]) -> Table:
     """Li is born on a bare collector, in some places before others, and fills the gap there: 20 x 40 cells."""
     flat = {

@@ -23,6 +23,7 @@ from solver.output import checkpoint
 from tests.mpi import rank_results
 from tests.parallel.runs import (
     ALL_PARTS,
+    FOIL,
     LAYERED,
     all_places_case,
     deposit_case,
@@ -100,6 +101,7 @@ CASES = {
         "output": {"interval": "1000 s"},
     }
     | protocol(("plate", "3 s"), ("strip", "2 s")),
+    "foil": deposit_case(FOIL | protocol(("plate", "0.5 s"))),
     "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
     "all parts": nucleating_case(merged(ALL_PARTS, COARSE | protocol(("plate", "5.5 s"), ("strip", "0.5 s")))),
     "all places": all_places_case(protocol(("plate", "0.6 s"), ("strip", "0.3 s"))),
