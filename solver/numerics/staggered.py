@@ -229,8 +229,8 @@ class Staggered:
     ) -> Array:
         """Weights of `constraint_rows` (collective).
 
-        rigid: of the platen's rigidity, per area if it bends; spring: per area; fixed: of fixed velocities; held: in the
-        cells, of velocities along the contact if it bends.
+        rigid: of the platen's rigidity, per area if it bends; spring: per area; fixed: of fixed velocities; held: in
+        the cells, of velocities along the contact if it bends.
         """
         grid, last = self.grid, self.grid.dim - 1
         stiff = [rigid * self.bottom_area] if self.bends else [rigid] * last

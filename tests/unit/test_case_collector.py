@@ -16,7 +16,8 @@ from solver.case.schema import Case
 from solver.case.seed import SeedLayer
 from solver.case.segments import unroll
 from solver.laws.bare_contact import BareContact
-from solver.model.build import islands, make_coupling, make_grid
+from solver.model.build import islands, make_coupling, make_foil, make_grid
+from solver.physics.foil import Foil
 
 PLATE = {"kind": "galvanostatic", "direction": "plate", "capacity": "1 mAh/cm^2"}
 STRIP = {"kind": "galvanostatic", "direction": "strip", "capacity": "0.4 mAh/cm^2"}
@@ -59,6 +60,14 @@ def test_the_most_that_a_protocol_plates(protocol: list[dict[str, Any]], expecte
     assert most_plated(unroll(found.protocol)) == pytest.approx(expected * 36e3)
 
 
+def test_a_collector_that_bends_lies_on_the_buffer() -> None:
+    felt = {"buffer": {"thickness": "0.1 mm", "youngs_modulus": "10 MPa"}}
+    assert make_foil(case(lithium=FILM)) is None
+    assert make_foil(case(lithium=FILM, collector={"bending_stiffness": "2 N*m"})) == Foil(2.0, 0.0)
+    bedded = make_foil(case(lithium=FILM, collector={"bending_stiffness": "2 N*m"}, mechanics=felt))
+    assert bedded is not None and bedded.bedding == pytest.approx(1e11)
+
+
 def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
     def places(seed: int) -> list[tuple[float, ...]]:
         nuclei = {"spacing": "1 um", "radius": "0.2 um", "seed": seed}
@@ -84,6 +93,15 @@ def test_nuclei_lie_at_random_places_that_the_seed_sets() -> None:
         (
             {"collector": {"nucleation": {"contact_angle": "10 deg", "spread": 0.1}}, "domain": {"dimension": 1}},
             "collector.nucleation.spread",
+        ),
+        (
+            {"collector": {"bending_stiffness": "1e-11 N*m"}, "lithium": FILM, "domain": {"dimension": 1}},
+            "collector.bending_stiffness: value '1e-11 N*m': a 1-D case has nothing along the contact; allowed: this "
+            "key only when domain.dimension is 2 or 3",
+        ),
+        (
+            {"collector": {"bending_stiffness": "-1 N*m"}, "lithium": FILM},
+            "collector.bending_stiffness: value '-1 N*m'",
         ),
         (
             {"collector": {"nucleation": {"contact_angle": "10 deg", "numbers": "poisson"}}},
