@@ -304,7 +304,7 @@ def _segment(where: str, segment: protocol.AnySegment, case: Case) -> Iterator[P
 def _time(case: Case) -> Iterator[Problem]:
     time = case.time
     smallest = min(time.min_step, time.fixed_step or math.inf)
-    if case.output.interval < smallest:  # steps land on the times of snapshots
+    if case.output.interval < smallest:  # which would hold nothing that is not in the others
         yield Problem("output.interval", "shorter than the smallest time step", f"at least {smallest:g} s")
     if time.fixed_step is not None:
         return

@@ -3,6 +3,9 @@
 It knows no physics: a `Model` steps the fields and measures, the protocol says what is applied and when a segment
 ends, the stepper chooses dt. Everything the loop remembers is in `Progress`, which checkpoints carry beside the fields
 and what the solvers keep (`kept`): a restart is the run that was not interrupted, whenever the checkpoint was written.
+
+Steps do not end at outputs: a snapshot within a step has its fields on the straight line between the two ends of it. So
+a run is the same whatever is written of it.
 """
 
 from __future__ import annotations
@@ -206,15 +209,15 @@ class Simulation:
             self._forget()
         event = segment.next_time(p.segment_time, abs(p.segment_charge), segment_state)
         event = min(event, self._time_to_charge(segment, segment_state))
-        output_time = self._next_output()
-        rounding = TIME_TOLERANCE * output_time
-        # of an event and an output at the same time the event is met, so that no sliver is left to it
-        target = event if p.time + event <= output_time + rounding else output_time - p.time
+        outcome, dt = self._try_until_accepted(segment, segment_state, event)
 
-        outcome, dt, landed = self._try_until_accepted(segment, segment_state, target)
-
-        at_output = landed and p.time + dt >= output_time - rounding
-        self._take_over(outcome, output_time if at_output else p.time + dt, dt)
+        end, output = p.time + dt, self._next_output(p.time)
+        rounding = TIME_TOLERANCE * end
+        while output < end - rounding:
+            self._snapshot_within(outcome, output, dt)
+            output = self._next_output(output)
+        at_output = output <= end + rounding
+        self._take_over(outcome, output if at_output else end, dt)
         if at_output:
             self._snapshot()
         return self._after_step(segment, segment_state)
@@ -238,18 +241,17 @@ class Simulation:
             left = min(left, segment.capacity - abs(p.segment_charge))
         return max(left / abs(current), self.stepper.smallest)
 
-    def _next_output(self) -> float:
+    def _next_output(self, time: float) -> float:
         """Time of the next snapshot, s: the next multiple of the interval, which a restart may have changed."""
-        done = math.floor(self.progress.time / self.output_interval * (1 + TIME_TOLERANCE))
-        return (done + 1) * self.output_interval
+        return (math.floor(time / self.output_interval * (1 + TIME_TOLERANCE)) + 1) * self.output_interval
 
     def _try_until_accepted(
         self, segment: Segment, segment_state: SegmentState, target: float
-    ) -> tuple[StepResult, float, bool]:
+    ) -> tuple[StepResult, float]:
         p = self.progress
         limit = self.model.largest_step(self.state)
         while True:
-            dt, landed = self.stepper.propose(target, limit)
+            dt = self.stepper.propose(target, limit)
             # the middle of the step gives a profile of straight lines its exact charge
             control = segment.control(p.segment_time + 0.5 * dt, segment_state)
             # forces balance at the end of the step
@@ -272,7 +274,7 @@ class Simulation:
             )
             good = not outcome.failed and not self.stepper.rejects(outcome.error)
             if good and not self._goes_too_far(segment, segment_state, self._measured(outcome), dt):
-                return outcome, dt, landed
+                return outcome, dt
             p.rejected += 1
             if good:
                 continue
@@ -463,6 +465,21 @@ class Simulation:
     def _snapshot(self) -> None:
         fields = self.model.output_fields(self.state, self.progress.measured)
         self.recorder.snapshot(self.progress.time, self.progress.step, fields)
+
+    def _snapshot_within(self, outcome: StepResult, time: float, dt: float) -> None:
+        """At a time (s) within a step of dt that has been accepted and not taken over (collective)."""
+        p, share = self.progress, (time - self.progress.time) / dt
+        for name in self.state:
+            old = self.state[name]
+            self._within[name] = old + share * (outcome.fields.get(name, old) - old)
+        self._within.time = time
+        fields = self.model.output_fields(self._within, self._measured(outcome))
+        self.recorder.snapshot(time, p.step + 1, fields)
+
+    @cached_property
+    def _within(self) -> State:
+        """The fields at a time within a step."""
+        return State(self.grid, tuple(self.state))
 
     def _checkpoint(self) -> None:
         arrays, numbers = gather(self.model.keepers)

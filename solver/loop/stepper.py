@@ -33,18 +33,18 @@ class Stepper:
         """Begin again with the first step (a new segment)."""
         self.dt = self.fixed or self.first
 
-    def propose(self, remaining: float, limit: float) -> tuple[float, bool]:
-        """The next dt, not larger than `limit`, and whether it lands on the target `remaining` away.
+    def propose(self, remaining: float, limit: float) -> float:
+        """The next dt, not larger than `limit`; it lands on a target `remaining` away where it reaches it.
 
         The last two steps before a target are made equal, so that no sliver is left over.
         """
         if not self.fixed:
             self.dt = min(self.dt, self.largest, max(limit, self.smallest))
         if remaining <= self.dt * (1 + 1e-9):
-            return remaining, True
+            return remaining
         if remaining < 2 * self.dt and not self.fixed:
-            return 0.5 * remaining, False
-        return self.dt, False
+            return 0.5 * remaining
+        return self.dt
 
     def rejects(self, error: float) -> bool:
         """Whether a converged step with this error has to be repeated."""

@@ -82,7 +82,7 @@ class Model:
         return {"inventory": float(state["occupancy"][0])}
 
     def output_fields(self, state: State, measured: Mapping[str, float]) -> dict[str, Any]:
-        return {}
+        return {name: float(state[name][0]) for name in state} | {"measured": measured.get("time", np.nan)}
 
 
 class Recorder:
@@ -91,6 +91,7 @@ class Recorder:
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self.snapshots: list[float] = []
+        self.fields: list[dict[str, float]] = []
         self.checkpoints: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
         self.messages: list[str] = []
         self.fractions: list[float] = []
@@ -101,6 +102,7 @@ class Recorder:
 
     def snapshot(self, time: float, step: int, fields: Any) -> None:
         self.snapshots.append(time)
+        self.fields.append(dict(fields))
 
     def checkpoint(self, step: int, fields: Any, progress: Any) -> None:
         self.checkpoints.append((step, {name: np.array(v) for name, v in fields.items()}, dict(progress)))
@@ -193,6 +195,20 @@ def test_outputs_and_ends_of_segments_are_met_exactly():
     assert run.recorder.fractions[-1] == 1.0 and sorted(run.recorder.fractions) == run.recorder.fractions
 
 
+@pytest.mark.parametrize("interval", [0.03, 0.7, 2.0])
+def test_a_run_is_the_same_whatever_is_written_of_it(interval: float) -> None:
+    """Rows as without outputs; within a step fields are on the line between its ends, here that of time and charge."""
+    written, plain = finished(strip(5.0), interval=interval), finished(strip(5.0))
+    rows = [[[row["time"], row["dt"], row["voltage"]] for row in run.recorder.rows] for run in (written, plain)]
+    np.testing.assert_allclose(rows[0], rows[1], rtol=1e-14)
+    assert len(plain.times) < 20
+    times = written.recorder.snapshots
+    assert times[:-1] == pytest.approx([n * interval for n in range(len(times) - 1)])
+    assert [fields["lithium"] for fields in written.recorder.fields] == pytest.approx(times)
+    occupancy = np.array([fields["occupancy"] for fields in written.recorder.fields])
+    assert np.diff(occupancy) == pytest.approx(np.diff(times) * (occupancy[-1] - occupancy[0]) / times[-1])
+
+
 def test_outputs_that_coincide_with_ends_but_for_rounding_make_no_slivers():
     """0.7 s is no binary fraction: sums of it differ from its multiples."""
     run = Run(*[strip(0.7)] * 300, interval=2.1).begin()
@@ -272,8 +288,11 @@ def test_an_error_that_is_not_a_number_is_not_accepted():
 
 
 def test_nothing_is_extrapolated_across_a_jump_or_from_a_tiny_step():
-    """The potential jumps in the first step of a segment; an output just after it must not blow that jump up."""
-    run = Run(strip(6.0), plate(6.0), interval=6.000001).begin()
+    """The potential jumps in the first step of a segment; a point of a profile just after it must not blow it up."""
+    profile = Segment(
+        kind="profile", label="profile", times=(0.0, 1e-6, 6.0), currents=(10.0, 10.0, 10.0), pressures=(3e6,) * 3
+    )
+    run = Run(strip(6.0), profile).begin()
     run.finish()
     starts = [n for n, call in enumerate(run.model.calls) if call.time in (0.0, 6.0)]
     for n in starts:
@@ -429,7 +448,7 @@ def test_the_pressure_of_a_profile_replaces_that_of_the_drive():
     assert pressures[0] == 5e6 and max(pressures) == pytest.approx(7e6) and pressures[-1] == 3e6
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 11, 14])
+@pytest.mark.parametrize("steps", [1, 2, 5, 9, 11])
 def test_a_continued_run_takes_the_same_steps(steps):
     """Stopped anywhere, also at a jump: the same dt, step numbers and use of history as without a stop."""
     segments = strip(4.3), plate(3.1)
