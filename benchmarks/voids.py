@@ -53,7 +53,6 @@ def depth(lithium: Array, z: Array) -> float:
 def row(run: Run, index: int, pressure: float) -> list[float]:
     """The numbers of HEADINGS of a snapshot."""
     z, curves, time = run.axes["z"], run.curves, run.times[index]
-    now = int(np.argmin(np.abs(curves["time"] - time)))
     names = ("lithium", "electrolyte", "local_current_density", "contact_pressure")
     lithium, psi, current, stress = (np.asarray(run.field(name, index), dtype=float) for name in names)
     area = np.abs(np.gradient(psi, z, axis=1)) * np.diff(run.faces["z"])
@@ -61,9 +60,10 @@ def row(run: Run, index: int, pressure: float) -> list[float]:
     columns = (area * current).sum(axis=1)
     unloaded = at_the_contact(stress, z) < LOADED * pressure
     share = [columns[chosen].sum() / columns.sum() for chosen in (unloaded, weight < 0.5)]
-    contact, touching, hot = (curves[name][now] for name in ("contact_fraction", "touching_fraction", HOT))
-    voltage, void = 1e3 * curves["voltage"][now], 1e9 * curves["void_volume"][now]
-    return [float(n) for n in (time, contact, touching, voltage, 1e9 * depth(lithium, z), void, hot, *share)]
+    names = ("contact_fraction", "touching_fraction", "voltage", "void_volume", HOT)
+    contact, touching, voltage, void, hot = (float(np.interp(time, curves["time"], curves[name])) for name in names)
+    numbers = (time, contact, touching, 1e3 * voltage, 1e9 * depth(lithium, z), 1e9 * void, hot, *share)
+    return [float(number) for number in numbers]
 
 
 def main() -> None:
