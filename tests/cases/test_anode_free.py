@@ -100,7 +100,7 @@ def _inline(value: object) -> str:
     return f"[{', '.join(_inline(entry) for entry in value)}]" if isinstance(value, list) else json.dumps(value)
 
 
-PLATED = [{"kind": "galvanostatic", "direction": "plate", "capacity": "0.1 mAh/cm^2"}]
+PLATED = [{"kind": "galvanostatic", "direction": "plate", "capacity": "0.2 mAh/cm^2"}]
 TWICE = [
     {
         "kind": "loop",
