@@ -12,11 +12,25 @@ import pytest
 
 from solver.environment import EnvironmentProblem, check_environment
 from tests.mpi import raise_floating_point_errors
+from tests.undrawn import draw
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Several processes take the files in the order of pyproject.toml; xdist would begin with those of most tests."""
     config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For several processes, other files lie between those of tests with ranks, which fill the cores by themselves."""
+    if not hasattr(config, "workerinput"):
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    of_ranks = [path for path in files if path.parent.name == "parallel"]
+    others = [path for path in files if path.parent.name != "parallel"]
+    order = [one for i, path in enumerate(of_ranks) for one in (path, *others[2 * i : 2 * i + 2])]
+    items[:] = [item for path in (*order, *others[2 * len(of_ranks) :]) for item in files[path]]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -62,9 +76,4 @@ def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command leaves an empty file in place of the picture of a run, which takes longer than a short run."""
-
-    def draw(directory: Path) -> tuple[list[Path], list[str]]:
-        (directory / "curves.png").write_bytes(b"")
-        return [directory / "curves.png"], []
-
     monkeypatch.setattr("solver.__main__._draw_run", draw)

@@ -26,6 +26,7 @@ SHRUNK = (
     'protocol.0.capacity="0.01 mAh/cm^2"',
     'protocol.1.duration="5 s"',
     'output.interval="1 h"',
+    "time.tolerance=4.0",
 )
 
 
@@ -118,7 +119,8 @@ TWICE = [
 
 
 @pytest.mark.parametrize(
-    ("point", "protocol", "beneath"), [(0, PLATED, True), (1, PLATED, True), (2, PLATED, False), (3, TWICE, False)]
+    ("point", "protocol", "beneath"),
+    [(0, PLATED, True), (1, PLATED, True), pytest.param(2, PLATED, False, marks=pytest.mark.long), (3, TWICE, False)],
 )
 def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], beneath: bool) -> None:
     """bilayer.toml, the four on which W is calibrated: on Mg beneath 30 nm at 1 and at 5 mA/cm2, on top of 200 nm; on

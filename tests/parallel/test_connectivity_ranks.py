@@ -71,7 +71,7 @@ def on_one_rank() -> dict[str, Any]:
     return found()
 
 
-@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.long), 4])
+@pytest.mark.parametrize("ranks", [*(pytest.param(ranks, marks=pytest.mark.long) for ranks in (2, 3)), 4])
 def test_components_do_not_depend_on_the_ranks(ranks):
     several = rank_results(ranks, found)
     for name, values in on_one_rank().items():

@@ -33,7 +33,7 @@ def test_killed_while_islands_join(tmp_path):
     case.write_text(json.dumps(deposit_case(CHANGES | protocol(("plate", "1.5 s")))))
 
     def command(output: Path) -> list[str | Path]:
-        return ["-m", "solver", "run", case, "--output", output, "--restart", "auto"]
+        return ["-m", "tests.undrawn", "run", case, "--output", output, "--restart", "auto"]
 
     assert run_ranks(2, command(whole)).returncode == EXIT_DONE
     with start_ranks(2, command(run)) as process:

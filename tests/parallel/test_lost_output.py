@@ -21,7 +21,7 @@ from tests.cases.test_going_on import CASE
 from tests.mpi import command, environment, run_ranks
 from tests.parallel.test_restart import rows, wait_for
 
-RUN = ["-m", "solver", "run", "case.json", "--output", "r"]
+RUN = ["-m", "tests.undrawn", "run", "case.json", "--output", "r"]
 
 
 @pytest.fixture
@@ -57,7 +57,16 @@ def without_mpirun(text: str) -> list[str]:
 
 
 # bytes that go into the log, into a snapshot, into a checkpoint
-@pytest.mark.parametrize(("ranks", "size"), [(1, 100), (1, 3_000), (1, 30_000), (2, 3_000), (3, 30_000)])
+@pytest.mark.parametrize(
+    ("ranks", "size"),
+    [
+        (1, 100),
+        pytest.param(1, 3_000, marks=pytest.mark.long),
+        pytest.param(1, 30_000, marks=pytest.mark.long),
+        (2, 3_000),
+        (3, 30_000),
+    ],
+)
 def test_files_that_cannot_be_written_end_the_run_with_one_line(case, ranks, size):
     """As on a full disk; there is no temporary file left of what could not be written."""
     with start(ranks, ["-c", LIMITED, str(size)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -70,7 +79,7 @@ def test_files_that_cannot_be_written_end_the_run_with_one_line(case, ranks, siz
     assert not Path("r/done.json").exists()
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_folder_that_vanishes_is_one_line(case, ranks):
     table = json.loads(Path("case.json").read_text())
     table["time"]["fixed_step"], table["output"]["checkpoint_interval"] = "1 ms", "1 h"

@@ -73,7 +73,7 @@ def one_rank() -> dict[int, dict[str, Any]]:
     return {dim: stripped(dim) for dim in (2, 3)}
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.long), 4])
 def test_the_mechanics_agree_on_all_numbers_of_ranks(one_rank, ranks):
     found = rank_results(ranks, in_2d_and_3d)
     for dim, one in one_rank.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -54,23 +56,48 @@ def write_all(directory: str, *writers: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("serial")
-    rank_results(1, write_all, str(folder), "parallel")
+    folder: Path = tmp_path_factory.mktemp("serial")
+    write_all(str(folder), "parallel")
     return folder / "parallel"
 
 
+def all_outputs(directory: str, serial: str) -> dict[str, Any]:
+    """What the tests below want to know of a number of ranks, each in a folder of its own (collective)."""
+    for name in ("all", "errors", "log"):
+        files.on_root(MPI.COMM_WORLD, Path(directory, name).mkdir)
+    return {
+        "all": write_all(f"{directory}/all", "parallel", "gathered"),
+        "read": read_checkpoint(f"{serial}/3g/checkpoint_000001.h5"),
+        "errors": errors_on_all_ranks(f"{directory}/errors"),
+        "log": write_log(f"{directory}/log"),
+    }
+
+
+@pytest.fixture(scope="module")
+def on(tmp_path_factory, serial) -> Callable[[int], tuple[Path, dict[str, Any]]]:
+    """The folder of a number of ranks and what they say."""
+
+    @cache
+    def outputs(ranks: int) -> tuple[Path, dict[str, Any]]:
+        folder = tmp_path_factory.mktemp(f"on_{ranks}")
+        return folder, rank_results(ranks, all_outputs, str(folder), str(serial))
+
+    return outputs
+
+
 @pytest.mark.parametrize("ranks", [2, 3, pytest.param(4, marks=pytest.mark.long)])
-def test_ranks_write_the_same_bytes(tmp_path, serial, ranks):
-    checks = rank_results(ranks, write_all, str(tmp_path), "parallel", "gathered")
+def test_ranks_write_the_same_bytes(on, serial, ranks):
+    folder, found = on(ranks)
+    checks = found["all"]
     assert checks.pop("ranks") == ranks
     assert len(checks) == 2 * 6 and all(check == {"same": True, "time": 1 / 3} for check in checks.values())
     written = sorted(path.relative_to(serial) for path in serial.rglob("*") if path.is_file())
     assert len(written) == 6 * 5
-    for folder, path in product((tmp_path / "parallel", tmp_path / "gathered"), written):
+    for written_by, path in product((folder / "all/parallel", folder / "all/gathered"), written):
         if path.suffix in (".h5", ".vtkhdf"):
-            assert datasets(folder / path) == datasets(serial / path), folder / path
+            assert datasets(written_by / path) == datasets(serial / path), written_by / path
         else:
-            assert (folder / path).read_bytes() == (serial / path).read_bytes(), folder / path
+            assert (written_by / path).read_bytes() == (serial / path).read_bytes(), written_by / path
 
 
 def write_shares_twice(directory: str) -> dict[str, Any]:
@@ -110,9 +137,8 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     return {"same": MPI.COMM_WORLD.allreduce(same, MPI.LAND), "ranks": MPI.COMM_WORLD.size}
 
 
-def test_a_checkpoint_is_read_on_another_number_of_ranks(serial):
-    path = serial / "3g/checkpoint_000001.h5"
-    assert rank_results(3, read_checkpoint, str(path)) == {"same": True, "ranks": 3}
+def test_a_checkpoint_is_read_on_another_number_of_ranks(on):
+    assert on(3)[1]["read"] == {"same": True, "ranks": 3}
 
 
 def errors_on_all_ranks(directory: str) -> dict[str, Any]:
@@ -142,8 +168,8 @@ def files_in(directory: str) -> list[str]:
     return [path.name for path in Path(directory).iterdir()]
 
 
-def test_errors_of_one_rank_are_raised_on_all(tmp_path):
-    result = rank_results(2, errors_on_all_ranks, str(tmp_path))
+def test_errors_of_one_rank_are_raised_on_all(on):
+    result = on(2)[1]["errors"]
     assert result["same"]
     assert "NaN or infinity in velocity" in result["heard"]["nan"]
     assert "axes ['x', 'z'] in the checkpoint" in result["heard"]["grid"]
@@ -162,6 +188,6 @@ def write_log(directory: str) -> dict[str, Any]:
     return {}
 
 
-def test_only_rank_0_writes_the_log(tmp_path):
-    rank_results(2, write_log, str(tmp_path))
-    assert (tmp_path / "log.csv").read_text() == "step,rank\n0,0\n1,0\n2,0\n"
+def test_only_rank_0_writes_the_log(on):
+    folder, _ = on(2)
+    assert (folder / "log/log.csv").read_text() == "step,rank\n0,0\n1,0\n2,0\n"

@@ -21,28 +21,40 @@ from tests.parallel.runs import FIXED, agreement, differences, merged, penetrati
 from tests.parallel.test_restart import assert_same_end, children, end_of, rows, stopped_run, wait_for
 
 TIGHT = merged(FIXED, {"mechanics": {"tolerance": 1e-13}})
-TABLE = penetrating_case(2, TIGHT)
-STEPS = 8
 
 
-def fixed_runs() -> dict[str, Any]:
-    """Fixed steps in 2-D and 3-D (collective); keys begin with the dimension."""
-    results = {dim: run_case(penetrating_case(dim, TIGHT)) for dim in (2, 3)}
+def fast(dim: int, steps: int, step: float) -> dict[str, Any]:
+    """Filaments of twice the speed, so that a few steps (s) are enough."""
+    changes = {
+        "time": {"fixed_step": f"{step} s"},
+        "filament": {"aspect_factor": 600.0},
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": f"{steps * step} s"}],
+    }
+    return penetrating_case(dim, merged(TIGHT, changes))
+
+
+STEPS = 5
+TABLE = fast(2, STEPS, 1.0)
+
+
+def fixed_runs(*dims: int) -> dict[str, Any]:
+    """Fixed steps in 2-D, 3-D or both (collective); keys begin with the dimension."""
+    results = {dim: run_case(fast(dim, 3, 1.6)) for dim in dims}
     flat = {f"{dim} {name}": value for dim, run in results.items() for name, value in run.items()}
     return flat | {"ranks": MPI.COMM_WORLD.size}
 
 
 @pytest.fixture(scope="module")
 def one_rank() -> dict[str, Any]:
-    return fixed_runs()
+    return fixed_runs(2, 3)
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
-def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks):
+@pytest.mark.parametrize(("ranks", "dims"), [(2, (2, 3)), (4, (2,)), pytest.param(4, (3,), marks=pytest.mark.long)])
+def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks, dims):
     """Filaments that grow by 3 lambda: every field and curve to 1e-10 of its range, motion to 1e-8."""
-    many = rank_results(ranks, fixed_runs)
+    many = rank_results(ranks, fixed_runs, *dims)
     assert many["ranks"] == ranks
-    for dim in (2, 3):
+    for dim in dims:
         assert one_rank[f"{dim} reason"] == many[f"{dim} reason"] == "protocol finished"
         depth = one_rank[f"{dim} curve penetration_depth"]
         assert depth[-1] - depth[0] > 0.3e-6
@@ -60,13 +72,34 @@ def adapted() -> dict[str, Any]:
     return run_case(penetrating_case(2, {"protocol": protocol, "mechanics": {"tolerance": 1e-5}}))
 
 
-def test_adapted_steps_agree() -> None:
+def adapted_and_continued(directory: str) -> dict[str, Any]:
+    """On the same ranks: adapted steps, and what is left of the run in the directory (collective)."""
+    return adapted() | {"continued": continue_run(directory)}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory) -> Path:
+    """A run that one rank has stopped while the filaments grow."""
+    directory: Path = tmp_path_factory.mktemp("stopped") / "one"
+    stopped_run(TABLE, directory, STEPS // 2)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def three(stopped) -> tuple[Path, dict[str, Any]]:
+    """What three ranks find, and where they have continued the stopped run."""
+    directory = stopped.with_name("three")
+    shutil.copytree(stopped, directory)
+    return directory, rank_results(3, adapted_and_continued, str(directory))
+
+
+def test_adapted_steps_agree(three) -> None:
     """1 and 3 ranks: same reason, same number of steps, integrals to 1e-6.
 
     The forces are balanced to 1e-5: what their tolerance leaves of the stress, the current of the same step sees, and
     the filaments (1e-5 of their volume at the default of 1e-3).
     """
-    one, many = adapted(), rank_results(3, adapted)
+    one, (_, many) = adapted(), three
     assert one["reason"] == many["reason"] == "protocol finished"
     assert one["steps"] == many["steps"] > 12
     np.testing.assert_allclose(many["integrals"], one["integrals"], rtol=1e-6, atol=1e-18)
@@ -89,17 +122,16 @@ def continue_run(directory: str) -> dict[str, Any]:
     return {"reason": result.stop_reason, "ranks": MPI.COMM_WORLD.size}
 
 
-def test_restart_in_mid_penetration(tmp_path, uninterrupted):
+def test_restart_in_mid_penetration(tmp_path, stopped, three, uninterrupted):
     """Stopped while the filaments grow; continued on 1 and on 3 ranks: as without a stop, to 1e-10."""
-    one, three = tmp_path / "one", tmp_path / "three"
-    stopped_run(TABLE, one, STEPS // 2)
+    one = shutil.copytree(stopped, tmp_path / "one")
     opened = end_of(one)[0]["opened"].sum()
-    shutil.copytree(one, three)
     assert continue_run(str(one)) == {"reason": "protocol finished", "ranks": 1}
     assert end_of(one)[0]["opened"].sum() > opened, "was not in mid-penetration"
     assert_same_end(one, uninterrupted)
-    assert rank_results(3, continue_run, str(three)) == {"reason": "protocol finished", "ranks": 3}
-    assert_same_end(three, uninterrupted)
+    directory, found = three
+    assert found["continued"] == {"reason": "protocol finished", "ranks": 3}
+    assert_same_end(directory, uninterrupted)
 
 
 def test_kill_9_in_mid_penetration(tmp_path, uninterrupted):
@@ -107,7 +139,7 @@ def test_kill_9_in_mid_penetration(tmp_path, uninterrupted):
     table = merged(TABLE, {"output": {"checkpoint_interval": "1 ms"}})
     (tmp_path / "case.json").write_text(json.dumps(table))
     run = tmp_path / "run"
-    command = ["-m", "solver", "run", tmp_path / "case.json", "--output", run]
+    command = ["-m", "tests.undrawn", "run", tmp_path / "case.json", "--output", run]
     with start_ranks(2, command) as process:
         wait_for(lambda: rows(run) >= 2, process)
         for pid in (process.pid, *children(process.pid)):

@@ -31,10 +31,10 @@ from tests.parallel.runs import AGREEMENT, CURVES, FIXED, agreement, merged, sma
 
 # stripping and plating: the history that predicts the next step is dropped between the two
 PROTOCOL = [
-    {"kind": "galvanostatic", "direction": "strip", "duration": "3 s"},
-    {"kind": "galvanostatic", "direction": "plate", "duration": "3 s"},
+    {"kind": "galvanostatic", "direction": "strip", "duration": "2 s"},
+    {"kind": "galvanostatic", "direction": "plate", "duration": "2 s"},
 ]
-STEPS = 6
+STEPS = 4
 TABLE = merged(small_case(2, FIXED), {"protocol": PROTOCOL})
 
 
@@ -104,7 +104,7 @@ def uninterrupted(tmp_path_factory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("steps", [1, 3, 4])
+@pytest.mark.parametrize("steps", [1, 2, 3])
 def test_restart_equals_uninterrupted(tmp_path, uninterrupted, steps):
     """Stopped after the first step, at the end of a segment, within a segment: all fields to 1e-10."""
     stopped_run(TABLE, tmp_path, steps)
@@ -115,18 +115,18 @@ def test_restart_equals_uninterrupted(tmp_path, uninterrupted, steps):
 
 def test_restart_from_a_named_checkpoint_into_another_directory(tmp_path, uninterrupted):
     """A branch: the continued part has its own directory, the first run's stays as it is."""
-    stopped_run(TABLE, tmp_path / "first", 4)
+    stopped_run(TABLE, tmp_path / "first", 3)
     path = checkpoint.latest(tmp_path / "first")
     solver.run(case_from_dict(TABLE), tmp_path / "second", restart=path)
     fields, expected = end_of(tmp_path / "second")[0], end_of(uninterrupted)[0]
     np.testing.assert_allclose(fields["potential"], expected["potential"], atol=AGREEMENT)
-    assert end_of(tmp_path / "first")[1]["step"] == 4
+    assert end_of(tmp_path / "first")[1]["step"] == 3
 
 
 def stop_and_continue(first: str, second: str) -> dict[str, Any]:
-    """On these ranks: stop at step 4 in `first`, copy that to `second`, continue in `first`."""
+    """On these ranks: stop at step 3 in `first`, copy that to `second`, continue in `first`."""
     comm = MPI.COMM_WORLD
-    stopped_run(TABLE, Path(first), 4)
+    stopped_run(TABLE, Path(first), 3)
     if comm.rank == 0:
         shutil.copytree(first, second)
     comm.Barrier()
@@ -198,13 +198,13 @@ def kill_all(process: Any) -> None:
 
 def test_kill_9_and_restart(tmp_path):
     """mpirun and its ranks die at once in the middle of writing; `--restart latest` reaches the same end state."""
-    table = write_case(tmp_path / "case.json", 12)
+    table = write_case(tmp_path / "case.json", 9)
     run = tmp_path / "run"
-    command = ["-m", "solver", "run", tmp_path / "case.json", "--output", run]
+    command = ["-m", "tests.undrawn", "run", tmp_path / "case.json", "--output", run]
     with start_ranks(2, command) as process:
-        wait_for(lambda: rows(run) >= 6, process)
+        wait_for(lambda: rows(run) >= 3, process)
         kill_all(process)
-    assert 6 <= rows(run) < 12, "was not killed in the middle"
+    assert 3 <= rows(run) < 9, "was not killed in the middle"
     done = run_ranks(3, [*command, "--restart", "latest"])
     assert done.returncode == EXIT_DONE, done.stderr
     solver.run(case_from_dict(table), tmp_path / "whole")

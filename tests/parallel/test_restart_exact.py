@@ -102,7 +102,7 @@ CASES = {
     }
     | protocol(("plate", "3 s"), ("strip", "2 s")),
     "foil": deposit_case(FOIL | protocol(("plate", "0.5 s"))),
-    "deposit": deposit_case(protocol(("plate", "2 s"), ("strip", "1 s"))),
+    "deposit": deposit_case(protocol(("plate", "1 s"), ("strip", "0.5 s"))),
     "all parts": nucleating_case(merged(ALL_PARTS, COARSE | protocol(("plate", "5.5 s"), ("strip", "0.5 s")))),
     "all places": all_places_case(protocol(("plate", "0.6 s"), ("strip", "0.3 s"))),
     "few nuclei": few_nuclei_case(protocol(("plate", "4 s"), ("strip", "0.5 s"))),

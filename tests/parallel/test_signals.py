@@ -106,7 +106,7 @@ def test_a_signal_that_arrives_while_a_checkpoint_is_written_asks_for_no_other()
 def test_sigusr1_writes_a_checkpoint_and_goes_on_and_sigusr2_stops(tmp_path, case_file):
     """Sent to mpirun on 2 ranks; the run after SIGUSR1 goes on; SIGUSR2 ends it with a checkpoint of its last step."""
     run = tmp_path / "run"
-    with start_ranks(2, ["-m", "solver", "run", case_file, "--output", run]) as process:
+    with start_ranks(2, ["-m", "tests.undrawn", "run", case_file, "--output", run]) as process:
         wait_for(lambda: rows(run) >= 3, process)
         assert checkpoint.latest(run) is None
         process.send_signal(signal.SIGUSR1)
@@ -126,7 +126,7 @@ def test_sigusr1_writes_a_checkpoint_and_goes_on_and_sigusr2_stops(tmp_path, cas
 def test_the_wall_clock_limit_ends_a_run_with_a_checkpoint(tmp_path, case_file):
     """--wall on 2 ranks."""
     run = tmp_path / "run"
-    done = run_ranks(2, ["-m", "solver", "run", case_file, "--output", run, "--wall", "4 s"])
+    done = run_ranks(2, ["-m", "tests.undrawn", "run", case_file, "--output", run, "--wall", "4 s"])
     assert done.returncode == EXIT_INTERRUPTED, done.stderr
     last = checkpoint.latest(run)
     assert last is not None and int(last.stem.split("_")[1]) == rows(run)
@@ -136,7 +136,7 @@ def test_the_wall_clock_limit_ends_a_run_with_a_checkpoint(tmp_path, case_file):
 def test_sigterm_ends_a_run_with_a_checkpoint(tmp_path, case_file):
     """One process without mpirun (which leaves its ranks little time after SIGTERM)."""
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "solver", "run", str(case_file), "--output", str(run)]
+    command = [sys.executable, "-m", "tests.undrawn", "run", str(case_file), "--output", str(run)]
     with subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

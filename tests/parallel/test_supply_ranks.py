@@ -26,7 +26,7 @@ def on_one_rank() -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.long), 3])
 def test_half_cycles_end_alike(ranks: int) -> None:
     expected = on_one_rank()
     assert [row["end"] for row in expected] == SUPPLY_ENDS

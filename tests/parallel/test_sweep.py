@@ -38,9 +38,9 @@ STEPS = 50  # of the long one
 ENDLESS = {"time.fixed_step": "0.2 ms"}  # 50 000 steps: a test that does not interrupt it does not end
 
 
-def sweep_case(path: Path, *points: dict[str, Any], **sections: Any) -> tuple[str, ...]:
-    """Write a sweep of points with 2 ranks; returns their folders."""
-    path.write_text(tomli_w.dumps(LINE | sections | {"sweep": {"ranks": 2, "list": list(points)}}))
+def sweep_case(path: Path, *points: dict[str, Any], ranks: int = 2, **sections: Any) -> tuple[str, ...]:
+    """Write a sweep of points; returns their folders."""
+    path.write_text(tomli_w.dumps(LINE | sections | {"sweep": {"ranks": ranks, "list": list(points)}}))
     return tuple(point.id for point in expand(path))
 
 
@@ -97,7 +97,7 @@ def steps(folder: Path) -> list[int]:
 
 def test_only_what_failed_was_killed_or_has_changed_is_run_again(tmp_path):
     case, runs = tmp_path / "case.toml", tmp_path / "runs {x} 'y'"
-    short, failing, long = sweep_case(case, SHORT, FAILING, LONG)
+    short, failing, long = sweep_case(case, SHORT, FAILING, LONG, ranks=1)
     with started(case, runs) as process:
         wait_for(lambda: checkpoint.latest(runs / long) is not None, process)
         os.kill(ranks_in(runs)[0], signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_only_what_failed_was_killed_or_has_changed_is_run_again(tmp_path):
     }
 
     longer = [{**LINE["protocol"][0], "duration": "12 s"}]
-    assert sweep_case(case, SHORT, protocol=longer) == (short,)
+    assert sweep_case(case, SHORT, ranks=1, protocol=longer) == (short,)
     code, out = finished(case, runs)
     assert code == 0
     assert f"{short}: the case has changed; it will be run again from the start" in out

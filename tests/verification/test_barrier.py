@@ -46,6 +46,7 @@ def cell(film: dict[str, Any], seed: dict[str, Any] | None = None, **changes: An
         "interface": CELL["interface"] | {"film": FILM | film},
         "collector": collector | ({"seed": seed} if seed else {}),
         "drive": CELL["drive"] | {"voltage_limit": "1 V"},
+        "time": {"tolerance": 3.0},
     } | changes
 
 

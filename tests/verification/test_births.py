@@ -105,15 +105,16 @@ def test_caps_grow_over_the_sides_of_their_cells(monkeypatch: pytest.MonkeyPatch
 
 
 def test_many_nuclei_are_the_mean_field() -> None:
-    """5 mA/cm2, some 100 births in a column: the voltage within 1 % through dip and hand-over, the same hand-over."""
+    """3 mA/cm2, some 700 births in a column: the voltage within 1 % through dip and hand-over, the same hand-over."""
     fast = {
-        "drive": {"current_density": "5 mA/cm^2"},
+        "drive": {"current_density": "3 mA/cm^2"},
         "domain": {"width": "0.2 um"},
-        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "5.1 s"}],
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "8.5 s"}],
+        "time": {"tolerance": 0.3},
     }
     (random, simulation), (mean, _) = run("poisson", **fast), run("mean", **fast)
     assert simulation.state[BORN].min() > 50
-    times = np.linspace(0.2, 5.1, 400)
+    times = np.linspace(0.33, 8.5, 400)
     voltages = [np.interp(times, found["time"], found["voltage"]) for found in (random, mean)]
     assert voltages[0] == pytest.approx(voltages[1], rel=0.01)
     assert random["voltage"].max() == pytest.approx(mean["voltage"].max(), rel=0.005)
@@ -122,7 +123,7 @@ def test_many_nuclei_are_the_mean_field() -> None:
 
 
 def test_late_births_are_an_error_of_the_order_of_the_step() -> None:
-    """Li that nuclei hold at the dip, in steps of 40, 20 and 10 ms against 5 ms."""
+    """Li that nuclei hold at the dip, in steps of 80, 40 and 20 ms against 10 ms."""
 
     def held(step: str) -> float:
         segment = {"kind": "galvanostatic", "direction": "plate", "duration": "0.88 s"}
@@ -130,6 +131,6 @@ def test_late_births_are_an_error_of_the_order_of_the_step() -> None:
         found, _ = run("poisson", time={"fixed_step": step}, **changes)
         return float(found["nucleated_lithium"][-1])
 
-    exact = held("5 ms")
-    errors = [abs(held(step) / exact - 1) for step in ("40 ms", "20 ms", "10 ms")]
+    exact = held("10 ms")
+    errors = [abs(held(step) / exact - 1) for step in ("80 ms", "40 ms", "20 ms")]
     assert errors[0] > errors[1] > errors[2] and errors[2] < 0.3 * errors[0] and errors[2] < 0.1

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.mechanics import Point, run
 from tests.mpi import rank_results
 
-MOST = 6700.0  # bytes per added cell: 5840 to 6010 on 16^3 to 28^3, and 7520 to 7530 with dense levels
+MOST = 6700.0  # bytes per added cell: 5370 on 12^3 to 20^3, and 7350 with dense levels
 DENSE = "-mechanics_amg_pc_hypre_boomeramg_strong_threshold 0.5 -mechanics_amg_pc_hypre_boomeramg_agg_nl 0"
 
 
@@ -17,7 +17,7 @@ def peak(cells: int) -> dict[str, Any]:
 
 
 def per_cell() -> float:
-    few, many = 16, 28
+    few, many = 12, 20
     return float(rank_results(1, peak, many)["bytes"] - rank_results(1, peak, few)["bytes"]) / (many**3 - few**3)
 
 

@@ -107,7 +107,7 @@ def stripped(box: Box, dim: int) -> Case:
         "interface": {"width": "200 nm", "heterogeneity": {"kind": "patches", "patches": patches}},
         "lithium": {"voids": [void]},
     }
-    return make(sections, dim, "strip", 40, 0.25)
+    return make(sections, dim, "strip", 20, 0.5)
 
 
 def penetrated(box: Box) -> Case:
@@ -123,7 +123,7 @@ def penetrated(box: Box) -> Case:
         ],
         "filament": {"aspect_factor": 1e4},
     }
-    return make(sections, 2, "plate", 24, 0.05)
+    return make(sections, 2, "plate", 12, 0.1)
 
 
 def deposited(box: Box, dim: int) -> Case:
@@ -137,7 +137,7 @@ def deposited(box: Box, dim: int) -> Case:
         "lithium": {"islands": islands},
         "electrolyte": [{"thickness": "1 um"}],
     }
-    return make(sections, dim, "plate", 20, 0.02)
+    return make(sections, dim, "plate", 8, 0.05)
 
 
 Cell = Callable[[Box], Case]

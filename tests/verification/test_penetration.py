@@ -252,7 +252,11 @@ def test_a_filament_turns_along_a_weaker_border(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["bend by 90 degrees", "Y of 2 x 60 degrees", pytest.param("branch to the side", marks=pytest.mark.long)],
+    [
+        "Y of 2 x 60 degrees",
+        pytest.param("bend by 90 degrees", marks=pytest.mark.long),
+        pytest.param("branch to the side", marks=pytest.mark.long),
+    ],
 )
 def test_junctions_are_passed_within_5_per_cent_of_the_threshold(name: str) -> None:
     """Pi = 75 MPa: 0.98 of it holds Li, 1.05 lets it on, behind the junction and to the side."""

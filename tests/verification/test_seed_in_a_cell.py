@@ -133,7 +133,7 @@ def cycles(found: dict[str, Any]) -> list[float]:
     return [float(part.sum()) for part in np.split(charge, starts)[1:]]
 
 
-@pytest.mark.parametrize(("thickness", "filling"), [(5e-9, 1.0), (10e-9, 0.3)])
+@pytest.mark.parametrize(("thickness", "filling"), [pytest.param(5e-9, 1.0, marks=pytest.mark.long), (10e-9, 0.3)])
 def test_what_molybdenum_disulfide_binds_never_comes_back(thickness: float, filling: float) -> None:
     """33.88 uAh/cm2 of 100 nm in the first cycle; the second one takes none, and gets back what it plates."""
     bound = filling * charge_of("MoS2", thickness, 4.0)
