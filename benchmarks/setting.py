@@ -15,6 +15,7 @@ from mpi4py import MPI
 
 from benchmarks.peer import Constants, Motion, Peer
 from solver.case.schema import Case
+from solver.domain.contact import NOTHING
 from solver.model import build
 from solver.model.coupling import Coupling
 from solver.numerics.array import Array
@@ -186,8 +187,12 @@ class Run:
         )
 
     def differences(self, peer: Peer) -> dict[str, float]:
-        """Largest difference of each field to the peer's; xi and c weighted with m, the share of the metal side."""
-        m = self.coupling.places.start().metal
+        """Largest difference of each field to the peer's; xi and c weighted with m, the share of the metal side.
+
+        phi counts where there is electrolyte: below it has no equation.
+        """
+        contact = self.coupling.places.start()
+        m, conducting = contact.metal, contact.electrolyte > NOTHING
         theirs = {"lithium": peer.xi, "occupancy": peer.c, "potential": peer.phi}
         gaps = {name: np.abs(self.state[name] - v.value.reshape(m.shape)) for name, v in theirs.items()}
-        return {name: float(np.max(gap if name == "potential" else m * gap)) for name, gap in gaps.items()}
+        return {name: float(np.max((conducting if name == "potential" else m) * gap)) for name, gap in gaps.items()}

@@ -39,6 +39,7 @@ from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
+from solver.numerics.slab import layers_with
 from solver.numerics.state import State
 from solver.physics import filament
 from solver.physics import lining as on_grid
@@ -283,6 +284,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         max_newton=numerics.max_newton,
         linear_tolerance=numerics.tolerance,
         reference_current=REST_CURRENT * grid.sum(contact.area * exchange),
+        part=layers_with(grid, contact.electrolyte > geometry.NOTHING),
     )
     return Transfer(
         grid=grid,
@@ -297,7 +299,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
     )
 
 
-def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -> Lithium:
+def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters, part: Grid) -> Lithium:
     """The order parameter of a case (collective)."""
     li, face, numerics = case.lithium, case.interface, case.solver
     low, high = DEFECT_RANGE
@@ -311,6 +313,7 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
         linear_tolerance=numerics.tolerance,
         newton_tolerance=10 * numerics.tolerance,
         max_newton=numerics.max_newton,
+        part=part,
     )
     temperature = case.drive.temperature
     noise = (
@@ -343,6 +346,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     diffusion = DiffusionParameters(
         diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width
     )
+    metal = layers_with(grid, 1 - contact.electrolyte > geometry.NOTHING)
     mechanics = make_deformation(case, grid, contact)
     places: Places = Fixed(contact)
     if case.collector:
@@ -354,8 +358,8 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         energy=energy,
         charge=make_transfer(case, grid, contact, energy),
         deformation=mechanics,
-        occupancy=Occupancy(OccupancyBalance(grid, diffusion, case.solver.tolerance)),
-        lithium=make_lithium(case, grid, energy),
+        occupancy=Occupancy(OccupancyBalance(grid, diffusion, case.solver.tolerance, metal)),
+        lithium=make_lithium(case, grid, energy, metal),
         dead=DeadLithium(grid, face.width),
         penetration=make_penetration(case, grid, contact, mechanics),
         followers=tuple(part for part in followers if part is not None),

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.numerics.array import Array
-from solver.numerics.grid import GHOSTS, Grid
+from solver.numerics.grid import Grid
 from solver.numerics.kept import Kept
 from solver.numerics.operators import Stencil, apply_stencil
 from solver.petsc import PETSc
@@ -116,9 +116,7 @@ class LinearSolver:
 
     def _create_matrix(self) -> PETSc.Mat:
         grid = self.grid
-        # The DMDA's local-to-global map gives -1 outside the grid, which PETSc skips on insertion.
-        numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
-        numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
+        numbers = grid.numbers()  # -1 outside the grid, which PETSc skips on insertion
         # per row the cell and its lower and upper neighbour along each axis, in the order of `Stencil`
         columns = [grid.without_ghosts(numbers)]
         for axis in range(grid.dim):
@@ -264,7 +262,7 @@ class LinearSolver:
         """The matrix that the preconditioner was made of, and iterations per digit when it was new."""
         if self._first_cost is None or self._made_of is None:
             return Kept()
-        return Kept({"matrix": self._made_of}, {"first_cost": self._first_cost})
+        return Kept({"matrix": self.grid.onto(self._made_of)}, {"first_cost": self._first_cost})
 
     def take_up(self, kept: Kept) -> None:
         """Make the preconditioner of that matrix; without one the next solve makes its own (collective)."""
@@ -272,7 +270,7 @@ class LinearSolver:
         if "matrix" not in kept.arrays or "first_cost" not in kept.numbers:
             return
         stencil = Stencil(self.grid)
-        stencil.values[...] = kept.arrays["matrix"]
+        stencil.values[...] = self.grid.of(kept.arrays["matrix"])
         self._fill(stencil.values)
         self._set_up(stencil)
         self._first_cost, self._made_of = kept.numbers["first_cost"], stencil.values

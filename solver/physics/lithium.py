@@ -41,7 +41,10 @@ DENSE = 0.9  # xi above which metal counts as dense for the growth rate
 
 
 class LithiumEquation:
-    """Solver of the order parameter; keeps its matrix and preconditioner. mobility L in 1/(Pa s)."""
+    """Solver of the order parameter; keeps its matrix and preconditioner. mobility L in 1/(Pa s).
+
+    part: of the grid, up from its bottom, where there is metal; above it xi stays as it is.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,17 @@ class LithiumEquation:
         linear_tolerance: float,
         newton_tolerance: float = 1e-8,
         max_newton: int = 12,
+        part: Grid | None = None,
     ):
-        self.grid = grid
+        self.grid, self.part = grid, part or grid
         self.energy = energy
         self.mobility = mobility
         self.solver = PhaseFieldSolver(
-            grid, "lithium", linear_tolerance=linear_tolerance, newton_tolerance=newton_tolerance, max_newton=max_newton
+            self.part,
+            "lithium",
+            linear_tolerance=linear_tolerance,
+            newton_tolerance=newton_tolerance,
+            max_newton=max_newton,
         )
 
     def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
@@ -97,19 +105,21 @@ class LithiumEquation:
 
         source: added to m d_t xi, 1/s (noise, manufactured solutions). guess: start of the iteration.
         """
+        part = self.part
+        contact, occupancy, source = contact.within(part), part.of(occupancy), part.of(np.asarray(source))
+        start = part.of(old if guess is None else guess)
 
         def local(xi: Array) -> tuple[Array, Array]:
             rate = self.variation(contact, xi, occupancy)
             return self.mobility * rate, self.mobility * self._variation_slope(contact, xi, occupancy)
 
-        linear = self._linear_part(contact, velocity)
-        return self.solver.advance(
-            old, contact.metal, linear, local, dt=dt, source=source, guess=old if guess is None else guess
-        )
+        linear = self._linear_part(contact, [part.of_faces(a, v) for a, v in enumerate(velocity)])
+        found = self.solver.advance(part.of(old), contact.metal, linear, local, dt=dt, source=source, guess=start)
+        return replace(found, values=part.onto(found.values, old))
 
     def _linear_part(self, contact: Contact, velocity: Sequence[Array]) -> Stencil:
         """Gradient energy and drift as rows of a matrix."""
-        grid = self.grid
+        grid = self.part
         linear = Stencil(grid)
         for axis in range(grid.dim):
             coefficient = self.mobility * self.energy.gradient * contact.metal_faces[axis]
