@@ -15,7 +15,6 @@ from mpi4py import MPI
 
 from benchmarks.peer import Constants, Motion, Peer
 from solver.case.schema import Case
-from solver.domain.contact import NOTHING
 from solver.model import build
 from solver.model.coupling import Coupling
 from solver.numerics.array import Array
@@ -23,6 +22,7 @@ from solver.numerics.grid import Grid
 from solver.numerics.state import State
 from solver.physics.step import Step, StepResult
 
+ELECTROLYTE = 1e-3  # psi from which on potentials are compared
 METAL_SHARE = 0.75  # of the cells along the normal
 
 
@@ -189,10 +189,10 @@ class Run:
     def differences(self, peer: Peer) -> dict[str, float]:
         """Largest difference of each field to the peer's; xi and c weighted with m, the share of the metal side.
 
-        phi counts where there is electrolyte: below it has no equation.
+        phi counts where there is electrolyte: ours has no equation deep in the metal.
         """
         contact = self.coupling.places.start()
-        m, conducting = contact.metal, contact.electrolyte > NOTHING
+        m, conducting = contact.metal, contact.electrolyte > ELECTROLYTE
         theirs = {"lithium": peer.xi, "occupancy": peer.c, "potential": peer.phi}
         gaps = {name: np.abs(self.state[name] - v.value.reshape(m.shape)) for name, v in theirs.items()}
         return {name: float(np.max((conducting if name == "potential" else m) * gap)) for name, gap in gaps.items()}

@@ -18,7 +18,7 @@ What a preconditioner was made of is kept beside it (`kept`): of the same matrix
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -112,6 +112,7 @@ class LinearSolver:
             self.ksp.setFromOptions()
         self._first_cost: float | None = None
         self._made_of: Array | None = None  # values of the matrix at the last set-up
+        self._filled: Stencil | None = None  # what the matrix has but for what is added to the diagonal
         self.setups = 0
 
     def _create_matrix(self) -> PETSc.Mat:
@@ -212,20 +213,34 @@ class LinearSolver:
             pc.apply(self.rhs, self.solution)
         pc.setReusePreconditioner(True)
 
-    def solve(self, stencil: Stencil, rhs: Array, rtol: float | None = None) -> tuple[Array, Outcome]:
-        """The solution x of stencil x = rhs, starting from zero, and the outcome (collective)."""
-        self._fill(stencil.values)
+    def solve(
+        self, stencil: Stencil, rhs: Array, rtol: float | None = None, added: Array | None = None
+    ) -> tuple[Array, Outcome]:
+        """The solution x of stencil x = rhs, starting from zero, and the outcome (collective).
+
+        added: to the diagonal. A stencil that is given with it has to stay as it is: the next time it is there already.
+        """
+        if added is None or self._filled is not stencil:
+            self._fill(stencil.values)
+        self._filled = None if added is None else stencil
+        if added is not None:
+            self.grid.view(self.solution)[...] = stencil.diagonal + added
+            self.matrix.setDiagonal(self.solution)
+
+        def system() -> Stencil:
+            return stencil if added is None else stencil.plus(added)
+
         self.grid.view(self.rhs)[...] = rhs
         rtol = self.rtol if rtol is None else max(rtol, self.rtol)
         self.ksp.setTolerances(rtol=rtol)
 
         # where a kept preconditioner fails a new one is tried: twice at most
         kept = self._first_cost is not None
-        reason, iterations = self._attempt(stencil, rhs)
+        reason, iterations = self._attempt(system, rhs)
         total = iterations
         if reason <= 0 and kept:
             self._first_cost, kept = None, False
-            reason, iterations = self._attempt(stencil, rhs)
+            reason, iterations = self._attempt(system, rhs)
             total += iterations
 
         # a new one sets the measure by which it is judged from now on
@@ -233,19 +248,19 @@ class LinearSolver:
         if not kept:
             self.setups += 1
             self._first_cost = iterations / digits
-            self._made_of = stencil.values.copy()
+            self._made_of = system().values.copy()
         elif iterations > self._bearable(digits):
             self._first_cost = None
         outcome = Outcome(reason > 0, reason_name(reason), total, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
 
-    def _attempt(self, stencil: Stencil, rhs: Array) -> tuple[int, int]:
+    def _attempt(self, system: Callable[[], Stencil], rhs: Array) -> tuple[int, int]:
         """Solve with the preconditioner that is kept, or a new one; PETSc's reason and iterations (collective)."""
         if self._first_cost is None:
-            self._set_up(stencil)
+            self._set_up(system())
         self.ksp.solve(self.rhs, self.solution)
         reason = int(self.ksp.getConvergedReason())
-        if reason <= 0 and self._is_rounded(stencil, rhs):
+        if reason <= 0 and self._is_rounded(system(), rhs):
             reason = int(PETSc.KSP.ConvergedReason.CONVERGED_ATOL)
         return reason, int(self.ksp.getIterationNumber())
 
@@ -266,7 +281,7 @@ class LinearSolver:
 
     def take_up(self, kept: Kept) -> None:
         """Make the preconditioner of that matrix; without one the next solve makes its own (collective)."""
-        self._first_cost, self._made_of = None, None
+        self._first_cost, self._made_of, self._filled = None, None, None
         if "matrix" not in kept.arrays or "first_cost" not in kept.numbers:
             return
         stencil = Stencil(self.grid)

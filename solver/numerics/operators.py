@@ -35,6 +35,13 @@ class Stencil:
     def diagonal(self) -> Array:
         return self.values[..., 0]
 
+    def plus(self, added: Array) -> Stencil:
+        """With more on the diagonal."""
+        found = Stencil(self.grid)
+        found.values[...] = self.values
+        found.diagonal[...] += added
+        return found
+
     def add_conductance(self, axis: int, conductance: Array) -> None:
         """Add the net outflow -k (upper - lower) through faces of the given (masked) conductance."""
         lower, upper = along_axis(axis, self.grid.dim)

@@ -99,7 +99,6 @@ class ChargeBalance:
         self.reference_current = reference_current
         self.solver = LinearSolver(self.part, "charge", "cg", linear_tolerance)
         self.forcing = Forcing()
-        self._scratch = Stencil(self.part)
         self.set_conductivity(face_conductivity)
 
     def set_conductivity(self, face_conductivity: Sequence[Array]) -> None:
@@ -182,10 +181,8 @@ class ChargeBalance:
             if newton == last or not np.isfinite(norm):
                 break
             before = norm
-            self._scratch.values[...] = self.bulk.values
-            self._scratch.diagonal[...] += diagonal
             rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
-            change, outcome = self.solver.solve(self._scratch, -residual, rtol)
+            change, outcome = self.solver.solve(self.bulk, -residual, rtol, diagonal)
             krylov += outcome.iterations
             if not outcome.converged:
                 break

@@ -31,7 +31,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
-from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
+from solver.numerics.phase_field import Local, PhaseFieldResult, PhaseFieldSolver
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
 from solver.physics.part import Column, Part, StateField
@@ -70,19 +70,21 @@ class LithiumEquation:
 
     def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
         """The local part of dF/dxi without the gradient term, J/m^3 (per volume of the box)."""
-        e = self.energy
-        slope = fe.step_slope(lithium)
-        vacancies = e.vacancy_force(fe.step(lithium) - occupancy) * slope
-        bulk = contact.metal * (e.barrier * fe.well_slope(lithium) + vacancies)
-        return bulk + e.wall_energy(contact.walls(e.width)) * slope
+        return self._local(contact, occupancy)(lithium)[0] / self.mobility
 
-    def _variation_slope(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
-        e = self.energy
-        curvature, slope = fe.step_curvature(lithium), fe.step_slope(lithium)
-        deficit = fe.step(lithium) - occupancy
-        vacancies = e.vacancy_force(deficit) * curvature + e.vacancy_force_slope(deficit) * slope**2
-        bulk = contact.metal * (e.barrier * fe.well_curvature(lithium) + vacancies)
-        return bulk + e.wall_energy(contact.walls(e.width)) * curvature
+    def _local(self, contact: Contact, occupancy: Array) -> Local:
+        """xi -> L times `variation`, 1/s, and its derivative."""
+        e, rate = self.energy, self.mobility
+        metal, walls = rate * contact.metal, rate * e.wall_energy(contact.walls(e.width))
+
+        def local(xi: Array) -> tuple[Array, Array]:
+            deficit, slope, curvature = fe.step(xi) - occupancy, fe.step_slope(xi), fe.step_curvature(xi)
+            force, stiffness = e.vacancy_force(deficit), e.vacancy_force_slope(deficit)
+            falls = metal * (e.barrier * fe.well_slope(xi) + force * slope) + walls * slope
+            bends = metal * (e.barrier * fe.well_curvature(xi) + force * curvature + stiffness * slope**2)
+            return falls, bends + walls * curvature
+
+        return local
 
     def growth_rate(self, contact: Contact, lithium: Array, occupancy: Array) -> float:
         """g_max in 1/s: fastest growth of a perturbation of dense Li; negative when all is stable (collective)."""
@@ -108,12 +110,8 @@ class LithiumEquation:
         part = self.part
         contact, occupancy, source = contact.within(part), part.of(occupancy), part.of(np.asarray(source))
         start = part.of(old if guess is None else guess)
-
-        def local(xi: Array) -> tuple[Array, Array]:
-            rate = self.variation(contact, xi, occupancy)
-            return self.mobility * rate, self.mobility * self._variation_slope(contact, xi, occupancy)
-
         linear = self._linear_part(contact, [part.of_faces(a, v) for a, v in enumerate(velocity)])
+        local = self._local(contact, occupancy)
         found = self.solver.advance(part.of(old), contact.metal, linear, local, dt=dt, source=source, guess=start)
         return replace(found, values=part.onto(found.values, old))
 
