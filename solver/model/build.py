@@ -13,7 +13,7 @@ from solver.case.schema import Case
 from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain import contact as geometry
 from solver.domain.collector import Collector
-from solver.domain.contact import Contact
+from solver.domain.contact import NOTHING, Contact
 from solver.domain.electrode import Electrode
 from solver.domain.places import Fixed, Moved, Places
 from solver.laws import free_energy, infiltration, vacancies
@@ -284,7 +284,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         max_newton=numerics.max_newton,
         linear_tolerance=numerics.tolerance,
         reference_current=REST_CURRENT * grid.sum(contact.area * exchange),
-        part=layers_with(grid, contact.electrolyte > geometry.NOTHING),
+        part=layers_with(grid, contact.electrolyte > NOTHING),
     )
     return Transfer(
         grid=grid,
@@ -296,6 +296,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         capacitance=face.double_layer_capacitance,
         series_resistance=drive.series_resistance,
         voltage_limit=drive.voltage_limit,
+        near=layers_with(grid, (contact.electrolyte > NOTHING) & (1 - contact.electrolyte > NOTHING)),
     )
 
 
@@ -346,7 +347,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     diffusion = DiffusionParameters(
         diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width
     )
-    metal = layers_with(grid, 1 - contact.electrolyte > geometry.NOTHING)
+    metal = layers_with(grid, 1 - contact.electrolyte > NOTHING)
     mechanics = make_deformation(case, grid, contact)
     places: Places = Fixed(contact)
     if case.collector:

@@ -73,7 +73,7 @@ class PhaseFieldSolver:
         linear solves at least.
         """
         inertia, volume = self.grid.volume / dt, self.grid.volume / weight
-        linear.values[...] /= weight[..., None]
+        linear.values[...] /= weight
         scale = self.grid.sum(inertia)
 
         def left(s: Array) -> tuple[Array, Array, Array, float]:
@@ -115,7 +115,7 @@ class PhaseFieldSolver:
     ) -> tuple[Array, Outcome]:
         """Change of s at the end of a step, `values`, per change of a source of this shape, 1/s (collective)."""
         volume = self.grid.volume / weight
-        linear.values[...] /= weight[..., None]
+        linear.values[...] /= weight
         return self.solver.solve(
             linear, source * volume, RESPONSE_TOLERANCE, self.grid.volume / dt + local(values)[1] * volume
         )
