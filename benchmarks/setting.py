@@ -22,6 +22,7 @@ from solver.numerics.grid import Grid
 from solver.numerics.state import State
 from solver.physics.step import Step, StepResult
 
+ELECTROLYTE = 1e-3  # psi from which on potentials are compared
 METAL_SHARE = 0.75  # of the cells along the normal
 
 
@@ -186,8 +187,12 @@ class Run:
         )
 
     def differences(self, peer: Peer) -> dict[str, float]:
-        """Largest difference of each field to the peer's; xi and c weighted with m, the share of the metal side."""
-        m = self.coupling.places.start().metal
+        """Largest difference of each field to the peer's; xi and c weighted with m, the share of the metal side.
+
+        phi counts where there is electrolyte: ours has no equation deep in the metal.
+        """
+        contact = self.coupling.places.start()
+        m, conducting = contact.metal, contact.electrolyte > ELECTROLYTE
         theirs = {"lithium": peer.xi, "occupancy": peer.c, "potential": peer.phi}
         gaps = {name: np.abs(self.state[name] - v.value.reshape(m.shape)) for name, v in theirs.items()}
-        return {name: float(np.max(gap if name == "potential" else m * gap)) for name, gap in gaps.items()}
+        return {name: float(np.max((conducting if name == "potential" else m) * gap)) for name, gap in gaps.items()}

@@ -51,6 +51,10 @@ class Place:
         """k(chi): 0 where Li or void is, 1 in the collector."""
         return smooth_step(self.indicator, *COLLECTOR_RANGE)
 
+    def within(self, part: Grid) -> Place:
+        """That of a part of the grid."""
+        return replace(self, indicator=part.of(self.indicator), area_density=part.of(self.area_density))
+
 
 @dataclass
 class Collector:

@@ -17,7 +17,7 @@ where it is, and m is what it leaves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from solver.domain.collector import Place
 
 FLOOR = 1e-6
+NOTHING = 1e-12  # of psi, or of 1 - psi: beyond that the electrolyte, or the metal, has nothing to say
 SIGNIFICANT = 0.1  # weight of metal or defect from which on a field counts in the error of a step
 NEAR = 0.5  # of 4 psi (1 - psi): there it counts too, however thin the metal is
 OUTER = 0.4  # psi up to which no planes are made of Li that is plated
@@ -117,6 +118,20 @@ class Contact:
         lower, upper = self.electrolyte_faces[-1][..., :-1], self.electrolyte_faces[-1][..., 1:]
         a, b = (np.maximum(psi - OUTER, 0.0) / (1 - OUTER) for psi in (lower, upper))
         return (a + b) * np.divide(b - a, upper - lower, out=np.zeros_like(a), where=upper > lower)
+
+    def within(self, part: Grid) -> Contact:
+        """That of a part of the grid."""
+        return replace(
+            self,
+            electrolyte=part.of(self.electrolyte),
+            electrolyte_faces=[part.of_faces(a, f) for a, f in enumerate(self.electrolyte_faces)],
+            metal=part.of(self.metal),
+            metal_faces=[part.of_faces(a, f) for a, f in enumerate(self.metal_faces)],
+            area_density=part.of(self.area_density),
+            area=part.of(self.area),
+            normal=tuple(part.of(n) for n in self.normal),
+            collector=self.collector and self.collector.within(part),
+        )
 
     def walls(self, width: float) -> tuple[Array, ...]:
         """Areas per volume that Li wets, of electrolyte and collector, 1/m.

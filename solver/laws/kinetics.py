@@ -37,6 +37,7 @@ needs j and dj/dphi; with a film j is the root of a monotone scalar equation, fo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,6 +72,12 @@ class KineticsParameters:
         """Those of Li on the film's outer side."""
         left = self.area_resistance - self.film_resistance
         return replace(self, area_resistance=left, film_permeance=math.inf, film_resistance=0.0)
+
+    def within(self, part: Callable[[Array], Array]) -> KineticsParameters:
+        """Those of a part of the cells."""
+        values = (part(np.asarray(x)) for x in (self.area_resistance, self.film_permeance, self.film_resistance))
+        resistance, permeance, film = values
+        return replace(self, area_resistance=resistance, film_permeance=permeance, film_resistance=film)
 
     @property
     def inverse_thermal_voltage(self) -> float:

@@ -98,19 +98,25 @@ class AnnihilationParameters:
 
     def thickening(self, pressure: Array | float) -> Array:
         """k(p) = max(1, 2 lambda sqrt(r/D)): how much deeper than sqrt(D/r) the layer is made."""
-        return np.maximum(1.0, 2 * self.width * np.sqrt(self.physical_rate(pressure) / self.diffusivity))
+        return self._thickening(self.physical_rate(pressure))
+
+    def _thickening(self, rate: Array) -> Array:
+        return np.maximum(1.0, 2 * self.width * np.sqrt(rate / self.diffusivity))
 
     def rate(self, pressure: Array | float) -> Array:
         """r/k, 1/s: the rate in the layer as it is made."""
-        return self.physical_rate(pressure) / self.thickening(pressure)
+        return self.rate_and_slope(pressure)[0]
 
-    def rate_slope(self, pressure: Array | float) -> Array:
-        """d(r/k)/dp, 1/(s Pa); 0 in tension, half of (dr/dp)/k where k > 1, as r/k goes with sqrt(r) there."""
+    def rate_and_slope(self, pressure: Array | float) -> tuple[Array, Array]:
+        """r/k and d(r/k)/dp, 1/(s Pa); 0 in tension, half of (dr/dp)/k where k > 1, as r/k goes with sqrt(r) there."""
         p = np.maximum(np.asarray(pressure, dtype=float), 0.0) / MEGAPASCAL
-        n, k = self.creep_exponent, self.thickening(pressure)
-        slope = self._creep * n * (p / self.size_effect_strengthening) ** (n - 1) / self.size_effect_strengthening
-        slope = (slope + self.linear_rate) / MEGAPASCAL / k
-        return np.where(p > 0, np.where(k > 1, 0.5 * slope, slope), 0.0)
+        # one power serves all: it is the dearest of a step's formulas
+        creep = self._creep * (p / self.size_effect_strengthening) ** self.creep_exponent
+        r = creep + self.linear_rate * p
+        k = self._thickening(r)
+        slope = self.creep_exponent * np.divide(creep, p, out=np.zeros_like(p), where=p > 0) + self.linear_rate
+        slope = slope * np.where(k > 1, 0.5, 1.0) * (p > 0) / (MEGAPASCAL * k)
+        return r / k, slope
 
     @property
     def _creep(self) -> float:
@@ -145,7 +151,7 @@ def plane_source(
     """
     expected = deficit + dt * feed
     vanish, grow, thin = weights
-    r, r_slope = p.rate(normal_stress) * h, p.rate_slope(normal_stress) * h
+    r, r_slope = (values * h for values in p.rate_and_slope(normal_stress))
     takes = np.maximum(vanish, np.minimum(thin, 1.0))
     less = expected / (1 + dt * r * takes)
     lost, lost_slope = -r * vanish * less, -r_slope * vanish * less / (1 + dt * r * takes)

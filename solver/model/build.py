@@ -13,7 +13,7 @@ from solver.case.schema import Case
 from solver.constants import FARADAY, GAS_CONSTANT
 from solver.domain import contact as geometry
 from solver.domain.collector import Collector
-from solver.domain.contact import Contact
+from solver.domain.contact import NOTHING, Contact
 from solver.domain.electrode import Electrode
 from solver.domain.places import Fixed, Moved, Places
 from solver.laws import free_energy, infiltration, vacancies
@@ -39,6 +39,7 @@ from solver.model.coupling import Coupling
 from solver.numerics import random_fields
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid, lateral_faces, normal_faces
+from solver.numerics.slab import layers_with
 from solver.numerics.state import State
 from solver.physics import filament
 from solver.physics import lining as on_grid
@@ -296,6 +297,7 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         max_newton=numerics.max_newton,
         linear_tolerance=numerics.tolerance,
         reference_current=REST_CURRENT * grid.sum(contact.area * exchange),
+        part=layers_with(grid, contact.electrolyte > NOTHING),
     )
     return Transfer(
         grid=grid,
@@ -307,10 +309,11 @@ def make_transfer(case: Case, grid: Grid, contact: Contact, energy: free_energy.
         capacitance=face.double_layer_capacitance,
         series_resistance=drive.series_resistance,
         voltage_limit=drive.voltage_limit,
+        near=layers_with(grid, (contact.electrolyte > NOTHING) & (1 - contact.electrolyte > NOTHING)),
     )
 
 
-def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -> Lithium:
+def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters, part: Grid) -> Lithium:
     """The order parameter of a case (collective)."""
     li, face, numerics = case.lithium, case.interface, case.solver
     low, high = DEFECT_RANGE
@@ -324,6 +327,7 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters) -
         linear_tolerance=numerics.tolerance,
         newton_tolerance=10 * numerics.tolerance,
         max_newton=numerics.max_newton,
+        part=part,
     )
     temperature = case.drive.temperature
     noise = (
@@ -356,6 +360,7 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
     diffusion = DiffusionParameters(
         diffusivity=li.diffusivity, surface_diffusivity=li.surface_diffusivity, width=face.width
     )
+    metal = layers_with(grid, 1 - contact.electrolyte > NOTHING)
     mechanics = make_deformation(case, grid, contact)
     places: Places = Fixed(contact)
     if case.collector:
@@ -367,8 +372,8 @@ def make_coupling(case: Case, grid: Grid) -> Coupling:
         energy=energy,
         charge=make_transfer(case, grid, contact, energy),
         deformation=mechanics,
-        occupancy=Occupancy(OccupancyBalance(grid, diffusion, case.solver.tolerance)),
-        lithium=make_lithium(case, grid, energy),
+        occupancy=Occupancy(OccupancyBalance(grid, diffusion, case.solver.tolerance, metal)),
+        lithium=make_lithium(case, grid, energy, metal),
         dead=DeadLithium(grid, face.width),
         penetration=make_penetration(case, grid, contact, mechanics),
         followers=tuple(part for part in followers if part is not None),

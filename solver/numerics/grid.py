@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from types import EllipsisType
 
 import numpy as np
 from mpi4py import MPI
@@ -25,6 +26,8 @@ from solver.numerics.array import AXES, Array
 from solver.petsc import PETSc
 
 GHOSTS = 2
+
+Index = tuple[EllipsisType | slice, ...]
 
 
 def lateral_faces(width: float, spacing: float) -> Array:
@@ -121,9 +124,12 @@ class Grid:
         self.start = tuple(int(s) for s in start[::-1])[-self.dim :]
         self.local_shape = tuple(int(s) for s in size[::-1])[-self.dim :]
         self.owned = tuple(slice(s, s + n) for s, n in zip(self.start, self.local_shape, strict=True))
+        self._block_shape = self.local_shape
         self._global = self.da.createGlobalVec()
         self._local = self.da.createLocalVec()
         self._ghosted_shape = tuple(n + 2 * GHOSTS for n in self.local_shape)
+        self._here: Index = (...,)  # the cells in the block of the DMDA, and those with ghosts in its block with ghosts
+        self._around: Index = (...,)
         self.mirrored = [list(self._mirrors(axis)) for axis in range(self.dim)]
 
     def _mirrors(self, axis: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
@@ -225,13 +231,23 @@ class Grid:
 
     def ghosted(self, values: Array) -> Array:
         """A copy of the owned block with GHOSTS cells of the neighbours on every side (collective)."""
-        self.view(self._global)[...] = values
+        self._global.array.reshape(self._block_shape)[self._here] = values
         self.da.globalToLocal(self._global, self._local)
-        g = self._local.array.reshape(self._ghosted_shape).copy()
+        g = self._local.array.reshape(self._ghosted_shape)[self._around].copy()
         for pairs in self.mirrored:
             for outside, inside in pairs:
                 g[outside] = g[inside]
         return g
+
+    def numbers(self) -> Array:
+        """Row of every cell in a PETSc matrix, with ghosts; -1 outside the grid (collective)."""
+        rows = int(np.prod(self.local_shape))
+        first = sum(self.comm.allgather(rows)[: self.comm.rank])
+        found = self.ghosted(np.arange(first, first + rows).reshape(self.local_shape))  # exact: far below 2^53
+        for pairs in self.mirrored:
+            for outside, _ in pairs:
+                found[outside] = -1
+        return found.astype(PETSc.IntType)
 
     def without_ghosts(self, g: Array) -> Array:
         """A view of the owned block in what `ghosted` has returned."""
@@ -244,6 +260,24 @@ class Grid:
         lower[axis] = slice(GHOSTS - 1, -GHOSTS)
         upper[axis] = slice(GHOSTS, 1 - GHOSTS)
         return g[tuple(lower)], g[tuple(upper)]
+
+    # -- parts of the grid: `Slab` has what differs --------------------------------------------------------
+
+    def of(self, values: Array) -> Array:
+        """Of values of the cells of the whole grid (or broadcastable ones) those of this part of it, a view."""
+        return values
+
+    def of_faces(self, axis: int, values: Array) -> Array:
+        """The same of the faces normal to `axis`."""
+        return values
+
+    def onto(self, values: Array, elsewhere: Array | float = 0.0) -> Array:
+        """Values of this part on the whole grid, with those of `elsewhere` in the rest of it."""
+        return values
+
+    def extended(self, values: Array) -> Array:
+        """Values of this part on the whole grid, in the rest of it those of the column's nearest cell (collective)."""
+        return values
 
     # -- reductions (collective) -----------------------------------------------------------------------
 

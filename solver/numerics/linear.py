@@ -18,24 +18,24 @@ What a preconditioner was made of is kept beside it (`kept`): of the same matrix
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from solver.numerics.array import Array
-from solver.numerics.grid import GHOSTS, Grid
+from solver.numerics.grid import Grid
 from solver.numerics.kept import Kept
 from solver.numerics.operators import Stencil, apply_stencil
 from solver.petsc import PETSc
 
 # rebuild when a digit of accuracy costs this many times the iterations it cost at first, plus an allowance because a
-# short solve is no measure; an ILU costs as much as three of its iterations, a multigrid as twenty
+# short solve is no measure; an ILU costs as much as five of its iterations, a multigrid as twenty
 PATIENCE = {"bjacobi": 1.2, "other": 1.6}
-ALLOWANCE = {"bjacobi": 1, "other": 3}
+ALLOWANCE = {"bjacobi": 2, "other": 3}
 LARGEST_RATIO = 200.0  # measured on 256^2: at 90 ILU took half the time of multigrid, at 350 it took more
-FILL_LEVELS = {1: 0, 2: 2, 3: 0}  # of ILU; in 3-D fill is dear
+FILL_LEVELS = {1: 0, 2: 3, 3: 0}  # of ILU; in 3-D fill is dear
 EPSILON = float(np.finfo(float).eps)  # times the sizes of the terms: three times what rounding leaves of a sum
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
 
@@ -89,7 +89,8 @@ class Outcome:
 class LinearSolver:
     """Solves a `Stencil` system with a Krylov method.
 
-    name prefixes PETSc options (`-charge_ksp_view`). method is "cg" for symmetric systems, else "gmres".
+    name prefixes PETSc options (`-charge_ksp_view`). method is "cg" for symmetric systems, else "gmres": the flexible
+    one, which keeps what the preconditioner has made of its vectors and need not apply it once more at the end.
     rtol is relative to the norm of the right-hand side b. Where it asks for more than rounding allows, the solution x
     is as good as it gets: converged at a residual below eps | |A| |x| + |b| |.
     """
@@ -101,7 +102,7 @@ class LinearSolver:
         self.rhs, self.solution = grid.vector(), grid.vector()
         self.ksp = PETSc.KSP().create(grid.comm)
         self.ksp.setOptionsPrefix(f"{name}_")
-        self.ksp.setType(method)
+        self.ksp.setType("fgmres" if method == "gmres" else method)
         self.ksp.setTolerances(rtol=rtol, atol=0.0, max_it=max_iterations)
         self.ksp.setOperators(self.matrix)
         if method == "gmres":
@@ -112,13 +113,12 @@ class LinearSolver:
             self.ksp.setFromOptions()
         self._first_cost: float | None = None
         self._made_of: Array | None = None  # values of the matrix at the last set-up
+        self._filled: Stencil | None = None  # what the matrix has but for what is added to the diagonal
         self.setups = 0
 
     def _create_matrix(self) -> PETSc.Mat:
         grid = self.grid
-        # The DMDA's local-to-global map gives -1 outside the grid, which PETSc skips on insertion.
-        numbers = np.asarray(grid.da.getLGMap().indices, dtype=PETSc.IntType)
-        numbers = numbers.reshape([n + 2 * GHOSTS for n in grid.local_shape])
+        numbers = grid.numbers()  # -1 outside the grid, which PETSc skips on insertion
         # per row the cell and its lower and upper neighbour along each axis, in the order of `Stencil`
         columns = [grid.without_ghosts(numbers)]
         for axis in range(grid.dim):
@@ -193,13 +193,13 @@ class LinearSolver:
     def _ratio(self, stencil: Stencil) -> float:
         """(1 + s)/(1 - s) of the module's text; infinite when no bound is known (collective)."""
         diagonal = np.abs(stencil.diagonal)
-        others = np.sum(np.abs(stencil.values[..., 1:]), axis=-1)
+        others = np.sum(np.abs(stencil.values[1:]), axis=0)
         s = self.grid.max(others / np.where(diagonal > 0, diagonal, np.finfo(float).tiny))
         return (1 + s) / (1 - s) if s < 1 else np.inf
 
     def _fill(self, values: Array) -> None:
         """Give the matrix the values of a stencil (collective)."""
-        self.matrix.setValuesCSR(self._offsets, self._columns, values.ravel())
+        self.matrix.setValuesCSR(self._offsets, self._columns, by_rows(values).ravel())
         self.matrix.assemble()
 
     def _set_up(self, stencil: Stencil) -> None:
@@ -214,20 +214,34 @@ class LinearSolver:
             pc.apply(self.rhs, self.solution)
         pc.setReusePreconditioner(True)
 
-    def solve(self, stencil: Stencil, rhs: Array, rtol: float | None = None) -> tuple[Array, Outcome]:
-        """The solution x of stencil x = rhs, starting from zero, and the outcome (collective)."""
-        self._fill(stencil.values)
+    def solve(
+        self, stencil: Stencil, rhs: Array, rtol: float | None = None, added: Array | None = None
+    ) -> tuple[Array, Outcome]:
+        """The solution x of stencil x = rhs, starting from zero, and the outcome (collective).
+
+        added: to the diagonal. A stencil that is given with it has to stay as it is: the next time it is there already.
+        """
+        if added is None or self._filled is not stencil:
+            self._fill(stencil.values)
+        self._filled = None if added is None else stencil
+        if added is not None:
+            self.grid.view(self.solution)[...] = stencil.diagonal + added
+            self.matrix.setDiagonal(self.solution)
+
+        def system() -> Stencil:
+            return stencil if added is None else stencil.plus(added)
+
         self.grid.view(self.rhs)[...] = rhs
         rtol = self.rtol if rtol is None else max(rtol, self.rtol)
         self.ksp.setTolerances(rtol=rtol)
 
         # where a kept preconditioner fails a new one is tried: twice at most
         kept = self._first_cost is not None
-        reason, iterations = self._attempt(stencil, rhs)
+        reason, iterations = self._attempt(system, rhs)
         total = iterations
         if reason <= 0 and kept:
             self._first_cost, kept = None, False
-            reason, iterations = self._attempt(stencil, rhs)
+            reason, iterations = self._attempt(system, rhs)
             total += iterations
 
         # a new one sets the measure by which it is judged from now on
@@ -235,19 +249,19 @@ class LinearSolver:
         if not kept:
             self.setups += 1
             self._first_cost = iterations / digits
-            self._made_of = stencil.values.copy()
+            self._made_of = system().values.copy()
         elif iterations > self._bearable(digits):
             self._first_cost = None
         outcome = Outcome(reason > 0, reason_name(reason), total, float(self.ksp.getResidualNorm()))
         return self.grid.view(self.solution).copy(), outcome
 
-    def _attempt(self, stencil: Stencil, rhs: Array) -> tuple[int, int]:
+    def _attempt(self, system: Callable[[], Stencil], rhs: Array) -> tuple[int, int]:
         """Solve with the preconditioner that is kept, or a new one; PETSc's reason and iterations (collective)."""
         if self._first_cost is None:
-            self._set_up(stencil)
+            self._set_up(system())
         self.ksp.solve(self.rhs, self.solution)
         reason = int(self.ksp.getConvergedReason())
-        if reason <= 0 and self._is_rounded(stencil, rhs):
+        if reason <= 0 and self._is_rounded(system(), rhs):
             reason = int(PETSc.KSP.ConvergedReason.CONVERGED_ATOL)
         return reason, int(self.ksp.getIterationNumber())
 
@@ -264,18 +278,23 @@ class LinearSolver:
         """The matrix that the preconditioner was made of, and iterations per digit when it was new."""
         if self._first_cost is None or self._made_of is None:
             return Kept()
-        return Kept({"matrix": self._made_of}, {"first_cost": self._first_cost})
+        return Kept({"matrix": self.grid.onto(by_rows(self._made_of))}, {"first_cost": self._first_cost})
 
     def take_up(self, kept: Kept) -> None:
         """Make the preconditioner of that matrix; without one the next solve makes its own (collective)."""
-        self._first_cost, self._made_of = None, None
+        self._first_cost, self._made_of, self._filled = None, None, None
         if "matrix" not in kept.arrays or "first_cost" not in kept.numbers:
             return
         stencil = Stencil(self.grid)
-        stencil.values[...] = kept.arrays["matrix"]
+        by_rows(stencil.values)[...] = self.grid.of(kept.arrays["matrix"])
         self._fill(stencil.values)
         self._set_up(stencil)
         self._first_cost, self._made_of = kept.numbers["first_cost"], stencil.values
+
+
+def by_rows(values: Array) -> Array:
+    """Values of a stencil row by row, as PETSc and checkpoints have them: (*local_shape, 1 + 2 dim), a view."""
+    return np.moveaxis(values, 0, -1)
 
 
 @contextmanager

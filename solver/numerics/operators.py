@@ -24,31 +24,39 @@ from solver.numerics.grid import Grid
 class Stencil:
     """Rows of a matrix that couples each cell with itself and its 2 dim face neighbours.
 
-    values has shape (*local_shape, 1 + 2 dim); the order is cell, then (lower, upper) for each axis.
+    values has shape (1 + 2 dim, *local_shape); the order is cell, then (lower, upper) for each axis.
     """
 
     def __init__(self, grid: Grid):
         self.grid = grid
-        self.values = np.zeros((*grid.local_shape, 1 + 2 * grid.dim))
+        self.values = np.zeros((1 + 2 * grid.dim, *grid.local_shape))
 
     @property
     def diagonal(self) -> Array:
-        return self.values[..., 0]
+        return self.values[0]
+
+    def plus(self, added: Array) -> Stencil:
+        """With more on the diagonal."""
+        found = Stencil(self.grid)
+        found.values[...] = self.values
+        found.diagonal[...] += added
+        return found
 
     def add_conductance(self, axis: int, conductance: Array) -> None:
         """Add the net outflow -k (upper - lower) through faces of the given (masked) conductance."""
         lower, upper = along_axis(axis, self.grid.dim)
-        self.values[..., 0] += conductance[lower] + conductance[upper]
-        self.values[..., 1 + 2 * axis] -= conductance[lower]
-        self.values[..., 2 + 2 * axis] -= conductance[upper]
+        self.values[0] += conductance[lower]
+        self.values[0] += conductance[upper]
+        self.values[1 + 2 * axis] -= conductance[lower]
+        self.values[2 + 2 * axis] -= conductance[upper]
 
     def add_advection(self, axis: int, flow: Array, upper_weight: Array) -> None:
         """Add the net outflow flow * (upper_weight * upper + (1 - upper_weight) * lower)."""
         lower, upper = along_axis(axis, self.grid.dim)
         from_upper, from_lower = flow * upper_weight, flow * (1 - upper_weight)
-        self.values[..., 0] += from_lower[upper] - from_upper[lower]
-        self.values[..., 1 + 2 * axis] -= from_lower[lower]
-        self.values[..., 2 + 2 * axis] += from_upper[upper]
+        self.values[0] += from_lower[upper] - from_upper[lower]
+        self.values[1 + 2 * axis] -= from_lower[lower]
+        self.values[2 + 2 * axis] += from_upper[upper]
 
 
 def along_axis(axis: int, dim: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -112,10 +120,10 @@ def apply_stencil(stencil: Stencil, values: Array) -> Array:
     """Rows times cell values (collective)."""
     grid = stencil.grid
     ghosted = grid.ghosted(values)
-    result = stencil.values[..., 0] * values
+    result = stencil.diagonal * values
     for axis in range(grid.dim):
         lower, upper = grid.sides(ghosted, axis)
         first, second = along_axis(axis, grid.dim)
-        result += stencil.values[..., 1 + 2 * axis] * lower[first]
-        result += stencil.values[..., 2 + 2 * axis] * upper[second]
+        result += stencil.values[1 + 2 * axis] * lower[first]
+        result += stencil.values[2 + 2 * axis] * upper[second]
     return result

@@ -54,7 +54,6 @@ class PhaseFieldSolver:
         self.max_newton = max_newton
         self.solver = LinearSolver(grid, name, "gmres", linear_tolerance)
         self.forcing = Forcing()
-        self._stencil = Stencil(grid)
 
     def advance(
         self,
@@ -70,17 +69,17 @@ class PhaseFieldSolver:
     ) -> PhaseFieldResult:
         """Advance s by dt (collective).
 
-        linear: A integrated over the cells; guess: start of the iteration; least: number of linear solves at least.
+        linear: A integrated over the cells, divided by w in place; guess: start of the iteration; least: number of
+        linear solves at least.
         """
-        volume = self.grid.volume
-        inertia, per_weight = weight * volume / dt, 1 / weight
-        scale = self.grid.sum(volume) / dt
+        inertia, volume = self.grid.volume / dt, self.grid.volume / weight
+        linear.values[...] /= weight
+        scale = self.grid.sum(inertia)
 
         def left(s: Array) -> tuple[Array, Array, Array, float]:
             """L, its derivative and the rows' residuals; the mean error of s that these stand for (collective)."""
             rate, slope = local(s)
             residual = inertia * (s - old) + (rate - source) * volume + apply_stencil(linear, s)
-            residual *= per_weight
             return rate, slope, residual, self.grid.sum(np.abs(residual)) / scale
 
         s, krylov = guess.copy(), 0
@@ -90,13 +89,13 @@ class PhaseFieldSolver:
             if not met and norm <= SURE:
                 sizes = (inertia + linear.diagonal) * np.abs(s) + inertia * np.abs(old)
                 sizes += (np.abs(slope * s) + np.abs(rate) + np.abs(source)) * volume
-                met = norm <= EPSILON * self.grid.sum(sizes * per_weight) / scale
+                met = norm <= EPSILON * self.grid.sum(sizes) / scale
             if met and newton >= least:
                 return PhaseFieldResult(s, Outcome(True, "newton converged", krylov, norm), newton)
             if newton == self.max_newton or not np.isfinite(norm):
                 break
             rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
-            change, outcome = self._solve(linear, inertia + slope * volume, per_weight, -residual, rtol)
+            change, outcome = self.solver.solve(linear, -residual, rtol, inertia + slope * volume)
             krylov += outcome.iterations
             if not outcome.converged:
                 return PhaseFieldResult(s, Outcome(False, outcome.reason, krylov, norm), newton)
@@ -115,14 +114,8 @@ class PhaseFieldSolver:
         self, values: Array, weight: Array, linear: Stencil, local: Local, dt: float, source: Array
     ) -> tuple[Array, Outcome]:
         """Change of s at the end of a step, `values`, per change of a source of this shape, 1/s (collective)."""
-        volume = self.grid.volume
-        diagonal = weight * volume / dt + local(values)[1] * volume
-        return self._solve(linear, diagonal, 1 / weight, source * volume / weight, RESPONSE_TOLERANCE)
-
-    def _solve(
-        self, linear: Stencil, diagonal: Array, per_weight: Array, rhs: Array, rtol: float
-    ) -> tuple[Array, Outcome]:
-        self._stencil.values[...] = linear.values
-        self._stencil.diagonal[...] += diagonal
-        self._stencil.values[...] *= per_weight[..., None]
-        return self.solver.solve(self._stencil, rhs, rtol)
+        volume = self.grid.volume / weight
+        linear.values[...] /= weight
+        return self.solver.solve(
+            linear, source * volume, RESPONSE_TOLERANCE, self.grid.volume / dt + local(values)[1] * volume
+        )

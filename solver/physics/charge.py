@@ -78,7 +78,8 @@ class ChargeBalance:
     """Solver of the charge equation; keeps its matrix and preconditioner.
 
     face_conductivity: s psi on the faces of every axis (full size), S/m. reference_current: A, what
-    counts as a unit of charge error when little current flows.
+    counts as a unit of charge error when little current flows. part: of the grid, down from its top, where there is
+    electrolyte; below it phi is that of its lowest cells.
     """
 
     def __init__(
@@ -90,20 +91,20 @@ class ChargeBalance:
         max_newton: int,
         linear_tolerance: float,
         reference_current: float,
+        part: Grid | None = None,
     ):
-        self.grid = grid
+        self.grid, self.part = grid, part or grid
         self.newton_tolerance = newton_tolerance
         self.max_newton = max_newton
         self.reference_current = reference_current
-        self.solver = LinearSolver(grid, "charge", "cg", linear_tolerance)
+        self.solver = LinearSolver(self.part, "charge", "cg", linear_tolerance)
         self.forcing = Forcing()
-        self._scratch = Stencil(grid)
         self.set_conductivity(face_conductivity)
 
     def set_conductivity(self, face_conductivity: Sequence[Array]) -> None:
         """Take over the effective conductivity on the faces of every axis (full size), S/m."""
-        grid = self.grid
-        self.conductances = [conductance(grid, a, k) for a, k in enumerate(face_conductivity)]
+        grid = self.part
+        self.conductances = [conductance(grid, a, grid.of_faces(a, k)) for a, k in enumerate(face_conductivity)]
         self.bulk = Stencil(grid)
         for axis, k in enumerate(self.conductances):
             self.bulk.add_conductance(axis, k)
@@ -125,9 +126,12 @@ class ChargeBalance:
         return series * (control.voltage - below), -series
 
     def _residual(self, phi: Array, terms: Sequence[InterfaceTerm], control: TopControl) -> tuple[Array, Array, Array]:
-        """Outflow minus inflow of each cell (A), the diagonal that interface and top add (S), interface current (A)."""
-        grid = self.grid
-        ghosted = grid.ghosted(phi)
+        """Outflow minus inflow of each cell (A), the diagonal that interface and top add (S), interface current (A).
+
+        Those of the part of the grid that has electrolyte, for a phi of the whole grid.
+        """
+        grid = self.part
+        ghosted = grid.ghosted(grid.of(phi))
         fluxes = []
         for axis in range(grid.dim):
             lower, upper = grid.sides(ghosted, axis)
@@ -136,8 +140,8 @@ class ChargeBalance:
         diagonal, transfer = np.zeros_like(residual), np.zeros_like(residual)
         for term in terms:
             current, slope = term(phi)
-            transfer += current
-            diagonal += slope
+            transfer += grid.of(current)
+            diagonal += grid.of(slope)
         residual += transfer
         if grid.is_top:
             inflow, slope = self._top(control, phi)
@@ -156,7 +160,7 @@ class ChargeBalance:
 
         limit: V of the sign of the current; what not even it drives is not looked for.
         """
-        phi = phi.copy()
+        phi = self.part.extended(self.part.of(phi)).copy()
         krylov, newton, last, before = 0, 0, self.max_newton, np.inf
         outcome = Outcome(True, "newton converged", 0, 0.0)
         residual, diagonal, transfer = self._residual(phi, terms, control)
@@ -165,7 +169,7 @@ class ChargeBalance:
                 self.inflow(phi, control),
                 np.abs(transfer),
                 np.abs(residual),
-                (self.bulk.diagonal + diagonal) * np.abs(phi) + np.abs(transfer),
+                (self.bulk.diagonal + diagonal) * np.abs(self.part.of(phi)) + np.abs(transfer),
             )
             # at rest Li in the metal and in filaments may exchange more than is applied
             unit = max(abs(applied), 0.5 * exchanged, self.reference_current)
@@ -177,10 +181,8 @@ class ChargeBalance:
             if newton == last or not np.isfinite(norm):
                 break
             before = norm
-            self._scratch.values[...] = self.bulk.values
-            self._scratch.diagonal[...] += diagonal
             rtol = self.forcing.rtol(newton, norm, self.newton_tolerance)
-            change, outcome = self.solver.solve(self._scratch, -residual, rtol)
+            change, outcome = self.solver.solve(self.bulk, -residual, rtol, diagonal)
             krylov += outcome.iterations
             if not outcome.converged:
                 break
@@ -217,7 +219,7 @@ class ChargeBalance:
         allowed = OVERSHOOT * abs(begin)
         share, lower, upper, below, above = 1.0, 0.0, 1.0, begin, 0.0
         for _ in range(SEARCHES):
-            there = phi + share * change
+            there = self.part.extended(self.part.of(phi) + share * change)
             found = self._residual(there, terms, control)
             left = self.grid.sum(found[0] * change)
             short = share < 1 and left < -allowed

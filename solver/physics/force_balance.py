@@ -15,7 +15,7 @@ from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
 from solver.physics.rheology import Response
 from solver.physics.stiffness import Softness
-from solver.physics.tangent import Tangent
+from solver.physics.tangent import Tangent, contracted, summed
 
 if TYPE_CHECKING:
     from solver.physics.mechanics import Mechanics
@@ -287,7 +287,7 @@ class ForceBalance:
 
         def pressure(d: Array, q: Array) -> Array:
             """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
-            return q.reshape(cells) - (bulk * d).sum(axis=0)
+            return q.reshape(cells) - contracted(bulk, d)
 
         def total(x: Array, strains: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
             """Changes of force and volume as in `evaluate`."""
@@ -297,7 +297,10 @@ class ForceBalance:
             force += m.matrices.constraint_forces(x, constraint)
             rest = self._rest_of_spring(self.dt * VELOCITY_UNIT * x.reshape(force.shape))
             force[..., -1] += rest / STRESS_UNIT * mac.bottom_area
-            return force, -(d.sum(axis=0) - change.growth + dp / kappa) * mac.volume
+            volume = change.growth - summed(d)
+            volume -= dp / kappa
+            volume *= mac.volume
+            return force, volume
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
             """The operator that `SaddleSolver` is given."""

@@ -44,13 +44,14 @@ class HarmonicBalance:
 
     def __init__(self, equation: ChargeBalance, tolerance: float):
         self.equation = equation
-        self.solver = HarmonicSolver(equation.grid, "impedance", tolerance)
-        self._real = Stencil(equation.grid)
+        self.solver = HarmonicSolver(equation.part, "impedance", tolerance)
+        self._real = Stencil(equation.part)
         self._last: Array | None = None
 
     def impedance(self, admittance: Array) -> tuple[complex, Outcome]:
         """Z without R_series, ohm m^2; admittance: of the cells, complex, S (collective)."""
-        grid, equation = self.equation.grid, self.equation
+        grid, equation = self.equation.part, self.equation
+        admittance = grid.of(admittance)
         if grid.max(np.abs(admittance)) == 0.0:
             return complex("nan"), Outcome(False, "no current crosses the contact and nothing charges it", 0, 0.0)
         self._real.values[...] = equation.bulk.values

@@ -31,7 +31,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Keeper
 from solver.numerics.operators import Stencil, conductance, full_faces, hybrid_weight, net_outflow
-from solver.numerics.phase_field import PhaseFieldResult, PhaseFieldSolver
+from solver.numerics.phase_field import Local, PhaseFieldResult, PhaseFieldSolver
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics import touching
 from solver.physics.part import Column, Part, StateField
@@ -41,7 +41,10 @@ DENSE = 0.9  # xi above which metal counts as dense for the growth rate
 
 
 class LithiumEquation:
-    """Solver of the order parameter; keeps its matrix and preconditioner. mobility L in 1/(Pa s)."""
+    """Solver of the order parameter; keeps its matrix and preconditioner. mobility L in 1/(Pa s).
+
+    part: of the grid, up from its bottom, where there is metal; above it xi stays as it is.
+    """
 
     def __init__(
         self,
@@ -52,29 +55,36 @@ class LithiumEquation:
         linear_tolerance: float,
         newton_tolerance: float = 1e-8,
         max_newton: int = 12,
+        part: Grid | None = None,
     ):
-        self.grid = grid
+        self.grid, self.part = grid, part or grid
         self.energy = energy
         self.mobility = mobility
         self.solver = PhaseFieldSolver(
-            grid, "lithium", linear_tolerance=linear_tolerance, newton_tolerance=newton_tolerance, max_newton=max_newton
+            self.part,
+            "lithium",
+            linear_tolerance=linear_tolerance,
+            newton_tolerance=newton_tolerance,
+            max_newton=max_newton,
         )
 
     def variation(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
         """The local part of dF/dxi without the gradient term, J/m^3 (per volume of the box)."""
-        e = self.energy
-        slope = fe.step_slope(lithium)
-        vacancies = e.vacancy_force(fe.step(lithium) - occupancy) * slope
-        bulk = contact.metal * (e.barrier * fe.well_slope(lithium) + vacancies)
-        return bulk + e.wall_energy(contact.walls(e.width)) * slope
+        return self._local(contact, occupancy)(lithium)[0] / self.mobility
 
-    def _variation_slope(self, contact: Contact, lithium: Array, occupancy: Array) -> Array:
-        e = self.energy
-        curvature, slope = fe.step_curvature(lithium), fe.step_slope(lithium)
-        deficit = fe.step(lithium) - occupancy
-        vacancies = e.vacancy_force(deficit) * curvature + e.vacancy_force_slope(deficit) * slope**2
-        bulk = contact.metal * (e.barrier * fe.well_curvature(lithium) + vacancies)
-        return bulk + e.wall_energy(contact.walls(e.width)) * curvature
+    def _local(self, contact: Contact, occupancy: Array) -> Local:
+        """xi -> L times `variation`, 1/s, and its derivative."""
+        e, rate = self.energy, self.mobility
+        metal, walls = rate * contact.metal, rate * e.wall_energy(contact.walls(e.width))
+
+        def local(xi: Array) -> tuple[Array, Array]:
+            deficit, slope, curvature = fe.step(xi) - occupancy, fe.step_slope(xi), fe.step_curvature(xi)
+            force, stiffness = e.vacancy_force(deficit), e.vacancy_force_slope(deficit)
+            falls = metal * (e.barrier * fe.well_slope(xi) + force * slope) + walls * slope
+            bends = metal * (e.barrier * fe.well_curvature(xi) + force * curvature + stiffness * slope**2)
+            return falls, bends + walls * curvature
+
+        return local
 
     def growth_rate(self, contact: Contact, lithium: Array, occupancy: Array) -> float:
         """g_max in 1/s: fastest growth of a perturbation of dense Li; negative when all is stable (collective)."""
@@ -97,19 +107,17 @@ class LithiumEquation:
 
         source: added to m d_t xi, 1/s (noise, manufactured solutions). guess: start of the iteration.
         """
-
-        def local(xi: Array) -> tuple[Array, Array]:
-            rate = self.variation(contact, xi, occupancy)
-            return self.mobility * rate, self.mobility * self._variation_slope(contact, xi, occupancy)
-
-        linear = self._linear_part(contact, velocity)
-        return self.solver.advance(
-            old, contact.metal, linear, local, dt=dt, source=source, guess=old if guess is None else guess
-        )
+        part = self.part
+        contact, occupancy, source = contact.within(part), part.of(occupancy), part.of(np.asarray(source))
+        start = part.of(old if guess is None else guess)
+        linear = self._linear_part(contact, [part.of_faces(a, v) for a, v in enumerate(velocity)])
+        local = self._local(contact, occupancy)
+        found = self.solver.advance(part.of(old), contact.metal, linear, local, dt=dt, source=source, guess=start)
+        return replace(found, values=part.onto(found.values, old))
 
     def _linear_part(self, contact: Contact, velocity: Sequence[Array]) -> Stencil:
         """Gradient energy and drift as rows of a matrix."""
-        grid = self.grid
+        grid = self.part
         linear = Stencil(grid)
         for axis in range(grid.dim):
             coefficient = self.mobility * self.energy.gradient * contact.metal_faces[axis]

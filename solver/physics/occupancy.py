@@ -64,13 +64,16 @@ class OccupancyResult:
 
 
 class OccupancyBalance:
-    """Solver of the occupancy equation; keeps its matrix and preconditioner."""
+    """Solver of the occupancy equation; keeps its matrix and preconditioner.
 
-    def __init__(self, grid: Grid, diffusion: DiffusionParameters, linear_tolerance: float):
-        self.grid = grid
+    part: of the grid, up from its bottom, where there is metal; above it c stays as it is.
+    """
+
+    def __init__(self, grid: Grid, diffusion: DiffusionParameters, linear_tolerance: float, part: Grid | None = None):
+        self.part = part or grid
         self.diffusion = diffusion
-        self.solver = LinearSolver(grid, "occupancy", "gmres", linear_tolerance)
-        self._stencil = Stencil(grid)
+        self.solver = LinearSolver(self.part, "occupancy", "gmres", linear_tolerance)
+        self._stencil = Stencil(self.part)
 
     def step(
         self,
@@ -91,7 +94,10 @@ class OccupancyBalance:
         velocity: m/s on the faces of every axis (broadcastable). source: Li supplied per volume, 1/s.
         thickening: k.
         """
-        grid, stencil = self.grid, self._stencil
+        grid, stencil = self.part, self._stencil
+        everywhere, contact = old, contact.within(grid)
+        old, old_weight, lithium, h, source = (grid.of(f) for f in (old, old_weight, lithium, h, source))
+        velocity, thickening = [grid.of_faces(a, v) for a, v in enumerate(velocity)], grid.of(np.asarray(thickening))
         stencil.values[...] = 0.0
         inside = self.diffusion.of(lithium, h, thickening)
         diffusivity = grid.ghosted(inside)
@@ -117,7 +123,7 @@ class OccupancyBalance:
         stencil.diagonal[...] += contact.metal * grid.volume / dt
         change, outcome = self.solver.solve(stencil, -residual)
         new = old + change
-        return OccupancyResult(new, inflow(new), outcome)
+        return OccupancyResult(grid.onto(new, everywhere), inflow(new), outcome)
 
     def _bottom(
         self,
@@ -130,7 +136,7 @@ class OccupancyBalance:
         h: Array,
     ) -> Callable[[Array], float]:
         """Add the reservoir to the cells that touch it; returns c -> m^3/s of Li that enter there (collective)."""
-        grid, touching = self.grid, contact.electrode.cells
+        grid, touching = self.part, contact.electrode.cells
         if not contact.electrode.reservoir:
             return lambda new: 0.0
         area = np.broadcast_to(grid.area[-1], h.shape)[touching]

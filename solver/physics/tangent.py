@@ -83,20 +83,38 @@ class Tangent:
 
         d: normal ones (dim, *cells); gamma: shear on edges (pairs, *cells); mismatch: S - S(s_n).
         """
-        r, third = self.rheology, d.sum(axis=0) / 3
-        along, stretch = (r.squares * d).sum(axis=0) - third, (self._normal_rates * d).sum(axis=0)
-        shear = [0.5 * r.mac.to_cells(g, a, b) for g, (a, b) in zip(gamma, r.mac.pairs, strict=True)]
-        for product, rate, e in zip(r.products, self.rates.cells, shear, strict=True):
-            along, stretch = along + 2 * product * e, stretch + 2 * rate * e
-        stress = self.stiffness * along + self.softening * stretch * self._along
-        growth = self._driven * (stress - pressure) - self._gain * mismatch
-        softer = self.softening * (stretch - growth * self._of_growth)
-        return Change(growth, softer, self.stiffness * (growth / 3 - third) - pressure, shear)
+        r, third = self.rheology, summed(d)
+        third /= 3
+        along, stretch = contracted(r.squares, d), contracted(self._normal_rates, d)
+        along -= third
+        gammas = [r.mac.to_cells(g, a, b) for g, (a, b) in zip(gamma, r.mac.pairs, strict=True)]
+        for product, rate, g in zip(r.products, self.rates.cells, gammas, strict=True):
+            along += product * g
+            stretch += rate * g
+        # in place: the operator is applied a hundred times in a step, and arrays go through memory
+        growth = self.softening * stretch
+        growth *= self._along
+        growth += self.stiffness * along
+        growth -= pressure
+        growth *= self._driven
+        growth -= self._gain * mismatch
+        stretch -= growth * self._of_growth
+        stretch *= self.softening
+        mean = growth / 3
+        mean -= third
+        mean *= self.stiffness
+        mean -= pressure
+        return Change(growth, stretch, mean, [0.5 * g for g in gammas])
 
     def normal_stresses(self, d: Array, change: Change) -> Array:
         """Changes of tau_aa - P (dim, *cells)."""
         r = self.rheology
-        return self.stiffness * (d - change.growth * r.squares) + change.softer * self.rates.normal + change.mean
+        stresses: Array = change.growth * r.squares
+        np.subtract(d, stresses, out=stresses)
+        stresses *= self.stiffness
+        stresses += change.softer * self.rates.normal
+        stresses += change.mean
+        return stresses
 
     def edge_stresses(self, gamma: Array, change: Change) -> list[Array]:
         """Changes of tau_ab on edges; gamma: shear strain rates (pairs, *cells) (collective)."""
@@ -105,7 +123,11 @@ class Tangent:
         for eta, g, grown, soft, rate in zip(
             self.stiffness_edges, gamma, growth, softer, self.rates.edges, strict=True
         ):
-            stresses.append(eta * (0.5 * g - grown) + soft * rate)
+            stress = 0.5 * g
+            stress -= grown
+            stress *= eta
+            stress += soft * rate
+            stresses.append(stress)
         return stresses
 
     def predicted(self, d: Array, change: Change) -> Array:
@@ -122,6 +144,20 @@ class Tangent:
         ]
         total = Tensor(normal, missing, [], shear)
         return np.sqrt(total.product(total))
+
+
+def summed(normal: Array) -> Array:
+    """Sum over the components of (dim, *cells)."""
+    found: Array = np.add.reduce(normal, axis=0)
+    return found
+
+
+def contracted(a: Array, b: Array) -> Array:
+    """sum of a_i b_i of (dim, *cells)."""
+    found = a[0] * b[0]
+    for one, other in zip(a[1:], b[1:], strict=True):
+        found += one * other
+    return found
 
 
 def _scaled(tensor: Tensor, factor: float) -> Tensor:

@@ -82,7 +82,7 @@ class Current:
 @dataclass
 class Transfer(Part):
     """The charge equation of a case. energy: of the vacancies. exchange i0(x) A/m^2, capacitance F/m^2,
-    series_resistance ohm m^2, voltage_limit V (magnitude).
+    series_resistance ohm m^2, voltage_limit V (magnitude). near: layers of the grid in which there is a contact.
     """
 
     grid: Grid
@@ -94,6 +94,7 @@ class Transfer(Part):
     capacitance: float = 0.0
     series_resistance: float = 0.0
     voltage_limit: float = np.inf
+    near: Grid | None = None
     conductivity: list[Array] = field(default_factory=list)
 
     name = "charge"
@@ -134,18 +135,20 @@ class Transfer(Part):
         excess_pressure: s_n - p, Pa; resistance: of the contact beside that of `kinetics`, ohm m^2; behind_film: share
         w_f of it that has the film between, j = w_f j_film + (1 - w_f) j_direct.
         """
-        p = replace(self.kinetics, area_resistance=self.kinetics.area_resistance + resistance)
-        h, c = fe.step(state["lithium"]), state["occupancy"]
-        rest = kinetics.equilibrium_potential(self.kinetics, self.energy.vacancy_force(h - c), excess_pressure)
-        available = kinetics.anodic_availability(c, h)
+        near = self.near or self.grid
+        p = replace(self.kinetics, area_resistance=self.kinetics.area_resistance + resistance).within(near.of)
+        h, c, share = fe.step(near.of(state["lithium"])), near.of(state["occupancy"]), near.of(np.asarray(behind_film))
+        force = self.energy.vacancy_force(h - c)
+        rest = kinetics.equilibrium_potential(p, force, near.of(np.asarray(excess_pressure)))
+        exchange, available = near.of(self.exchange), kinetics.anodic_availability(c, h)
 
         def law(phi: Array) -> tuple[Array, Array]:
-            through = kinetics.transfer_current(p, phi, rest, self.exchange, available)
-            if np.all(np.equal(behind_film, 1.0)):
-                return through
-            direct = kinetics.transfer_current(p.beside_film(), phi, rest, self.exchange, available)
-            current, slope = (behind_film * t + (1 - behind_film) * d for t, d in zip(through, direct, strict=True))
-            return current, slope
+            phi = near.of(phi)
+            current, slope = kinetics.transfer_current(p, phi, rest, exchange, available)
+            if not np.all(np.equal(share, 1.0)):
+                direct = kinetics.transfer_current(p.beside_film(), phi, rest, exchange, available)
+                current, slope = (share * t + (1 - share) * d for t, d in zip((current, slope), direct, strict=True))
+            return near.onto(current), near.onto(slope)
 
         return Reaction(law, reacting_share)
 

@@ -26,6 +26,7 @@ from solver.numerics.operators import (
     net_outflow,
 )
 from solver.numerics.random_fields import LateralField, normal
+from solver.numerics.slab import Slab
 from tests.mpi import rank_results
 from tests.parallel.runs import (
     ALL_PARTS,
@@ -78,6 +79,12 @@ def operators(dim: int) -> dict[str, Any]:
     found["fluxes"] = net_outflow(grid, fluxes)
     stencil.diagonal[...] += 40 * grid.volume
     found["solution"] = LinearSolver(grid, "test", "gmres", 1e-13).solve(stencil, u * grid.volume)[0]
+    # layers of it, of which some ranks have none
+    slab = Slab(grid, 3, 9)
+    part, rows = slab.of(u), Stencil(slab)
+    for axis in range(dim):
+        rows.add_conductance(axis, conductance(slab, axis, np.ones((1,) * dim)))
+    found["slab"] = slab.extended(LinearSolver(slab, "slab", "cg", 1e-13).solve(rows, part, added=slab.volume)[0])
     result: dict[str, Any] = {f"operator {name}": gathered(grid, values) for name, values in found.items()}
     result["operator sums"] = np.array([grid.integral(u**2), grid.max(u), grid.min(u)])
     return result
