@@ -170,10 +170,13 @@ class ForceBalance:
             push, stiffness = (total / m.loaded_area for total in m.grid.sums(share * pressure, share * slope))
         return (share * pressure - mac.bottom_area * push) / STRESS_UNIT, stiffness
 
-    def _rest_of_spring(self, displacement: Array) -> float:
-        """Pressure by which the platen answers to the mean displacement beyond the bedding, Pa (collective)."""
+    def _beyond(self, along: Array) -> float:
+        """Pressure by which the platen answers beyond the bedding to displacements along z, by their mean (collective).
+
+        along: on the lower faces, m; with velocities in m/s a pressure per s.
+        """
         m, beyond = self.m, self.load.stiffness - self.bedding
-        return beyond * m.grid.sum(m.mac.bottom_area * displacement[..., -1]) / m.loaded_area if beyond else 0.0
+        return beyond * m.grid.sum(m.mac.bottom_area * along) / m.loaded_area if beyond else 0.0
 
     def evaluate(self, v: Array, pressure: Array, s: Array) -> Iterate:
         """Imbalances at given fields (collective)."""
@@ -187,7 +190,7 @@ class ForceBalance:
         # Of a foil p = p0 - k Z - (stiffness - k) Zm - bending, and only the last but one has none there
         normal, edges = response.tau.normal - pressure, response.tau.edges
         inner = mac.forces(normal / STRESS_UNIT, [shear / STRESS_UNIT for shear in edges])
-        start = self.load.pressure - self._rest_of_spring(self.old.displacement + self.dt * v)
+        start = self.load.pressure - self._beyond(self.old.displacement[..., -1]) - self.dt * self._beyond(v[..., -1])
         p0 = start - self.bedding * self.old.displacement[..., -1]
         force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint) + self.bent
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
@@ -282,7 +285,7 @@ class ForceBalance:
         kappa, mismatch = it.kappa / m.viscosity_unit, it.mismatch / m.rate_unit
         bulk = split.penalty / m.viscosity_unit * (1 + split.zeta * (1 / 3 - m.rheology.squares))
         left = 1 - split.penalty * split.compliance  # 1 - K1/K: divides the rows of the volume
-        ties = self.ties(it.touch_stiffness)
+        ties, unit = self.ties(it.touch_stiffness), self.dt * VELOCITY_UNIT / STRESS_UNIT
         constraint = mac.constraint_weights(**vars(ties))
 
         def pressure(d: Array, q: Array) -> Array:
@@ -295,8 +298,7 @@ class ForceBalance:
             change = tangent.cells(d, gamma, dp, mismatch)
             force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
             force += m.matrices.constraint_forces(x, constraint)
-            rest = self._rest_of_spring(self.dt * VELOCITY_UNIT * x.reshape(force.shape))
-            force[..., -1] += rest / STRESS_UNIT * mac.bottom_area
+            force[..., -1] += self._beyond(x.reshape(force.shape)[..., -1]) * unit * mac.bottom_area
             volume = change.growth - summed(d)
             volume -= dp / kappa
             volume *= mac.volume
