@@ -126,16 +126,17 @@ def penetrated(box: Box) -> Case:
     return make(sections, 2, "plate", 12, 0.1)
 
 
-def deposited(box: Box, dim: int) -> Case:
+def deposited(box: Box, dim: int, **collector: str) -> Case:
     """Two islands between the electrolyte and a collector that comes down on them, rough in 2-D; angles differ."""
     places = (("0.7 um", "0.5 um"), ("1.9 um", "1.3 um"))  # mirrored in the arrays
     islands = [{"centre": place[: dim - 1], "radius": "0.4 um"} for place in places]
     rough = {"profile": box.surface()} if dim == 2 else {}
     sections = {
         "domain": {},
-        "collector": {"gap": "150 nm", "room": "1.6 um", "contact_angle": "60 deg"} | rough,
+        "collector": {"gap": "150 nm", "room": "1.6 um", "contact_angle": "60 deg"} | rough | collector,
         "lithium": {"islands": islands},
         "electrolyte": [{"thickness": "1 um"}],
+        "mechanics": {"tolerance": 1e-10 if collector else 1e-11, "linear_solver": "direct"},
     }
     return make(sections, dim, "plate", 8, 0.05)
 
@@ -143,6 +144,7 @@ def deposited(box: Box, dim: int) -> Case:
 Cell = Callable[[Box], Case]
 VOIDS, VOIDS_3D, DEFECTS = partial(stripped, dim=2), partial(stripped, dim=3), penetrated
 ISLANDS, ISLANDS_3D = partial(deposited, dim=2), partial(deposited, dim=3)
+BENT = partial(deposited, dim=2, bending_stiffness="1e-12 N*m")
 IMAGES = pytest.mark.parametrize(
     ("cell", "mirrored"),
     [
@@ -151,6 +153,7 @@ IMAGES = pytest.mark.parametrize(
         pytest.param(VOIDS_3D, (1,), id="voids in 3-D, y"),
         pytest.param(DEFECTS, (0,), id="defects"),
         pytest.param(ISLANDS, (0,), id="islands"),
+        pytest.param(BENT, (0,), id="islands under a foil"),
         pytest.param(ISLANDS_3D, (0,), id="islands in 3-D, x"),
         pytest.param(ISLANDS_3D, (1,), id="islands in 3-D, y", marks=pytest.mark.long),
     ],
@@ -201,10 +204,12 @@ def test_the_runs_have_what_they_are_for() -> None:
         fields, log = run(cell, ())
         assert fields["lithium"].min() < 0.35
         assert log["contact_fraction"][-1] < log["contact_fraction"][0] - 0.05
-    for cell in (ISLANDS, ISLANDS_3D):
+    for cell in (ISLANDS, BENT, ISLANDS_3D):
         fields, log = run(cell, ())
         assert log["islands"][-1] == 2 and 0.05 < log["largest_island"][-1] < 0.5
         assert abs(log["platen_displacement"][-1]) > 1e-9
+        bent = np.ptp(fields["displacement_z"][..., 0])
+        assert bent > 1e-9 if cell is BENT else bent == 0.0
     fields, log = run(DEFECTS, ())
     assert log["penetration_depth"][-1] > log["penetration_depth"][0]
     assert log["filament_volume"][-1] > 2 * log["filament_volume"][0]
