@@ -123,13 +123,14 @@ def test_plating_creates_planes() -> None:
     assert simulation.balance_errors()["lithium_error"] < 1e-9
 
 
-def test_large_steps_are_stable_and_reach_the_same_steady_state(stripped) -> None:
-    """Fixed steps with r dt = 10: the semi-implicit source neither oscillates nor shifts the layer."""
-    simulation, _ = prepare(layer_case(fixed_step=f"{10 / RATE} s", max_step="1 h", duration=50 / RATE * 10))
+@pytest.mark.parametrize(("times", "shift"), [(3, 1e-5), (10, 2e-4)])
+def test_large_steps_are_stable_and_reach_the_same_steady_state(stripped, times: int, shift: float) -> None:
+    """Fixed steps with r dt = 3 and 10: the semi-implicit source neither oscillates nor shifts the layer."""
+    simulation, _ = prepare(layer_case(fixed_step=f"{times / RATE} s", max_step="1 h", duration=50 / RATE * 10))
     finish(simulation)
     theta, reference = (1 - s.state["occupancy"] for s in (simulation, stripped[0]))
     metal = simulation.grid.centres[-1] < -4 * WIDTH
-    np.testing.assert_allclose(theta[metal], reference[metal], atol=1e-4 * reference.max())
+    np.testing.assert_allclose(theta[metal], reference[metal], atol=shift * reference.max())
     drift = curves(simulation)["drift_velocity"]
     assert np.all(drift[1:] > 0)  # the first step begins without vacancies
     assert drift[-1] == pytest.approx(VOLUME_PER_CHARGE * CURRENT, rel=1e-5)
