@@ -208,8 +208,10 @@ def test_what_the_solvers_keep_shows(tmp_path):
     assert max(found.values()) > SHOWS, found
 
 
-def test_checkpoints_change_nothing(tmp_path):
-    table = CASES["voids"]
-    for name, changes in {"whole": {}, "every": EVERY_STEP}.items():
-        solver.run(case_from_dict(merged(table, changes)), tmp_path / name)
+@pytest.mark.parametrize(
+    ("name", "changes"), [("voids", EVERY_STEP), ("foil", {"output": {"interval": "0.03 s"}})], ids=["all", "within steps"]
+)
+def test_checkpoints_and_snapshots_change_nothing(tmp_path, name, changes):
+    for folder, more in {"whole": {}, "every": changes}.items():
+        solver.run(case_from_dict(merged(CASES[name], more)), tmp_path / folder)
     assert difference(tmp_path / "every", tmp_path / "whole") == 0.0
