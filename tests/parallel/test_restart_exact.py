@@ -209,7 +209,9 @@ def test_what_the_solvers_keep_shows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"), [("voids", EVERY_STEP), ("foil", {"output": {"interval": "0.03 s"}})], ids=["all", "within steps"]
+    ("name", "changes"),
+    [("voids", EVERY_STEP), ("foil", {"output": {"interval": "0.03 s"}})],
+    ids=["checkpoints", "snapshots within steps"],
 )
 def test_checkpoints_and_snapshots_change_nothing(tmp_path, name, changes):
     for folder, more in {"whole": {}, "every": changes}.items():
