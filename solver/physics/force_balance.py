@@ -187,7 +187,7 @@ class ForceBalance:
         rate, slope = self.growth(response.normal_stress)
 
         # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints.
-        # Of a foil, p = p0 - k Z - (stiffness - k) Zm - bending, what V adds to k Z and the bending is there, to Zm here
+        # Of a foil, p = p0 - k Z - (stiffness - k) Zm - bending, what V adds to k Z and the bending is there, Zm here
         normal, edges = response.tau.normal - pressure, response.tau.edges
         inner = mac.forces(normal / STRESS_UNIT, [shear / STRESS_UNIT for shear in edges])
         start = self.load.pressure - self._beyond(self.old.displacement[..., -1]) - self.dt * self._beyond(v[..., -1])
