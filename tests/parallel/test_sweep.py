@@ -33,8 +33,8 @@ LINE: dict[str, Any] = {
     "protocol": [{"kind": "galvanostatic", "direction": "strip", "duration": "10 s"}],
     "output": {"interval": "1000 s", "fields": ["lithium"], "checkpoint_interval": "0.1 s"},
 }
-SHORT, FAILING, LONG = {"time.max_step": "5 s"}, {"solver.max_newton": 1}, {"time.fixed_step": "0.2 s"}
-STEPS = 50  # of the long one
+SHORT, FAILING, LONG = {"time.max_step": "5 s"}, {"solver.max_newton": 1}, {"time.fixed_step": "0.1 s"}
+STEPS = 100  # of the long one
 ENDLESS = {"time.fixed_step": "0.2 ms"}  # 50 000 steps: a test that does not interrupt it does not end
 
 
@@ -73,13 +73,15 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
         time.sleep(0.02)
 
 
-def ranks_in(runs: Path) -> list[int]:
-    """Process ids of the ranks that run in the folder."""
+def ranks_in(runs: Path, point: str = "") -> list[int]:
+    """Process ids of the ranks that run in the folder, or of the one of a point."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-            if words[1:4] == [b"-m", b"solver", b"run"] and (entry / "cwd").resolve() == runs.resolve():
+            if words[1:4] != [b"-m", b"solver", b"run"] or not words[4].startswith(point.encode()):
+                continue
+            if (entry / "cwd").resolve() == runs.resolve():
                 found.append(int(entry.name))
         except OSError:
             continue  # it has ended
@@ -100,7 +102,7 @@ def test_only_what_failed_was_killed_or_has_changed_is_run_again(tmp_path):
     short, failing, long = sweep_case(case, SHORT, FAILING, LONG, ranks=1)
     with started(case, runs) as process:
         wait_for(lambda: checkpoint.latest(runs / long) is not None, process)
-        os.kill(ranks_in(runs)[0], signal.SIGKILL)
+        os.kill(ranks_in(runs, long)[0], signal.SIGKILL)
         out, _ = process.communicate(timeout=240)
     assert process.returncode == 3, out
     table = results(runs)
