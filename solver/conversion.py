@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pint
@@ -22,20 +23,13 @@ _UNIT_TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_µμΩΩÅÅ°%]+)|(?P<power>(?:\^|\*\*)\s*[+-]?[0-9]{1,2}(?:\.[0-9]{1,3})?|⁻?[⁰¹²³⁴-⁹]{1,2})"
     r"|(?P<one>1(?=\s*/))|(?P<sign>[*/()]))\s*"
 )
-# Canonical names of pint, with any prefix: neither constants of nature nor differences of temperature.
-_UNIT_NAMES = {
-    "meter", "angstrom", "micron", "inch", "foot", "second", "minute", "hour", "day", "week", "month", "year",
-    "hertz", "kelvin", "degree_Celsius", "pascal", "bar", "atmosphere", "standard_atmosphere", "torr", "meter_Hg",
-    "pound_force_per_square_inch", "newton", "dyne", "kilogram", "gram", "tonne", "metric_ton", "pound", "mole",
-    "molar", "volt", "ampere", "coulomb", "ampere_hour", "ohm", "farad", "siemens", "watt", "watt_hour", "joule",
-    "erg", "calorie", "electron_volt", "liter", "poise", "radian", "degree", "percent", "dimensionless",
-}
 _OFFSET = "degree_Celsius"  # its zero is not that of K, so that it cannot be part of another unit
 
 @functools.cache
 def registry() -> pint.UnitRegistry[Decimal]:
     """The one unit registry of the program (decimal arithmetic; degC may be converted)."""
-    return pint.UnitRegistry(non_int_type=Decimal, autoconvert_offset_to_baseunit=True)
+    units = Path(__file__).with_name("units.txt")  # those of pint take half a second to read
+    return pint.UnitRegistry(str(units), non_int_type=Decimal, autoconvert_offset_to_baseunit=True)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -56,9 +50,9 @@ def unit_of(text: str) -> Any:
 
 @functools.cache
 def _canonical(name: str) -> str:
-    """The name of pint for a unit without its prefix; ValueError when it is not one of those that cells need."""
+    """The name of a unit without its prefix; ValueError when there is none, and for differences of temperature."""
     for _, unit, _ in registry().parse_unit_name(name.replace("°C", "degC").replace("°", "deg")):
-        if unit in _UNIT_NAMES:
+        if not unit.startswith("delta_"):
             return str(unit)
     raise ValueError(f"not a unit: {name}")
 
