@@ -23,7 +23,6 @@ from solver.case.surface import SurfaceTable, fit_problems
 from solver.case.types import Problem, Section, in_um
 from solver.case.usual import usual_warnings
 from solver.constants import FARADAY, GAS_CONSTANT
-from solver.materials import REFERENCE_TEMPERATURE
 from solver.text import printable
 
 if TYPE_CHECKING:
@@ -323,22 +322,11 @@ def find_warnings(case: Case) -> list[str]:
         *_protocol_warnings(case),
         *_permeance_warnings(case),
         *_kinetics_warnings(case),
-        *_temperature_warnings(case),
         *find_defect_warnings(case),
         *cost_warnings(case),
         *usual_warnings(case),
     ]
     return [printable(warning) for warning in found]  # they have names of the user in them
-
-
-def _temperature_warnings(case: Case) -> Iterator[str]:
-    """The exchange current density follows no temperature: the case says what it is there."""
-    temperature, given = case.drive.temperature, "exchange_current_density" in case.interface.model_fields_set
-    if temperature != REFERENCE_TEMPERATURE and not given:
-        yield (
-            f"interface.exchange_current_density: the default is one at {REFERENCE_TEMPERATURE:g} K and is used as it "
-            f"is at {temperature:g} K; the case should give that of its temperature"
-        )
 
 
 def _resolution_warnings(case: Case) -> Iterator[str]:

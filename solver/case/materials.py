@@ -49,7 +49,7 @@ from solver.case.types import (
     spec_of,
 )
 from solver.laws import permeance
-from solver.materials import PROPERTIES, Material, MaterialError
+from solver.materials import PROPERTIES, REFERENCE_TEMPERATURE, Material, MaterialError
 from solver.materials.shelf import Shelf
 from solver.units import ValueRefused
 
@@ -214,6 +214,8 @@ class Lithium(Section):
         return self.film if table is None else max(table.height)
 
 
+DEFAULT_EXCHANGE_CURRENT = 25.0  # A/m^2 at 25 degC, as on Li6PS5Cl
+
 _S = TypeVar("_S", Additive, ElectrolyteLayer, Film, Lithium)
 
 
@@ -279,6 +281,19 @@ def with_layer_material(
             return layer
         additive = additive.model_copy(update={"grain_size": sizes[0]})
     return layer.model_copy(update={"additive": additive})
+
+
+def exchange_current_density(
+    layer: ElectrolyteLayer, temperature: float, info: ValidationInfo, problems: list[Problem]
+) -> float:
+    """i0 of Li on the material of a layer at a temperature (K), A/m^2; one of `problems` where it is not known."""
+    material, where = shelf_of(info).load(layer.material), "interface.exchange_current_density"
+    if "exchange_current_density" in material.properties:
+        return material_value(material, "exchange_current_density", temperature, where, problems)
+    if temperature != REFERENCE_TEMPERATURE:
+        wrong = f"{material.name}.toml has no exchange_current_density, so its value at {temperature:g} K is unknown"
+        problems.append(Problem("drive.temperature", wrong, f"{REFERENCE_TEMPERATURE:g} K, or {where} in the case"))
+    return DEFAULT_EXCHANGE_CURRENT
 
 
 def with_film_material(film: Film, where: str, info: ValidationInfo, problems: list[Problem]) -> Film:

@@ -36,6 +36,7 @@ from solver.case.materials import (
     Film,
     Lithium,
     WithMaterials,
+    exchange_current_density,
     material_contact_angle,
     with_film_material,
     with_layer_material,
@@ -198,8 +199,8 @@ class Interface(Section):
         "100 nm", "lambda of the diffuse interfaces: the profile is (1 - tanh(x / 2 lambda)) / 2"
     )
     contact_angle: Angle = resolved("contact angle of Li; default that on the material of the film, else 90 deg")
-    exchange_current_density: ExchangeCurrentDensity = key(
-        "2.5 mA/cm^2", "mean exchange current density, as it is at drive.temperature"
+    exchange_current_density: ExchangeCurrentDensity = resolved(
+        "mean exchange current density at drive.temperature; default that of the first layer, else 2.5 mA/cm^2"
     )
     transfer_coefficient: Transfer = key(0.5, "anodic transfer coefficient; the cathodic one is 1 minus this")
     double_layer_capacitance: Capacitance = key("0 F/m^2", "double-layer capacitance")
@@ -273,10 +274,6 @@ class Case(WithMaterials):
     title: str = key("", "title of the case, for pictures and tables")
     domain: Domain = Field(default_factory=Domain, description="the box")
     drive: Drive = required("what drives the cell")
-    interface: Interface = Field(
-        default_factory=Interface, description="the contact between Li and electrolyte", validate_default=True
-    )
-    grid: GridOptions = Field(default_factory=GridOptions, description="the grid", validate_default=True)
     defects: tuple[AnyDefect, ...] = key((), "defects of the electrolyte that Li can fill")
     geometry: Geometry = Field(default_factory=Geometry, description="defects from a mesh")
     electrolyte: tuple[ElectrolyteLayer, ...] = Field(
@@ -285,6 +282,10 @@ class Case(WithMaterials):
         min_length=1,
         description="layers of the electrolyte, from the contact upwards",
     )
+    interface: Interface = Field(
+        default_factory=Interface, description="the contact between Li and electrolyte", validate_default=True
+    )
+    grid: GridOptions = Field(default_factory=GridOptions, description="the grid", validate_default=True)
     interphase: Interphase | None = Field(
         default=None, description="Li and electrolyte react where they touch; without it they do not"
     )
@@ -358,10 +359,15 @@ class Case(WithMaterials):
         if film is not None:
             film = with_film_material(film, "interface.film", info, problems)
             angle = material_contact_angle(film, info) if angle is None else angle
+        current = interface.exchange_current_density
+        if current is None and {"drive", "electrolyte"} <= info.data.keys():  # what is absent is reported by itself
+            layer, temperature = info.data["electrolyte"][0], info.data["drive"].temperature
+            current = exchange_current_density(layer, temperature, info, problems)
         if problems:
             raise problem_error(problems)
         angle = DEFAULT_CONTACT_ANGLE if angle is None else angle
-        return interface.model_copy(update={"film": film, "contact_angle": angle})
+        known = {"film": film, "contact_angle": angle, "exchange_current_density": current}
+        return interface.model_copy(update=known)
 
     @field_validator("electrolyte", mode="after")
     @classmethod

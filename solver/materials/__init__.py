@@ -120,6 +120,11 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
             "mode-I fracture toughness",
         ),
         "lithium_interfacial_energy": _INTERFACIAL,
+        "exchange_current_density": PropertyInfo(
+            Quantity("A/m^2", show="mA/cm^2", what="current density", gt=0),
+            "exchange current density of Li",
+            activated=True,
+        ),
         "density": _DENSITY,
         "interphase_rate": PropertyInfo(
             _DIFFUSIVITY, "thickness^2 per time of what Li and the electrolyte become", activated=True

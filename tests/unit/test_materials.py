@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from solver import materials
-from solver.case.checks import find_warnings
 from solver.case.derived import annihilation_parameters
 from solver.case.io import CaseError, case_from_dict
 from solver.case.seed import steps_of
@@ -234,7 +233,7 @@ def test_installed_materials_at_60_degrees(name, key, energy, grows):
 
 
 def test_a_case_at_60_degrees_has_the_values_of_its_temperature():
-    """Li and Li6PS5Cl know theirs; the exchange current is the case's own, which a warning says where it gives none."""
+    """Li and Li6PS5Cl know theirs; what the case gives is that of its temperature."""
     data = {
         "schema_version": 1,
         "drive": {"stack_pressure": "3 MPa", "temperature": "60 degC"},
@@ -243,13 +242,29 @@ def test_a_case_at_60_degrees_has_the_values_of_its_temperature():
     case, cold = case_from_dict(data), case_from_dict(data | {"drive": {"stack_pressure": "3 MPa"}})
     assert case.electrolyte[0].conductivity == pytest.approx(0.18 * 4.190, rel=1e-3)
     assert case.lithium.diffusivity == pytest.approx(1.35e-14 * 9.373, rel=1e-3)
-    assert case.interface.exchange_current_density == cold.interface.exchange_current_density == 25.0
+    assert case.interface.exchange_current_density == pytest.approx(25.0 * 4.190, rel=1e-3)
+    assert cold.interface.exchange_current_density == 25.0
     rates = annihilation_parameters(case).rate(3e6), annihilation_parameters(cold).rate(3e6)
     assert 37e3 < math.log(rates[0] / rates[1]) / 3.52372e-4 * 8.314462618 < 52.8e3, "creep and diffusion"
-    warned = "interface.exchange_current_density: the default is one at 298.15 K and is used as it is at 333.15 K"
-    assert [line for line in find_warnings(case) if warned in line]
     given = case_from_dict(data | {"interface": {"exchange_current_density": "9 mA/cm^2"}})
-    assert not [line for line in (*find_warnings(given), *find_warnings(cold)) if warned in line]
+    assert given.interface.exchange_current_density == 90.0
+
+
+def test_an_electrolyte_without_an_exchange_current_has_the_usual_one_at_25_degrees_only():
+    data = {
+        "schema_version": 1,
+        "drive": {"stack_pressure": "3 MPa"},
+        "electrolyte": [{"material": "Li10SnP2S12", "conductivity": "9 mS/cm"}],
+        "protocol": [{"kind": "rest", "duration": "1 s"}],
+    }
+    assert case_from_dict(data).interface.exchange_current_density == 25.0
+    warm = data | {"drive": {"stack_pressure": "3 MPa", "temperature": "60 degC"}}
+    with pytest.raises(CaseError) as raised:
+        case_from_dict(warm)
+    assert "Li10SnP2S12.toml has no exchange_current_density" in str(raised.value)
+    assert "interface.exchange_current_density in the case" in str(raised.value)
+    given = case_from_dict(warm | {"interface": {"exchange_current_density": "9 mA/cm^2"}})
+    assert given.interface.exchange_current_density == 90.0
 
 
 def test_temperature_is_allowed_when_the_case_gives_what_the_material_lacks():
