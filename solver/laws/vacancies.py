@@ -32,6 +32,10 @@ that is thinner than the 2 lambda in which planes are made, and in which vacanci
 
     int w dz / int m dz        (at most 1 where planes vanish)
 
+Where vacancies keep planes from being made there is no S_j either, and they are fed by q - S_j M/w only (by no less
+than empties them in the step). So what is the larger one of both sources at the theta of a cell that goes on as it is
+stays so, whatever r dt; with q alone neither would for long.
+
 It is stable for any r dt and has the exact steady state S = -m r h theta. How much S* would have been another one with
 the q that the step turns out to have had is a coupling error that the step control bounds. (S* less the source of the
 new fields is 1 + r M h dt times as much: what a larger step, in which theta follows the feed, would have put right.)
@@ -152,15 +156,19 @@ def plane_source(
     expected = deficit + dt * feed
     vanish, grow, thin = weights
     r, r_slope = (values * h for values in p.rate_and_slope(normal_stress))
-    takes = np.maximum(vanish, np.minimum(thin, 1.0))
-    less = expected / (1 + dt * r * takes)
-    lost, lost_slope = -r * vanish * less, -r_slope * vanish * less / (1 + dt * r * takes)
+    plus = p.creation_rate * h
+    takes, spread = np.maximum(vanish, np.minimum(thin, 1.0)), np.maximum(grow, thin)
 
     # on plating, vacancies are filled before planes are made
-    plus = p.creation_rate * h
     filling = (expected > 0) & (r * vanish > plus * grow)
-    k = np.where(filling, r * vanish, plus * grow)
-    rest = expected / (1 + dt * np.where(filling, r * takes, plus * np.maximum(grow, thin)))
+    k, taken = np.where(filling, r * vanish, plus * grow), np.where(filling, r * takes, plus * spread)
+    rest = expected / (1 + dt * taken)
+
+    # where they are not made, what would have made them fills vacancies
+    unmade = made[0] * np.divide(taken, k, out=np.zeros_like(h), where=k > 0)
+    left = np.where(made[0] > 0, np.maximum(expected - dt * unmade, 0.0), expected)
+    less = left / (1 + dt * r * takes)
+    lost, lost_slope = -r * vanish * less, -r_slope * vanish * less / (1 + dt * r * takes)
     gained, gained_slope = made[0] - k * rest, made[1] + np.where(filling, lost_slope, 0.0)
     growing = (expected <= 0) | (gained > lost)
     return Planes(
