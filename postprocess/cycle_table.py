@@ -22,6 +22,8 @@ LEFT_OUT = (
     "thickness_spread [m]",
     "dead_lithium [m]",
     "lithium_in_gaps [m]",
+    "host_height [m]",
+    "host_in_lithium [1]",
     "first_segment",
     "last_segment",
     "capacity_retention [1]",

@@ -18,11 +18,12 @@ from solver.output import checkpoint, hdf5, log, summary
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.barrier import Barrier
 from solver.physics.deposit import Deposit
+from solver.physics.host import Host
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
 from solver.physics.seed import Seed
 
-LEFT_OUT = (*Seed.columns, *Interphase.columns, *Barrier.columns)
+LEFT_OUT = (*Seed.columns, *Host.columns, *Interphase.columns, *Barrier.columns)
 OF_PARTS = [column for column in catalogue.COLUMNS if column not in LEFT_OUT]
 OF_COLLECTOR = (*Deposit.columns, *Nucleation.columns)
 COLUMNS = headings([column for column in OF_PARTS if column not in OF_COLLECTOR])  # of a thick electrode

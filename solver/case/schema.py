@@ -113,6 +113,7 @@ FieldName = Literal[
     "barrier_share",
     "seed_composition",
     "seed_potential",
+    "host_height",
 ]
 ALL_FIELDS: tuple[FieldName, ...] = get_args(FieldName)
 

@@ -86,6 +86,11 @@ class SeedLayer(SeedHost):
         "host and gives all of its Li back; well mixed without one",
     )
     layers: Layers = key(LAYERS, "number of layers of the profile in depth, if there is one; 1: well mixed")
+    diffusivity_in_lithium: Diffusivity | None = key(
+        None,
+        "diffusivity of atoms of the host in the Li on it, where one_phase; default that of its material, if it is the "
+        "only host and that is known at the temperature; they are not followed without one",
+    )
     one_phase: bool = resolved(
         "whether its last step goes on into Li metal as one phase; default whether that of any of its materials does"
     )
@@ -105,6 +110,10 @@ class SeedLayer(SeedHost):
         if self.diffusivity is None and self.layers not in (1, LAYERS):
             wrong = "there is no profile in depth: no diffusivity, and none of its material by itself"
             yield Problem("collector.seed.layers", wrong, "no such key, or collector.seed.diffusivity beside it")
+        if self.diffusivity_in_lithium is not None and not self.one_phase:
+            wrong = "atoms of the host stay where they are: its last step does not go on into Li metal as one phase"
+            allowed = "no such key, or collector.seed.one_phase = true beside it"
+            yield Problem("collector.seed.diffusivity_in_lithium", wrong, allowed)
         if case.collector and case.collector.nucleation is None:
             wrong = "no Li is born on it when it is full"
             yield Problem("collector.seed", wrong, "collector.nucleation beside it")
@@ -136,7 +145,19 @@ def with_host(seed: SeedLayer, info: ValidationInfo) -> SeedLayer:
     diffusivity = seed.diffusivity or _diffusivity(seed, info, problems)
     if problems:
         raise problem_error(problems)
-    return seed.model_copy(update={"mixed_with": mixed, "one_phase": one_phase, "diffusivity": diffusivity})
+    mobile = seed.diffusivity_in_lithium
+    if mobile is None and one_phase and not mixed:
+        mobile = _in_lithium(seed, info)
+    update = {"mixed_with": mixed, "one_phase": one_phase, "diffusivity": diffusivity, "diffusivity_in_lithium": mobile}
+    return seed.model_copy(update=update)
+
+
+def _in_lithium(seed: SeedLayer, info: ValidationInfo) -> float | None:
+    """Diffusivity of atoms of the host in Li, None where it is not known at the temperature: nothing depends on it."""
+    try:
+        return shelf_of(info).load(seed.material).value("diffusivity_in_lithium", info.data["drive"].temperature)
+    except MaterialError:
+        return None
 
 
 def _diffusivity(seed: SeedLayer, info: ValidationInfo, problems: list[Problem]) -> float | None:

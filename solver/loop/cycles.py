@@ -63,6 +63,8 @@ COLUMNS = (
     "thickness_spread [m]",
     "dead_lithium [m]",
     "lithium_in_gaps [m]",
+    "host_height [m]",
+    "host_in_lithium [1]",
     "first_segment",
     "last_segment",
     "end",
@@ -86,7 +88,15 @@ CATHODE, LEFT = "cathode_loss", "left_loss"
 LOSSES = (*HELD, CATHODE, LEFT)
 UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in heading)
 UNITS |= {"plated": "C/m^2", "stripped": "C/m^2"}
-FINAL = ("contact_fraction", "lithium_thickness", "thickness_spread", "dead_lithium", "lithium_in_gaps")  # at the end
+FINAL = (  # at the end
+    "contact_fraction",
+    "lithium_thickness",
+    "thickness_spread",
+    "dead_lithium",
+    "lithium_in_gaps",
+    "host_height",
+    "host_in_lithium",
+)
 COVERED = 0.9  # share of the contact beneath nuclei
 AT_CURRENT = 0.95  # of the largest current density: from there on a voltage belongs to it
 REVERSAL = "reversal"  # how a half-cycle ends in mid-segment

@@ -172,6 +172,9 @@ PROPERTIES: dict[str, dict[str, PropertyInfo]] = {
         "lithium_volume": PropertyInfo(
             Quantity("m^3/mol", show="cm^3/mol", what="molar volume", gt=0), "molar volume of Li in the host"
         ),
+        "diffusivity_in_lithium": PropertyInfo(
+            Quantity("m^2/s", what="diffusivity", gt=0), "diffusivity of atoms of the host in Li metal", activated=True
+        ),
     },
 }
 

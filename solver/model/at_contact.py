@@ -12,6 +12,7 @@ from solver.case.seed import SeedLayer
 from solver.constants import FARADAY, GAS_CONSTANT
 from solver.laws import alloy, layers, nucleation
 from solver.laws.bare_contact import BareContact
+from solver.laws.host_atoms import HostAtoms
 from solver.laws.interphase import InterphaseParameters
 from solver.materials.lithiation import LithiationStep, merged
 from solver.model.along_contact import exchange_current, make_kinetics, random_field
@@ -20,6 +21,7 @@ from solver.numerics.grid import Grid
 from solver.physics.barrier import Barrier, SeedBeneath
 from solver.physics.births import RandomBirths
 from solver.physics.deposit import Deposit
+from solver.physics.host import Host
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import NO_BIRTHS, SEEN, SEEN_OF_FEW, Nucleation
 from solver.physics.seed import Seed
@@ -160,6 +162,11 @@ def lithium_volume(own: SeedLayer) -> float:
     return sum(n * host.lithium_volume for n, host in zip(most, own.hosts, strict=True)) / sum(most)
 
 
+def expansion_of(own: SeedLayer) -> float:
+    """By how much Li swells it, per Li per host atom, of its thickness: V_Li/V_h of one that is dense."""
+    return lithium_volume(own) * sum(host.amount for host in own.hosts) / thickness_of(own)
+
+
 def _alloy_step(step: LithiationStep) -> alloy.AlloyStep:
     """A step with the slope of its plateau."""
     half = 0.5 * alloy.PLATEAU if step.end is None else 0.0
@@ -171,9 +178,16 @@ def make_seed(case: Case, grid: Grid) -> Seed | None:
     own = case.collector.seed if case.collector else None
     if own is None:
         return None
-    thickness = thickness_of(own)
-    swelling = lithium_volume(own) * sum(host.amount for host in own.hosts) / thickness
     alloy_of = host_of(own, case.drive.temperature)
-    known = grid, alloy_of, make_kinetics(case), exchange_current(case, grid), thickness, swelling
+    known = grid, alloy_of, make_kinetics(case), exchange_current(case, grid), thickness_of(own), expansion_of(own)
     barrier = make_barrier(case, grid)
     return SeedBeneath(*known, barrier) if barrier else Seed(*known)
+
+
+def make_host(case: Case, grid: Grid) -> Host | None:
+    """Atoms of a seed that move through the Li on it, None where they stay."""
+    own = case.collector.seed if case.collector else None
+    if own is None or own.diffusivity_in_lithium is None:
+        return None
+    atoms = HostAtoms(own.diffusivity_in_lithium)
+    return Host(grid, atoms, thickness_of(own), expansion_of(own), has_barrier(case))

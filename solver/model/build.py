@@ -31,6 +31,7 @@ from solver.model.at_contact import (
     make_barrier,
     make_births,
     make_deposit,
+    make_host,
     make_interphase,
     make_nucleation,
     make_seed,
@@ -340,7 +341,7 @@ def make_lithium(case: Case, grid: Grid, energy: free_energy.EnergyParameters, p
 
 # Parts that follow the coupled ones. Each function gives the part of a case, or None where the case has it not.
 FOLLOWERS: list[Callable[[Case, Grid], Part | None]] = [
-    make_nucleation, make_births, make_seed, make_interphase, make_barrier, make_deposit,
+    make_nucleation, make_births, make_seed, make_interphase, make_barrier, make_host, make_deposit,
 ]
 
 

@@ -8,6 +8,7 @@ from solver.physics.barrier import Barrier
 from solver.physics.conductor import DeadLithium
 from solver.physics.deformation import Deformation
 from solver.physics.deposit import Deposit
+from solver.physics.host import Host
 from solver.physics.interphase import Interphase
 from solver.physics.lithium import Lithium
 from solver.physics.nucleation import Nucleation
@@ -18,7 +19,7 @@ from solver.physics.seed import Seed
 from solver.physics.transfer import Transfer
 
 PARTS = (
-    Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Seed, Interphase, Barrier,
+    Transfer, Lithium, Occupancy, Deformation, Penetration, DeadLithium, Nucleation, Seed, Interphase, Barrier, Host,
     Deposit,
 )
 

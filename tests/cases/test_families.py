@@ -47,6 +47,13 @@ def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bo
         lost = sum(row[name] for name in ("seed_loss", "interphase_loss", "dead_loss", "left_loss"))
         assert lost == pytest.approx(1 - row["coulombic_efficiency"])
     assert found[1]["seed_loss"] > 10 * abs(found[3]["seed_loss"]), "what lies below the cutoff is lost once"
+    for plated, stripped in zip(found[::2], found[1::2], strict=True):
+        if dips:
+            assert plated["host_height"] is plated["host_in_lithium"] is stripped["host_height"] is None
+            continue
+        whole = plated["lithium_thickness"] / plated["host_in_lithium"]
+        assert plated["host_height"] == pytest.approx(whole / 2, rel=0.01), "3e-15 m2/s mix 40 nm within 0.5 s"
+        assert stripped["host_in_lithium"] < 1e-5 and stripped["host_height"] < 1e-9
 
 
 def test_more_lithium_loses_a_smaller_share_to_the_interphase() -> None:

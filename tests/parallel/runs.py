@@ -171,6 +171,7 @@ ALL_PARTS = {
             "material": "Mg",
             "thickness": "1 nm",
             "mixed_with": [{"material": "ZnO", "thickness": "0.5 nm"}],
+            "diffusivity_in_lithium": "1e-18 m^2/s",
         },
         "nucleation": {"contact_angle": "18 deg", "spread": 0.2},
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -282,6 +283,9 @@ def seed_of(seed: dict[str, Any], temperature: str = "298.15 K") -> SeedLayer:
     return found.collector.seed
 
 
+STAYS: dict[str, Any] = {"one_phase": False}
+
+
 def test_a_profile_in_depth_is_of_hosts_with_a_diffusivity() -> None:
     """That of its material, by itself, or that of the case; none of a mixture, of a conversion, of other metals."""
     oxide = {"mixed_with": [{"material": "ZnO", "thickness": "3 nm"}]}
@@ -330,3 +334,24 @@ def test_a_diffusivity_at_another_temperature_is_asked_for() -> None:
         seed_of({"material": "Mg"}, "60 degC")
     assert seed_of({"material": "Mg", "diffusivity": "1e-14 m^2/s"}, "60 degC").diffusivity == 1e-14
     assert seed_of({"material": "Au"}, "60 degC").diffusivity is None
+
+
+def test_atoms_of_a_host_are_followed_where_it_goes_on_into_li() -> None:
+    """With the number of its material where that is known at the temperature, or of the case; nothing asks for one."""
+    assert seed_of({"material": "Mg"}).diffusivity_in_lithium == 3e-15
+    given, silver = {"diffusivity_in_lithium": "1e-16 m^2/s"}, {"material": "Ag", "diffusivity": "1e-12 m^2/s"}
+    assert seed_of({"material": "Mg"} | given).diffusivity_in_lithium == 1e-16
+    assert seed_of({"material": "Au", "one_phase": True} | given).diffusivity_in_lithium == 1e-16
+    warm = seed_of(silver, "60 degC").diffusivity_in_lithium
+    assert warm == pytest.approx(0.37e-4 * np.exp(-53.7e3 / (8.314462618 * 333.15)), rel=5e-3)
+    assert seed_of({"material": "Mg", "diffusivity": "1e-14 m^2/s"}, "60 degC").diffusivity_in_lithium is None
+    oxide = {"mixed_with": [{"material": "ZnO", "thickness": "3 nm"}]}
+    for stays in ({"material": "Au"}, {"material": "AgF"}, {"material": "Mg"} | oxide, {"material": "Mg", **STAYS}):
+        assert seed_of(stays).diffusivity_in_lithium is None
+    wrong = r"collector\.seed\.diffusivity_in_lithium.*atoms of the host stay.*allowed: no such key, or .*one_phase"
+    for stays in ({"material": "Au"}, {"material": "Mg", **STAYS}):
+        with pytest.raises(CaseError, match=wrong):
+            seed_of(stays | given)
+    for value in ("0 m^2/s", "1 m/s", "-1e-15 m^2/s"):
+        with pytest.raises(CaseError, match=re.escape(f"collector.seed.diffusivity_in_lithium: value '{value}'")):
+            seed_of({"material": "Mg", "diffusivity_in_lithium": value})

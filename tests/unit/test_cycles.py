@@ -76,6 +76,8 @@ def test_rests_are_in_no_half_cycle_and_segments_of_one_direction_are_one():
         "thickness_spread": 0.0,
         "dead_lithium": 0.0,
         "lithium_in_gaps": 0.0,
+        "host_height": 0.0,
+        "host_in_lithium": 0.0,
         "first_segment": 1,
         "last_segment": 3,
         "end": "capacity",

@@ -28,7 +28,7 @@ UNITS = {
     "A/m^2": "local_current_density exchange_current_density",
     "m/s": "velocity",
     "m": "displacement opening gap lithium_thickness nucleated_lithium interphase_thickness "
-    "barrier_lithium",
+    "barrier_lithium host_height",
 }
 
 

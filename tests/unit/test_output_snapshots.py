@@ -27,6 +27,7 @@ from solver.output.recorder import FileRecorder
 from solver.output.snapshots import PRECISIONS, SnapshotWriter
 from solver.physics.barrier import Barrier
 from solver.physics.deposit import Deposit
+from solver.physics.host import Host
 from solver.physics.interphase import Interphase
 from solver.physics.nucleation import Nucleation
 from solver.physics.seed import Seed
@@ -167,7 +168,7 @@ def test_snapshots_of_a_case_with_defects_have_filaments_and_dead_lithium_is_alw
             assert (about.unit, about.long_name) == (FIELDS[field].unit, FIELDS[field].long_name)
             assert escape(about.long_name) in xdmf
     assert names["with"] - names["without"] == {"filament", "defect", "opening", "infiltration_pressure"}
-    of_others = {info.name for part in (Deposit, Nucleation, Seed, Interphase, Barrier) for info in part.outputs}
+    of_others = {info.name for part in (Deposit, Nucleation, Seed, Host, Interphase, Barrier) for info in part.outputs}
     assert names["with"] == set(ALL_FIELDS) - of_others and "dead_lithium" in names["without"]
     filled = dataset.cell_data["metal"] * (dataset.cell_data["electrolyte"] > 0.9)
     z = dataset.cell_centers().points[:, 2]
