@@ -77,6 +77,7 @@ def test_at_another_temperature_the_rate_needs_an_activation_energy() -> None:
         "drive": {"stack_pressure": "3 MPa", "temperature": "60 degC"},
         "lithium": {"diffusivity": "5e-14 m^2/s", "linear_annihilation_rate": "5e-4 1/(s*MPa)"},
         "electrolyte": [{"conductivity": "5 mS/cm"}],
+        "interface": {"exchange_current_density": "9 mA/cm^2"},
     }
     assert case(**hot).interphase is None
     wrong = r"Li6PS5Cl\.toml: interphase_rate: no activation_energy.*298\.15 K, or interphase\.rate in the case"
