@@ -91,14 +91,19 @@ def test_mos2_takes_li_of_a_full_cell_once() -> None:
     assert first["end_voltage"] < -1 and second["end_voltage"] < -1, "the anode ends the discharge"
 
 
-@pytest.mark.parametrize(("current", "pores", "beneath"), [(2, 50, True), (10, 1000, False)])
-def test_more_current_and_coarser_pores_take_lithium_to_the_top_of_carbon(
-    current: float, pores: float, beneath: bool
+HOT = ('drive.temperature="60 degC"', 'interface.exchange_current_density="21 mA/cm^2"')
+
+
+@pytest.mark.parametrize(
+    ("current", "pores", "hot", "beneath"), [(2, 50, (), True), (10, 100, (), False), (10, 100, HOT, True)]
+)
+def test_more_current_and_coarser_pores_take_lithium_to_the_top_of_carbon_and_heat_beneath_it(
+    current: float, pores: float, hot: tuple[str, ...], beneath: bool
 ) -> None:
     """layers/carbon.toml with 0.01 mAh/cm2."""
     table = tomllib.loads((FAMILIES / "layers/carbon.toml").read_text())
     del table["sweep"]
-    given = (f'drive.current_density="{current} mA/cm^2"', f'interface.film.pore_radius="{pores} nm"')
+    given = (f'drive.current_density="{current} mA/cm^2"', f'interface.film.pore_radius="{pores} nm"', *hot)
     found = solver.run(case_from_dict(table, (*given, 'protocol.0.capacity="0.01 mAh/cm^2"'))).curves
     top, below = found["lithium_on_top"][-1], found["lithium_beneath"][-1]
     assert (below > 0.99 * (top + below)) == beneath and (top > 0.99 * (top + below)) != beneath

@@ -1,5 +1,7 @@
 """Table and picture of the sweep of carbon.toml: on which side of an interlayer Li is, against current and pores.
 
+What a seed beneath the interlayer holds counts as Li beneath it.
+
 lifront sweep cases/anode_free/layers/carbon.toml --output results/layers/carbon
 python cases/anode_free/layers/carbon.py results/layers/carbon [PICTURE]
 """
@@ -14,6 +16,7 @@ from matplotlib.figure import Figure
 from postprocess.families import case_of, columns, finished_runs
 from postprocess.pictures import write_picture
 from postprocess.reader import Run
+from solver.constants import FARADAY
 
 HEADINGS = ("pores/nm", "mA/cm2", "largest/mV", "at the end/mV", "on top/nm", "beneath/nm", "beneath/%")
 
@@ -26,8 +29,10 @@ def setting(run: Run) -> tuple[float, float]:
 
 
 def beneath(run: Run) -> tuple[float, float]:
-    """Li on top and beneath at the end, nm."""
-    return 1e9 * run.curves["lithium_on_top"][-1], 1e9 * run.curves["lithium_beneath"][-1]
+    """Li on top and beneath at the end, as metal of so many nm."""
+    found = run.curves
+    in_seed = found["seed_lithium"][-1] / FARADAY * case_of(run).lithium.molar_volume if "seed_lithium" in found else 0.0
+    return 1e9 * found["lithium_on_top"][-1], 1e9 * (found["lithium_beneath"][-1] + in_seed)
 
 
 def row(run: Run) -> tuple[str, ...]:
