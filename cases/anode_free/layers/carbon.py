@@ -31,8 +31,9 @@ def setting(run: Run) -> tuple[float, float]:
 def beneath(run: Run) -> tuple[float, float]:
     """Li on top and beneath at the end, as metal of so many nm."""
     found = run.curves
-    in_seed = found["seed_lithium"][-1] / FARADAY * case_of(run).lithium.molar_volume if "seed_lithium" in found else 0.0
-    return 1e9 * found["lithium_on_top"][-1], 1e9 * (found["lithium_beneath"][-1] + in_seed)
+    in_seed = found["seed_lithium"][-1] / FARADAY if "seed_lithium" in found else 0.0  # mol/m^2
+    below = found["lithium_beneath"][-1] + in_seed * case_of(run).lithium.molar_volume
+    return 1e9 * found["lithium_on_top"][-1], 1e9 * below
 
 
 def row(run: Run) -> tuple[str, ...]:
