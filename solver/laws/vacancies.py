@@ -156,20 +156,23 @@ def plane_source(
     expected = deficit + dt * feed
     vanish, grow, thin = weights
     r, r_slope = (values * h for values in p.rate_and_slope(normal_stress))
-    plus = p.creation_rate * h
+    plus, (s_j, s_j_slope) = p.creation_rate * h, made
     takes, spread = np.maximum(vanish, np.minimum(thin, 1.0)), np.maximum(grow, thin)
+    damped = 1 + dt * r * takes
 
     # on plating, vacancies are filled before planes are made
     filling = (expected > 0) & (r * vanish > plus * grow)
     k, taken = np.where(filling, r * vanish, plus * grow), np.where(filling, r * takes, plus * spread)
     rest = expected / (1 + dt * taken)
+    gained = s_j - k * rest
+    gained_slope = s_j_slope - np.where(filling, r_slope * vanish * rest / damped, 0.0)
 
-    # where they are not made, what would have made them fills vacancies
-    unmade = made[0] * np.divide(taken, k, out=np.zeros_like(h), where=k > 0)
-    left = np.where(made[0] > 0, np.maximum(expected - dt * unmade, 0.0), expected)
-    less = left / (1 + dt * r * takes)
-    lost, lost_slope = -r * vanish * less, -r_slope * vanish * less / (1 + dt * r * takes)
-    gained, gained_slope = made[0] - k * rest, made[1] + np.where(filling, lost_slope, 0.0)
+    # where no planes are made, what would have made them fills vacancies
+    unmade = dt * np.divide(taken, k, out=np.zeros_like(h), where=k > 0)
+    left = np.where(s_j > 0, np.maximum(expected - unmade * s_j, 0.0), expected)
+    less = left / damped
+    lost = -r * vanish * less
+    lost_slope = -vanish * (r_slope * less - r * unmade * s_j_slope * (left > 0)) / damped
     growing = (expected <= 0) | (gained > lost)
     return Planes(
         np.where(growing, gained, lost), np.where(growing, gained_slope, lost_slope), np.where(growing, rest, less)

@@ -166,6 +166,27 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
         assert np.all(np.diff(history[1:]) > -1e-15) or np.all(np.diff(history[1:]) < 1e-15)
 
 
+@pytest.mark.parametrize("thin", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("pressure", [0.0, 1e6, 1.2e7])
+def test_what_is_the_larger_source_stays_so_for_any_step(pressure: float, thin: float) -> None:
+    """Cells in which diffusion holds theta while Li is plated: S* = max(S_j - k theta, -r m theta) in every step."""
+    weight, height = np.full(4, 0.5), np.ones(4)
+    theta, s_j = np.array([7.6e-4, 7.6e-4, 7.6e-4, 2e-2]), np.array([3e-5, 5.4e-5, 2e-4, 1e-4])
+    rate = LITHIUM.rate(np.full(4, pressure))
+    k = np.maximum(rate, LITHIUM.creation_rate) * weight  # vacancies are filled by the faster way
+    law = np.maximum(s_j - k * theta, -rate * weight * theta)
+    for dt in (1.0, 10.0, 50.0):
+        feed = np.zeros(4)
+        for number in range(400):
+            planes = vacancies.plane_source(
+                vacancies.Weights(weight, weight, thin), height, theta, feed, (s_j, 0 * s_j), LITHIUM,
+                np.full(4, pressure), dt,
+            )  # fmt: skip
+            feed = feed + (theta - planes.deficit) / dt
+            if number > 390:
+                np.testing.assert_allclose(planes.source, law, rtol=1e-6, atol=1e-12)
+
+
 LITHIUM = vacancies.AnnihilationParameters(  # that of Li.toml
     creep_prefactor=4.25e4,
     creep_exponent=6.6,
@@ -268,5 +289,14 @@ def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
     step = 10.0
     difference = (source(s_n + step)[0] - source(s_n - step)[0]) / (2 * step)
     np.testing.assert_allclose(source(s_n)[1], difference, rtol=1e-6, atol=1e-16)
+
+    def plated(normal_stress):
+        weights, none = vacancies.Weights(np.full(6, 0.3), np.full(6, 0.3), 0.8), np.zeros(6)
+        made = 2.5e-3 - 1e-10 * normal_stress, none - 1e-10
+        return vacancies.plane_source(weights, np.full(6, 0.9), theta, none, made, p, normal_stress, 2.0)
+
+    of_plated = (plated(s_n + step)[0] - plated(s_n - step)[0]) / (2 * step)
+    np.testing.assert_allclose(plated(s_n)[1], of_plated, rtol=1e-6, atol=1e-16)
+    assert np.sum(plated(s_n)[0] < 0) > 1, "planes vanish although Li is plated"
     assert p.thickening(9e6) == 1 < p.thickening(2e7)
     assert np.all(difference[[0, 5]] == 0) and np.all(difference[[1, 2, 3, 4]] < 0)
