@@ -45,7 +45,7 @@ WALL = Column("wall", "s", "wall-clock time of the run")
 FINISHED = Ending("finished", "protocol finished")
 SOLVERS = "solvers"  # what checkpoints call the numbers that solvers keep
 LARGEST_EXTRAPOLATION = 4.0  # ratio of a step to the last one up to which the history of that one predicts it
-SHORTEST_TO_CUTOFF = 0.05  # of time.first_step: a step that is repeated because it would pass a cutoff voltage by far
+SHORTEST_TO_CUTOFF = 0.01  # of time.first_step: a step that is repeated because it would pass a cutoff voltage by far
 
 
 def headings(columns: Sequence[Column]) -> tuple[str, ...]:
