@@ -34,7 +34,8 @@ that is thinner than the 2 lambda in which planes are made, and in which vacanci
 
 Where vacancies keep planes from being made there is no S_j either, and they are fed by q - S_j M/w only (by no less
 than empties them in the step). So what is the larger one of both sources at the theta of a cell that goes on as it is
-stays so, whatever r dt; with q alone neither would for long.
+stays so, whatever r dt; with q alone neither would for long. (Not in a film in which they spread at once: what is not
+made in one cell of it is made in another.)
 
 It is stable for any r dt and has the exact steady state S = -m r h theta. How much S* would have been another one with
 the q that the step turns out to have had is a coupling error that the step control bounds. (S* less the source of the
@@ -168,7 +169,7 @@ def plane_source(
     gained_slope = s_j_slope - np.where(filling, r_slope * vanish * rest / damped, 0.0)
 
     # where no planes are made, what would have made them fills vacancies
-    unmade = dt * np.divide(taken, k, out=np.zeros_like(h), where=k > 0)
+    unmade = dt * np.divide(taken, k, out=np.zeros_like(h), where=(k > 0) & (thin <= 1))
     left = np.where(s_j > 0, np.maximum(expected - unmade * s_j, 0.0), expected)
     less = left / damped
     lost = -r * vanish * less

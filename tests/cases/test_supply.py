@@ -140,7 +140,8 @@ def test_a_film_stripped_until_nothing_touches_ends_its_segment_and_rests() -> N
     result = without_cathode("0.5 V", plate, STRIP | {"cutoff_voltage": "0.49 V"}, pause)
     assert result.stop_kind == "finished" and result.half_cycles[1]["end"] == "voltage"
     assert -0.505 < result.curves["voltage"].min() < -0.49, "in the shortest step to a cutoff, 1 ms, it falls by 8 mV"
-    assert result.curves["current_density"][result.curves["voltage"] == -0.5] == pytest.approx(0.0, abs=1e-9)
+    held = result.curves["current_density"][result.curves["voltage"] == -0.5]
+    assert np.all((held <= 1e-9) & (held > -0.2 * 10.0)), "of 10 A/m^2, which the cell can not pass any more"
     stripping = result.curves["current_density"] < 0
     touches = result.curves["contact_fraction"][stripping][-1] > touching.RANGE[0]
     rest = 0.0 if touches else -0.5

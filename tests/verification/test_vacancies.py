@@ -166,7 +166,7 @@ def test_semi_implicit_source_follows_the_decay_for_any_step() -> None:
         assert np.all(np.diff(history[1:]) > -1e-15) or np.all(np.diff(history[1:]) < 1e-15)
 
 
-@pytest.mark.parametrize("thin", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("thin", [0.0, 1.0])
 @pytest.mark.parametrize("pressure", [0.0, 1e6, 1.2e7])
 def test_what_is_the_larger_source_stays_so_for_any_step(pressure: float, thin: float) -> None:
     """Cells in which diffusion holds theta while Li is plated: S* = max(S_j - k theta, -r m theta) in every step."""
