@@ -20,6 +20,7 @@ from solver.case.protocol import AnySegment, Loop
 from solver.case.segments import Segment, expected_duration, unroll
 from solver.case.types import Problem
 from solver.constants import FARADAY
+from solver.laws.host_atoms import HostAtoms
 from solver.text import is_whole
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 # of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
 BYTES_PER_CELL = {1: 5000, 2: 6000, 3: 9000}
-BYTES_PER_LAYER = 170  # per cell and layer of a profile in depth: two fields, copies (from 10 to 210 on 4800 cells)
+# per cell and layer of a profile (Li in a seed, its atoms in Li): two fields, copies (from 10 to 210 on 4800 cells)
+BYTES_PER_LAYER = 170
 BYTES_PER_RANK = 1e8  # interpreter and libraries
 # s per cell and step on one core, without voids and with them: 2-D from benchmarks/results/scaling.txt and the demo,
 # 3-D from runs of 24^3 to 64^3 cells; in 1-D, as in all small cases, the next number counts
@@ -107,8 +109,13 @@ def cost(case: Case) -> Cost:
 
 
 def _layers(case: Case) -> int:
+    """Of the profiles of Li in a seed and of the seed's atoms in Li."""
     seed = case.collector.seed if case.collector else None
-    return seed.layers if seed and seed.diffusivity is not None and seed.layers > 1 else 0
+    if seed is None:
+        return 0
+    of_lithium = seed.layers if seed.diffusivity is not None and seed.layers > 1 else 0
+    followed = seed.diffusivity_in_lithium
+    return of_lithium + (HostAtoms(followed).number if followed is not None else 0)
 
 
 def longest(case: Case, segment: Segment) -> float:
