@@ -1,8 +1,9 @@
 """Voids that stripping opens, against lambda: depth, contact, hot spots, voltage, and where the current passes.
 
-    python -m benchmarks.voids [--widths 200 100] [--pressure 3] [--surface-diffusivity 6.6e-11] [--output FOLDER]
+    python -m benchmarks.voids [--widths 200 100] [--pressure 3] [--surface-diffusivity 6.6e-11] [--box 4]
+        [--output FOLDER]
 
-The Li and electrolyte of cases/stripping/demo.toml in a box of 4 um, stripped at 1 mA/cm2 for 500 s. `contact` is the
+The Li and electrolyte of cases/stripping/demo.toml in a box 4 um wide, stripped at 1 mA/cm2 for 500 s. `contact` is the
 weight of Li in the diffuse contact, `touching` the area with more than half of it; `depth` the deepest place of xi =
 1/2 below the contact; `hot` the largest current of a column over the mean; `unloaded` the share of the current in
 columns whose normal stress at the contact is below a fifth of the stack pressure, `gap` that in columns that do not
@@ -72,23 +73,24 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="+", default=[200, 100], help="lambda, nm")
     parser.add_argument("--pressure", type=float, default=3.0, help="MPa")
     parser.add_argument("--surface-diffusivity", type=float, default=6.6e-11, help="m2/s")
+    parser.add_argument("--box", type=float, default=4.0, help="width, um")
     parser.add_argument("--output", type=Path, default=Path("results/voids"))
     chosen = parser.parse_args()
     for width in chosen.widths:
         changes = (
-            'domain.width="4 um"',
+            f'domain.width="{chosen.box:g} um"',
             f'interface.width="{width} nm"',
             f'drive.stack_pressure="{chosen.pressure} MPa"',
             f'lithium.surface_diffusivity="{chosen.surface_diffusivity} m^2/s"',
             STRIP,
             'output.interval="100 s"',
         )
-        folder = chosen.output / f"{width}nm_{chosen.pressure:g}MPa_{chosen.surface_diffusivity:g}"
+        folder = chosen.output / f"{width}nm_{chosen.pressure:g}MPa_{chosen.surface_diffusivity:g}_{chosen.box:g}um"
         if not (folder / "done.json").exists():
             solver.run(solver.load_case(CASE, changes), folder, restart="auto" if folder.exists() else None)
         run = Run(folder)
-        print(f"lambda {width} nm, {chosen.pressure:g} MPa, D_surface {chosen.surface_diffusivity:g} m2/s: ", end="")
-        print(f"{run.summary['stop_reason']}, {len(run.curves['time'])} steps")
+        print(f"lambda {width} nm, {chosen.pressure:g} MPa, D_surface {chosen.surface_diffusivity:g} m2/s, ", end="")
+        print(f"{chosen.box:g} um: {run.summary['stop_reason']}, {len(run.curves['time'])} steps")
         print("".join(f"{heading:>10s}" for heading in HEADINGS))
         for index, time in enumerate(run.times):
             if round(time) in TIMES:
