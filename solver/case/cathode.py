@@ -79,7 +79,8 @@ class Cathode(Section):
         0.0, "share of what is taken out of the fresh cathode that does not go back into it; not of the reserve"
     )
     reserve: Capacity | None = key(
-        None, "charge per area of a sacrificial additive, given in the first charge and not taken back; none without it"
+        None,
+        "charge per area of a sacrificial additive (Li3N), given once, in the first charge; none without it",
     )
     open_circuit_voltage: Voltage | None = key(None, "constant open-circuit voltage against Li; Li-In has 0.62 V")
     open_circuit_curve: OpenCircuitCurve | None = key(None, "measured open-circuit voltage against Li")

@@ -14,7 +14,8 @@ current changes its direction counts with what remains of its charge.
     dip             of plating, by how much the voltage falls from any place in the first half of |Q| to one after it;
                     for both only steps at the largest current so far count (AT_CURRENT), none of a hold that follows
     nucleus spacing of plating, N^(-1/2) of the largest number N of nuclei per area; None where none is born
-    covering        thickness, of the Li in nuclei when they first cover more than 90 % of the contact, a mean along it
+    covering        thickness, of the Li in nuclei when they first cover more than 90 % of the contact, a mean along it;
+                    None where they do not
 
 A cycle begins with a plating half-cycle. Its coulombic efficiency is the charge that the stripping half-cycle after it
 takes out over the charge plated. What is stripped before anything was plated comes out of the electrode and not out of
@@ -63,6 +64,10 @@ COLUMNS = (
     "thickness_spread [m]",
     "dead_lithium [m]",
     "lithium_in_gaps [m]",
+    "nucleated_share [1]",
+    "nucleated_lithium [m]",
+    "lithium_beneath [m]",
+    "collector_coverage [1]",
     "host_height [m]",
     "host_in_lithium [1]",
     "first_segment",
@@ -94,6 +99,10 @@ FINAL = (  # at the end
     "thickness_spread",
     "dead_lithium",
     "lithium_in_gaps",
+    "nucleated_share",
+    "nucleated_lithium",
+    "lithium_beneath",
+    "collector_coverage",
     "host_height",
     "host_in_lithium",
 )
@@ -113,7 +122,7 @@ class HalfCycle:
     curve: magnitude of the charge and voltage of the steps at the largest current, until the next half-cycle begins;
     then `plateau_voltage` and `dip` are what is kept of it. final: what the log says of `FINAL` after its last step;
     held: of `HELD`, C/m^2.
-    nuclei: largest number per area, 1/m^2; covering_thickness: m, 0 before they cover the contact.
+    nuclei: largest number per area, 1/m^2; covering_thickness: m, 0 before they have covered the contact.
     """
 
     cycle: int
@@ -240,7 +249,7 @@ def half_cycle_rows(
                 "plateau_voltage": plateau,
                 "dip": dip if h.charge > 0.0 else None,
                 "nucleus_spacing": h.nuclei**-0.5 if h.charge > 0.0 and h.nuclei else None,
-                "covering_thickness": h.covering_thickness if h.charge > 0.0 and h.nuclei else None,
+                "covering_thickness": (h.covering_thickness or None) if h.charge > 0.0 else None,
                 **{name: h.final.get(name) for name in FINAL},
                 "first_segment": h.first_segment,
                 "last_segment": h.last_segment,

@@ -34,20 +34,22 @@ def cycled(*strips: dict[str, Any], **changes: Any) -> solver.Result:
     return solver.run(case_from_dict(CELL | {"protocol": protocol} | changes))
 
 
-def test_three_cycles_of_a_cathode_that_loses_a_part_in_the_first() -> None:
-    result = cycled(STRIP, STRIP, STRIP)
+def test_three_cycles_of_a_cathode_that_loses_a_part_in_the_first_beside_sacrificial_li() -> None:
+    """5 % of the cathode's Li and all of the additive's, another tenth of it, do not go back."""
+    first = 1.1 * PLATED
+    result = cycled(STRIP, STRIP, STRIP, cathode=CELL["cathode"] | {"reserve": "0.002 mAh/cm^2"})
     assert result.stop_reason == "protocol finished"
     assert [half["end"] for half in result.half_cycles] == ["cathode empty", "cathode full"] * 3
-    assert [cycle["plated"] for cycle in result.cycles] == pytest.approx([PLATED, 0.95 * PLATED, 0.95 * PLATED])
-    assert [cycle["coulombic_efficiency"] for cycle in result.cycles] == pytest.approx([0.95, 1.0, 1.0])
+    assert [cycle["plated"] for cycle in result.cycles] == pytest.approx([first, 0.95 * PLATED, 0.95 * PLATED])
+    assert [cycle["coulombic_efficiency"] for cycle in result.cycles] == pytest.approx([0.95 / 1.1, 1.0, 1.0])
     assert [cycle["capacity_retention"] for cycle in result.cycles] == pytest.approx([1.0, 1.0, 1.0])
-    assert [cycle["cathode_loss"] for cycle in result.cycles] == pytest.approx([0.05, 0.0, 0.0], abs=1e-6)
+    assert [cycle["cathode_loss"] for cycle in result.cycles] == pytest.approx([0.15 / 1.1, 0.0, 0.0], abs=1e-6)
     log = result.curves
     assert log["cathode_lithium"].min() == pytest.approx(0.0, abs=1e-6 * PLATED)
     assert log["cathode_lithium"][-1] == pytest.approx(0.95 * PLATED)
     assert log["cell_voltage"] == pytest.approx(3.9 + log["voltage"])
     assert (log["cell_voltage"][log["current_density"] > 0] > 3.9).all()
-    assert log["lithium_thickness"][-1] == pytest.approx(5e-9 + 0.05 * PLATED * VOLUME_PER_CHARGE, rel=0.01)
+    assert log["lithium_thickness"][-1] == pytest.approx(5e-9 + 0.15 * PLATED * VOLUME_PER_CHARGE, rel=0.01)
 
 
 def test_li_that_a_cutoff_leaves_behind_is_missing_in_the_next_cycle() -> None:
@@ -66,6 +68,29 @@ def test_li_that_a_cutoff_leaves_behind_is_missing_in_the_next_cycle() -> None:
     in_the_cell = (log["lithium_thickness"] - 5e-9) / VOLUME_PER_CHARGE
     assert in_the_cell + log["cathode_lithium"] == pytest.approx(360.0, rel=0.01)
     assert "cell_voltage" not in log
+
+
+def test_a_half_cell_against_li_in_has_its_offset() -> None:
+    """Au at 0.25 mA/cm2: plateaus at -0.48 and -0.54 V against Li-In, with the 25 mV of polarisation of Au.toml; a
+    cutoff at 0.47 V of the cell, 0.15 V against Li, leaves the Li of the first one.
+    """
+    li_in = {"areal_capacity": "1 mAh/cm^2", "open_circuit_voltage": "0.62 V"}
+    gold = {"nucleation": {"contact_angle": "3 deg"}, "seed": {"material": "Au", "thickness": "5 nm"}, "room": "1 um"}
+    drive = CELL["drive"] | {"current_density": "0.25 mA/cm^2", "series_resistance": "94 ohm*cm^2"}
+    segments = [
+        {"kind": "galvanostatic", "direction": "plate", "capacity": "0.0045 mAh/cm^2"},
+        {"kind": "galvanostatic", "direction": "strip", "cutoff_cell_voltage": "0.47 V"},
+    ]
+    bare = {name: section for name, section in CELL.items() if name != "lithium"}
+    changes = {"collector": gold, "cathode": li_in, "drive": drive, "protocol": segments}
+    result = solver.run(case_from_dict(bare | changes))
+    log, ends = result.curves, [half["end"] for half in result.half_cycles]
+    assert ends == ["capacity", "voltage"] and log["cell_voltage"][-1] == pytest.approx(0.47, abs=0.01)
+    assert log["voltage"] == pytest.approx(log["cell_voltage"] - 0.62)
+    plated, share = log["current_density"] > 0, log["capacity"] / (0.00492 * 36e3)
+    assert share[-1] == pytest.approx(1 / 3.75, abs=0.02)
+    for place, expected in ((0.15, -0.48), (0.7, -0.54)):
+        assert -np.interp(place, share[plated], log["cell_voltage"][plated]) == pytest.approx(expected, abs=5e-3)
 
 
 def full_cell(*protocol: dict[str, Any], **changes: Any) -> solver.Result:

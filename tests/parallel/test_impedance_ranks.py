@@ -1,4 +1,6 @@
-"""The impedance at a checkpoint on one and two ranks, by the library and by the command."""
+"""The impedance at a checkpoint on one and two ranks, by the library and by the command; also with a seed under a film,
+nuclei and an interphase on a collector.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,16 @@ import solver
 from solver.case.io import case_from_dict
 from solver.loop.impedance import frequencies
 from tests.mpi import rank_results, run_ranks
-from tests.parallel.runs import merged, penetrating_case, small_case
+from tests.parallel.runs import ALL_PARTS, merged, nucleating_case, penetrating_case, small_case
 
 DOUBLE_LAYER = {"interface": {"double_layer_capacitance": "10 uF/cm^2"}}
 CASES = {
     "void": small_case(2, merged(DOUBLE_LAYER, {"protocol": [{"kind": "rest", "duration": "1 s"}]})),
     "filaments": penetrating_case(
         2, merged(DOUBLE_LAYER, {"protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "1 s"}]})
+    ),
+    "collector": nucleating_case(
+        merged(ALL_PARTS, {"protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "1 s"}]})
     ),
     "space": small_case(3, merged(DOUBLE_LAYER, {"protocol": [{"kind": "rest", "duration": "1 s"}]})),
 }

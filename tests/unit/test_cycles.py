@@ -76,6 +76,10 @@ def test_rests_are_in_no_half_cycle_and_segments_of_one_direction_are_one():
         "thickness_spread": 0.0,
         "dead_lithium": 0.0,
         "lithium_in_gaps": 0.0,
+        "nucleated_share": 0.0,
+        "nucleated_lithium": 0.0,
+        "lithium_beneath": 0.0,
+        "collector_coverage": 0.0,
         "host_height": 0.0,
         "host_in_lithium": 0.0,
         "first_segment": 1,
@@ -241,7 +245,7 @@ def test_a_half_cycle_keeps_its_curve_only_while_it_may_go_on():
 def test_nuclei_by_their_spacing_and_the_li_with_which_they_cover_the_contact():
     """1e14 per m2 at most, and 3 nm when 91 % are covered; nothing of a stripping or where none is born."""
     run = Run(plate(4.0), strip(2.0), fixed=1.0).begin()
-    born = [(5e13, 0.5, 1e-9), (1e14, 0.91, 3e-9), (9e13, 0.99, 5e-9), (0.0, 0.0, 0.0), (1e14, 0.9, 1e-9)]
+    born = [(5e13, 0.5, 1e-9), (1e14, 0.91, 3e-9), (9e13, 0.99, 5e-9), (8e13, 0.995, 6e-9), (1e14, 0.9, 1e-9)]
 
     def measures(time: float) -> dict[str, float]:
         names = ("nucleus_density", "nucleated_share", "nucleated_lithium")
@@ -252,7 +256,12 @@ def test_nuclei_by_their_spacing_and_the_li_with_which_they_cover_the_contact():
     plating, stripping = rows(run)
     assert (plating["nucleus_spacing"], plating["covering_thickness"]) == (pytest.approx(1e-7), 3e-9)
     assert stripping["nucleus_spacing"] is stripping["covering_thickness"] is None
+    assert (plating["nucleated_share"], plating["nucleated_lithium"]) == (0.995, 6e-9), "at the end of it"
     assert rows(swinging(plate(10.0)))[0]["nucleus_spacing"] is None
+    run = Run(plate(1.0), fixed=1.0).begin()
+    run.model.measures = measures
+    run.finish()
+    assert rows(run)[0]["covering_thickness"] is None, "half of it is not covered"
 
 
 def test_a_half_cycle_ends_with_what_the_log_has():

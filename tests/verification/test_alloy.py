@@ -45,6 +45,8 @@ def butler_volmer(phi: Array, alloy: Array) -> tuple[Array, Array, Array]:
         ("MoS2", -1, 33.88),
         ("AgF", -1, 12.35),  # without its silver
         ("ZnO", -1, 36.97),
+        ("SnO2", -1, 49.4),
+        ("In2O3", -1, 41.6),
         ("Cu2Te", -1, 15.32),
     ],
 )

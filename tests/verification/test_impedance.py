@@ -89,6 +89,17 @@ def test_a_planar_cell_is_its_circuit(film: float) -> None:
     assert off(found, circuit(at, 1.01 * THERMAL / I0 + film)) > 1e-3
 
 
+def test_an_interphase_is_in_series_with_charge_transfer() -> None:
+    """R_ct = RT/(F i0) + d/s."""
+    case, coupling, state = made({"interphase": {}})
+    state["interphase_thickness"] = 100e-9
+    assert case.interphase and case.interphase.conductivity
+    through = 100e-9 / case.interphase.conductivity
+    at = frequencies(1e4, 1e-2, 4)
+    assert off(spectrum(coupling, state, at)[0], circuit(at, THERMAL / I0 + through)) < 1e-4
+    assert through > 0.1 * THERMAL / I0
+
+
 @pytest.mark.parametrize("at", [1.0, 1e4, 1e5])
 def test_the_error_of_a_planar_cell_falls_as_lambda_squared(at: float) -> None:
     widths, errors = [400, 200, 100, 50], []
@@ -260,14 +271,21 @@ def test_a_seed_is_charge_transfer_and_capacitance_in_series() -> None:
 
 
 LAYERS = {"collector": {"seed": {"material": "Au", "thickness": "20 nm", "diffusivity": "1e-17 m^2/s", "layers": 5}}}
+BENEATH_FILM = {"interface": {"film": {"material": "W", "thickness": "30 nm"}}}
 
 
 @pytest.mark.parametrize(
-    ("name", "dt", "changes"), [("seed", 100.0, {}), ("seed", 100.0, LAYERS), ("nucleation", 1e-5, {})]
+    ("name", "dt", "changes"),
+    [
+        ("seed", 100.0, {}),
+        ("seed", 100.0, LAYERS),
+        ("barrier", 1e5, BENEATH_FILM),  # at 165 mV so little Li is in the film that it lets little through
+        ("nucleation", 1e-5, {}),
+    ],
 )
 def test_i_omega_of_1_over_dt_is_the_slope_of_a_time_step(name: str, dt: float, changes: dict[str, Any]) -> None:
-    """Of the seed at equilibrium exactly, also with layers; of nuclei and their contact as dt goes to 0, when they do
-    not grow.
+    """Of the seed at equilibrium exactly, also with layers and beneath a film; of nuclei and their contact as dt goes
+    to 0, when they do not grow.
     """
     _, coupling, state = made(EMPTY, SEEDED | changes)
     on_plateau(coupling, state)
