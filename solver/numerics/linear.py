@@ -7,10 +7,10 @@ iterations than just after the last set-up. Two kinds:
   as many iterations at a contrast of 1e5 in conductivity, five times as many where it jumps by 1e12 from cell to cell;
 * ILU with some fill, in 3-D a symmetric sweep of SOR, block by block of the ranks, for an unsymmetric system that its
   inertia dominates: with s = max over the rows of (sum of |off-diagonal|) / |diagonal|, the eigenvalues of the system
-  scaled by its diagonal lie in [1 - s, 1 + s], and iterations go with the root of (1 + s)/(1 - s) = 1 + 4 dim D dt/dx^2.
-  An iteration costs a third of one with multigrid, so it pays up to LARGEST_RATIO; beyond it, multigrid takes over and
-  the iterations stay bounded when the grid is refined. (In 3-D fill is dear; without fill, SOR takes as many iterations
-  and as long as ILU, and no memory.)
+  scaled by its diagonal lie in [1 - s, 1 + s], and iterations go with the root of (1 + s)/(1 - s), which is
+  1 + 4 dim D dt/dx^2. An iteration costs a third of one with multigrid, so it pays up to LARGEST_RATIO; beyond it,
+  multigrid takes over and the iterations stay bounded when the grid is refined. (In 3-D fill is dear; without fill, SOR
+  takes as many iterations and as long as ILU, and no memory.)
 
 The choice is made at each set-up; `-<name>_pc_type` on the command line overrides it.
 

@@ -188,11 +188,13 @@ class ForceBalance:
 
         # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints.
         # Of a foil, p = p0 - k Z - (stiffness - k) Zm - bending, what V adds to k Z and the bending is there, Zm here
-        normal, edges = response.tau.normal - pressure, response.tau.edges
-        inner = mac.forces(normal / STRESS_UNIT, [shear / STRESS_UNIT for shear in edges])
+        inner = mac.forces(response.tau.normal - pressure, response.tau.edges)
+        inner /= STRESS_UNIT
         start = self.load.pressure - self._beyond(self.old.displacement[..., -1]) - self.dt * self._beyond(v[..., -1])
         p0 = start - self.bedding * self.old.displacement[..., -1]
-        force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint) + self.bent
+        force = m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint)
+        force += inner
+        force += self.bent
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
         touch_stiffness: Array | float = 0.0
         if self.load.touch:
@@ -202,7 +204,10 @@ class ForceBalance:
         # div v - S, and what the cells lose of their volume
         divergence = d[:dim].sum(axis=0)
         compaction, kappa = m.rheology.compaction(pressure, self.old.solid_pressure, self.solid_share, self.dt)
-        volume = -(divergence - s + compaction) * mac.volume / m.rate_unit
+        unit = mac.volume / m.rate_unit
+        volume = s - divergence
+        volume -= compaction
+        volume *= unit
 
         # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
@@ -215,8 +220,8 @@ class ForceBalance:
             inner**2,
             (v[..., -1] * (mac.bottom_area > 0)) ** 2,
             np.abs(volume),
-            moved * mac.volume / m.rate_unit,
-            np.abs(s - rate) * mac.volume / m.rate_unit,
+            moved * unit,
+            np.abs(s - rate) * unit,
         )
 
         # the imbalance relative to the sizes of what is to cancel; what the stiff platen makes of rounding is none

@@ -17,7 +17,7 @@ rates are too large and the full derivative would overshoot through zero (the vi
 where they give less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys.
 Geosyst. 21 (2020) e2020GC009059.)
 
-All arrays are scaled: rates in `rate_unit`, stresses in STRESS_UNIT, viscosities in their ratio.
+Changes are scaled: rates in `rate_unit`, stresses in STRESS_UNIT, viscosities in their ratio; r is in 1/s.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Tangent:
     ):
         self.rheology = r = rheology
         theta = r.newton_factor(at, predicted)
-        self.rates = _scaled(at.rates, 1 / rate_unit)
+        self.rates, self._rate_unit = at.rates, rate_unit
         self.stiffness = 2 * at.eta / viscosity_unit
         self.stiffness_edges = [2 * eta / viscosity_unit for eta in at.eta_edges]
-        self.softening = 4 * theta * at.slope * (rate_unit**2 / viscosity_unit)
+        self.softening = 4 / viscosity_unit * theta * at.slope
         self._solid = 2 * at.eta_solid / viscosity_unit
 
         # r:dev(.) of normal components, r_nn and r:dev(n n)
@@ -135,7 +135,7 @@ class Tangent:
         r, rates = self.rheology, self.rates
         third = d.sum(axis=0) / 3
         grown = r.growth_cells(change.growth)
-        scale = self._solid + change.softer
+        scale = self._solid / self._rate_unit + change.softer
         normal = self._solid * (d - third - grown.normal) + scale * rates.normal
         missing = self._solid * (-third - grown.missing) + scale * rates.missing
         shear = [
@@ -158,7 +158,3 @@ def contracted(a: Array, b: Array) -> Array:
     for one, other in zip(a[1:], b[1:], strict=True):
         found += one * other
     return found
-
-
-def _scaled(tensor: Tensor, factor: float) -> Tensor:
-    return tensor.scaled(np.asarray(factor), [np.asarray(factor)] * len(tensor.edges))
