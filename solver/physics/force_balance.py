@@ -301,12 +301,13 @@ class ForceBalance:
             """Changes of force and volume as in `evaluate`."""
             d, gamma = strains[:dim], strains[dim:]
             change = tangent.cells(d, gamma, dp, mismatch)
-            force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
-            force += m.matrices.constraint_forces(x, constraint)
-            force[..., -1] += self._beyond(x.reshape(force.shape)[..., -1]) * unit * mac.bottom_area
             volume = change.growth - summed(d)
             volume -= dp / kappa
             volume *= mac.volume
+            force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
+            force += m.matrices.constraint_forces(x, constraint)
+            if beyond := self._beyond(x.reshape(force.shape)[..., -1]):
+                force[..., -1] += beyond * unit * mac.bottom_area
             return force, volume
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
@@ -316,8 +317,10 @@ class ForceBalance:
             return force, volume / left
 
         # what is left of S = S(s_n) acts as growth even where nothing moves: it goes to the right-hand side
-        still = np.zeros_like(it.velocity)
-        force, volume = total(still, mac.strains(still), np.zeros(cells), mismatch)
+        still, strains = np.zeros_like(it.velocity), np.zeros((dim + len(mac.pairs), *cells))
+        force, volume = total(still, strains, np.zeros(cells), mismatch)
+        force, volume = -it.force - force, (-it.volume - volume) / left
+        del still, strains
 
         # where a kept preconditioner fails, which makes it stale, a new one is tried
         krylov, kept = 0, True
@@ -325,7 +328,7 @@ class ForceBalance:
             kept = not m.solver.stale
             if not kept:
                 m.assemble(softness, ties)
-            x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
+            x, q, outcome = m.solver.solve(apply, force, volume, rtol)
             krylov += outcome.iterations
             kept = kept and not outcome.converged
 
@@ -333,7 +336,7 @@ class ForceBalance:
         strains = mac.strains(x)
         dp = pressure(strains[:dim], q)
         change = tangent.cells(strains[:dim], strains[dim:], dp, mismatch)
-        direction = (x.reshape(still.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
+        direction = (x.reshape(force.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
         outcome = replace(outcome, iterations=krylov)
         return direction, outcome, tangent.predicted(strains[:dim], change) * STRESS_UNIT
 

@@ -62,7 +62,7 @@ class Tangent:
         self.stiffness = 2 * at.eta / viscosity_unit
         self.stiffness_edges = [2 * eta / viscosity_unit for eta in at.eta_edges]
         self.softening = 4 / viscosity_unit * theta * at.slope
-        self._solid = 2 * at.eta_solid / viscosity_unit
+        self._at, self._viscosity_unit = at, viscosity_unit
 
         # r:dev(.) of normal components, r_nn and r:dev(n n)
         trace = self.rates.trace
@@ -132,14 +132,14 @@ class Tangent:
 
     def predicted(self, d: Array, change: Change) -> Array:
         """|w tau_s| that the linear model foresees."""
-        r, rates = self.rheology, self.rates
+        r, rates, solid = self.rheology, self.rates, 2 * self._at.eta_solid / self._viscosity_unit
         third = d.sum(axis=0) / 3
         grown = r.growth_cells(change.growth)
-        scale = self._solid / self._rate_unit + change.softer
-        normal = self._solid * (d - third - grown.normal) + scale * rates.normal
-        missing = self._solid * (-third - grown.missing) + scale * rates.missing
+        scale = solid / self._rate_unit + change.softer
+        normal = solid * (d - third - grown.normal) + scale * rates.normal
+        missing = solid * (-third - grown.missing) + scale * rates.missing
         shear = [
-            self._solid * (e - g) + scale * rate
+            solid * (e - g) + scale * rate
             for e, g, rate in zip(change.shear, grown.cells, rates.cells, strict=True)
         ]
         total = Tensor(normal, missing, [], shear)
