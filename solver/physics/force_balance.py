@@ -297,7 +297,7 @@ class ForceBalance:
             """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
             return q.reshape(cells) - contracted(bulk, d)
 
-        def total(x: Array, strains: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
+        def total(x: Array, strains: Array, dp: Array, mismatch: Array | None = None) -> tuple[Array, Array]:
             """Changes of force and volume as in `evaluate`."""
             d, gamma = strains[:dim], strains[dim:]
             change = tangent.cells(d, gamma, dp, mismatch)
@@ -313,7 +313,7 @@ class ForceBalance:
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
             """The operator that `SaddleSolver` is given."""
             strains = mac.strains(x)
-            force, volume = total(x, strains, pressure(strains[:dim], q), 0.0)
+            force, volume = total(x, strains, pressure(strains[:dim], q))
             return force, volume / left
 
         # what is left of S = S(s_n) acts as growth even where nothing moves: it goes to the right-hand side

@@ -171,7 +171,7 @@ class Rheology:
         self.squares = np.stack([np.broadcast_to(c**2, mac.grid.local_shape) for c in n])
         self.products = [n[a] * n[b] for a, b in mac.pairs]
         # the same on all ranks: exchanges of ghosts depend on it
-        self._inclined = [mac.grid.max(np.abs(product)) > 0 for product in self.products]
+        self.inclined = [mac.grid.max(np.abs(product)) > 0 for product in self.products]
         shear = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
         bulk = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
         self.stiffest = float(np.max(shear))
@@ -263,7 +263,7 @@ class Rheology:
     def growth_edges(self, rate: Array) -> list[Array]:
         """The shear of S n n on edges (collective)."""
         edges = []
-        for product, inclined, (a, b) in zip(self.products, self._inclined, self.mac.pairs, strict=True):
+        for product, inclined, (a, b) in zip(self.products, self.inclined, self.mac.pairs, strict=True):
             edges.append(self.mac.to_edges(rate * product, a, b) if inclined else np.zeros_like(rate))
         return edges
 

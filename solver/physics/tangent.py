@@ -78,7 +78,7 @@ class Tangent:
         self._gain = 1 / (1 + b * own)
         self._driven = self._gain * b
 
-    def cells(self, d: Array, gamma: Array, pressure: Array, mismatch: Array | float = 0.0) -> Change:
+    def cells(self, d: Array, gamma: Array, pressure: Array, mismatch: Array | None = None) -> Change:
         """What follows from changes of the strain rates and the pressure (collective).
 
         d: normal ones (dim, *cells); gamma: shear on edges (pairs, *cells); mismatch: S - S(s_n).
@@ -88,16 +88,18 @@ class Tangent:
         along, stretch = contracted(r.squares, d), contracted(self._normal_rates, d)
         along -= third
         gammas = [r.mac.to_cells(g, a, b) for g, (a, b) in zip(gamma, r.mac.pairs, strict=True)]
-        for product, rate, g in zip(r.products, self.rates.cells, gammas, strict=True):
-            along += product * g
+        for product, inclined, rate, g in zip(r.products, r.inclined, self.rates.cells, gammas, strict=True):
             stretch += rate * g
+            if inclined:
+                along += product * g
         # in place: the operator is applied a hundred times in a step, and arrays go through memory
         growth = self.softening * stretch
         growth *= self._along
         growth += self.stiffness * along
         growth -= pressure
         growth *= self._driven
-        growth -= self._gain * mismatch
+        if mismatch is not None:
+            growth -= self._gain * mismatch
         stretch -= growth * self._of_growth
         stretch *= self.softening
         mean = growth / 3
