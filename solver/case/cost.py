@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from solver.case.schema import Case
 
 # of a run in 1-D, 2-D, 3-D: fields, matrices, preconditioners; most of it is of the mechanics (benchmarks/mechanics.py)
-BYTES_PER_CELL = {1: 5000, 2: 6000, 3: 9000}
+BYTES_PER_CELL = {1: 5000, 2: 6000, 3: 7000}
 # per cell and layer of a profile (Li in a seed, its atoms in Li): two fields, copies (from 10 to 210 on 4800 cells)
 BYTES_PER_LAYER = 170
 BYTES_PER_RANK = 1e8  # interpreter and libraries

@@ -5,15 +5,20 @@ iterations than just after the last set-up. Two kinds:
 
 * multigrid: iterations do not depend on the grid. BoomerAMG, or GAMG where PETSc was built without hypre: that takes
   as many iterations at a contrast of 1e5 in conductivity, five times as many where it jumps by 1e12 from cell to cell;
-* ILU with some fill, block by block of the ranks, for an unsymmetric system that its inertia dominates: with
-  s = max over the rows of (sum of |off-diagonal|) / |diagonal|, the eigenvalues of the system scaled by its diagonal
-  lie in [1 - s, 1 + s], and iterations go with the root of (1 + s)/(1 - s) = 1 + 4 dim D dt/dx^2. An iteration costs a
-  third of one with multigrid, so ILU pays up to LARGEST_RATIO; beyond it, multigrid takes over and the
-  iterations stay bounded when the grid is refined.
+* ILU with some fill, in 3-D a symmetric sweep of SOR, block by block of the ranks, for an unsymmetric system that its
+  inertia dominates: with s = max over the rows of (sum of |off-diagonal|) / |diagonal|, the eigenvalues of the system
+  scaled by its diagonal lie in [1 - s, 1 + s], and iterations go with the root of (1 + s)/(1 - s), which is
+  1 + 4 dim D dt/dx^2. An iteration costs a third of one with multigrid, so it pays up to LARGEST_RATIO; beyond it,
+  multigrid takes over and the iterations stay bounded when the grid is refined. (In 3-D fill is dear; without fill, SOR
+  takes as many iterations and as long as ILU, and no memory.)
 
 The choice is made at each set-up; `-<name>_pc_type` on the command line overrides it.
 
-What a preconditioner was made of is kept beside it (`kept`): of the same matrix PETSc makes the same one again.
+What a preconditioner was made of is kept beside it (`kept`): of the same matrix PETSc makes the same one again. (SOR
+is made of nothing: it sweeps through the matrix that there is.)
+
+Matrix and vectors are those of the grid (`System`): one equation is solved at a time, and what its Krylov method needs
+is there no longer than that.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -32,10 +38,10 @@ from solver.petsc import PETSc
 
 # rebuild when a digit of accuracy costs this many times the iterations it cost at first, plus an allowance because a
 # short solve is no measure; an ILU costs as much as five of its iterations, a multigrid as twenty
-PATIENCE = {"bjacobi": 1.2, "other": 1.6}
-ALLOWANCE = {"bjacobi": 2, "other": 3}
+PATIENCE = {"bjacobi": 1.2, "sor": 1.2, "other": 1.6}
+ALLOWANCE = {"bjacobi": 2, "sor": 2, "other": 3}
 LARGEST_RATIO = 200.0  # measured on 256^2: at 90 ILU took half the time of multigrid, at 350 it took more
-FILL_LEVELS = {1: 0, 2: 3, 3: 0}  # of ILU; in 3-D fill is dear
+FILL_LEVELS = {1: 0, 2: 3, 3: 0}  # of ILU
 EPSILON = float(np.finfo(float).eps)  # times the sizes of the terms: three times what rounding leaves of a sum
 SMALLEST_PIVOT = 1e-300  # entries scale with the volume of the cells: PETSc's 2e-14 would take them for zero
 
@@ -86,6 +92,49 @@ class Outcome:
     norm: float
 
 
+class System:
+    """PETSc's matrix, right-hand side and solution on a grid, shared by its solvers.
+
+    filled: whose values the matrix has, but for what is added to the diagonal.
+    """
+
+    def __init__(self, grid: Grid):
+        numbers = grid.numbers()  # -1 outside the grid, which PETSc skips on insertion
+        # per row the cell and its lower and upper neighbour along each axis, in the order of `Stencil`
+        columns = [grid.without_ghosts(numbers)]
+        for axis in range(grid.dim):
+            columns += [grid.without_ghosts(np.roll(numbers, shift, axis)) for shift in (1, -1)]
+        self._columns = np.ascontiguousarray(np.stack(columns, axis=-1).ravel(), dtype=PETSc.IntType)
+
+        # rows of equal length, so that new values need no new structure
+        width = 1 + 2 * grid.dim
+        rows = int(np.prod(grid.local_shape))
+        self._offsets = np.arange(0, width * rows + 1, width, dtype=PETSc.IntType)
+        local, total = rows, int(np.prod(grid.shape))
+        self.matrix = PETSc.Mat().createAIJ(
+            size=((local, total), (local, total)), nnz=(width, width - 1), comm=grid.comm
+        )
+        self.matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATIONS, True)
+        self.rhs, self.solution = grid.vector(), grid.vector()
+        self.filled: ReferenceType[Stencil] | None = None
+
+    def fill(self, values: Array) -> None:
+        """Give the matrix the values of a stencil (collective)."""
+        self.filled = None
+        self.matrix.setValuesCSR(self._offsets, self._columns, by_rows(values).ravel())
+        self.matrix.assemble()
+
+
+_SYSTEMS: WeakKeyDictionary[Grid, System] = WeakKeyDictionary()
+
+
+def system_of(grid: Grid) -> System:
+    """The system of a grid, made when it is first asked for (collective)."""
+    if grid not in _SYSTEMS:
+        _SYSTEMS[grid] = System(grid)
+    return _SYSTEMS[grid]
+
+
 class LinearSolver:
     """Solves a `Stencil` system with a Krylov method.
 
@@ -98,8 +147,8 @@ class LinearSolver:
     def __init__(self, grid: Grid, name: str, method: str, rtol: float, max_iterations: int = 200):
         self.grid = grid
         self.rtol = rtol
-        self.matrix = self._create_matrix()
-        self.rhs, self.solution = grid.vector(), grid.vector()
+        self.system = system_of(grid)
+        self.matrix, self.rhs, self.solution = self.system.matrix, self.system.rhs, self.system.solution
         self.ksp = PETSc.KSP().create(grid.comm)
         self.ksp.setOptionsPrefix(f"{name}_")
         self.ksp.setType("fgmres" if method == "gmres" else method)
@@ -113,28 +162,7 @@ class LinearSolver:
             self.ksp.setFromOptions()
         self._first_cost: float | None = None
         self._made_of: Array | None = None  # values of the matrix at the last set-up
-        self._filled: Stencil | None = None  # what the matrix has but for what is added to the diagonal
         self.setups = 0
-
-    def _create_matrix(self) -> PETSc.Mat:
-        grid = self.grid
-        numbers = grid.numbers()  # -1 outside the grid, which PETSc skips on insertion
-        # per row the cell and its lower and upper neighbour along each axis, in the order of `Stencil`
-        columns = [grid.without_ghosts(numbers)]
-        for axis in range(grid.dim):
-            columns += [grid.without_ghosts(np.roll(numbers, shift, axis)) for shift in (1, -1)]
-        self._columns = np.ascontiguousarray(np.stack(columns, axis=-1).ravel(), dtype=PETSc.IntType)
-
-        # rows of equal length, so that new values need no new structure
-        width = 1 + 2 * grid.dim
-        rows = int(np.prod(grid.local_shape))
-        self._offsets = np.arange(0, width * rows + 1, width, dtype=PETSc.IntType)
-        local, total = rows, int(np.prod(grid.shape))
-        matrix = PETSc.Mat().createAIJ(
-            size=((local, total), (local, total)), nnz=(width, width - 1), comm=grid.comm
-        )
-        matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATIONS, True)
-        return matrix
 
     @contextmanager
     def _defaults(self) -> Iterator[None]:
@@ -174,8 +202,12 @@ class LinearSolver:
             kind = pc.getType()
         else:
             cheap = self.ksp.getType() != "cg" and self._ratio(stencil) <= LARGEST_RATIO
-            kind = "bjacobi" if cheap else multigrid()
+            kind = ("sor" if self.grid.dim == 3 else "bjacobi") if cheap else multigrid()
+        self._use(kind)
 
+    def _use(self, kind: str) -> None:
+        """Another kind of preconditioner, or a new one (collective)."""
+        pc = self.ksp.getPC()
         if self._given or kind == "gamg":
             pc.setType("none")  # else it keeps of earlier set-ups what it can: GAMG its aggregates and number of levels
         if pc.getType() != kind:
@@ -197,11 +229,6 @@ class LinearSolver:
         s = self.grid.max(others / np.where(diagonal > 0, diagonal, np.finfo(float).tiny))
         return (1 + s) / (1 - s) if s < 1 else np.inf
 
-    def _fill(self, values: Array) -> None:
-        """Give the matrix the values of a stencil (collective)."""
-        self.matrix.setValuesCSR(self._offsets, self._columns, by_rows(values).ravel())
-        self.matrix.assemble()
-
     def _set_up(self, stencil: Stencil) -> None:
         """A preconditioner of the matrix, to be kept (collective)."""
         pc = self.ksp.getPC()
@@ -221,14 +248,15 @@ class LinearSolver:
 
         added: to the diagonal. A stencil that is given with it has to stay as it is: the next time it is there already.
         """
-        if added is None or self._filled is not stencil:
-            self._fill(stencil.values)
-        self._filled = None if added is None else stencil
+        system = self.system
+        if added is None or system.filled is None or system.filled() is not stencil:
+            system.fill(stencil.values)
         if added is not None:
+            system.filled = ref(stencil)
             self.grid.view(self.solution)[...] = stencil.diagonal + added
             self.matrix.setDiagonal(self.solution)
 
-        def system() -> Stencil:
+        def whole() -> Stencil:
             return stencil if added is None else stencil.plus(added)
 
         self.grid.view(self.rhs)[...] = rhs
@@ -237,11 +265,11 @@ class LinearSolver:
 
         # where a kept preconditioner fails a new one is tried: twice at most
         kept = self._first_cost is not None
-        reason, iterations = self._attempt(system, rhs)
+        reason, iterations = self._attempt(whole, rhs)
         total = iterations
         if reason <= 0 and kept:
             self._first_cost, kept = None, False
-            reason, iterations = self._attempt(system, rhs)
+            reason, iterations = self._attempt(whole, rhs)
             total += iterations
 
         # a new one sets the measure by which it is judged from now on
@@ -249,19 +277,20 @@ class LinearSolver:
         if not kept:
             self.setups += 1
             self._first_cost = iterations / digits
-            self._made_of = system().values.copy()
+            self._made_of = None if self.ksp.getPC().getType() == "sor" else whole().values.copy()
         elif iterations > self._bearable(digits):
             self._first_cost = None
         outcome = Outcome(reason > 0, reason_name(reason), total, float(self.ksp.getResidualNorm()))
+        free_vectors(self.ksp)
         return self.grid.view(self.solution).copy(), outcome
 
-    def _attempt(self, system: Callable[[], Stencil], rhs: Array) -> tuple[int, int]:
+    def _attempt(self, whole: Callable[[], Stencil], rhs: Array) -> tuple[int, int]:
         """Solve with the preconditioner that is kept, or a new one; PETSc's reason and iterations (collective)."""
         if self._first_cost is None:
-            self._set_up(system())
+            self._set_up(whole())
         self.ksp.solve(self.rhs, self.solution)
         reason = int(self.ksp.getConvergedReason())
-        if reason <= 0 and self._is_rounded(system(), rhs):
+        if reason <= 0 and self._is_rounded(whole(), rhs):
             reason = int(PETSc.KSP.ConvergedReason.CONVERGED_ATOL)
         return reason, int(self.ksp.getIterationNumber())
 
@@ -276,20 +305,36 @@ class LinearSolver:
 
     def kept(self) -> Kept:
         """The matrix that the preconditioner was made of, and iterations per digit when it was new."""
-        if self._first_cost is None or self._made_of is None:
+        if self._first_cost is None:
             return Kept()
-        return Kept({"matrix": self.grid.onto(by_rows(self._made_of))}, {"first_cost": self._first_cost})
+        made_of = {} if self._made_of is None else {"matrix": self.grid.onto(by_rows(self._made_of))}
+        return Kept(made_of, {"first_cost": self._first_cost})
 
     def take_up(self, kept: Kept) -> None:
         """Make the preconditioner of that matrix; without one the next solve makes its own (collective)."""
-        self._first_cost, self._made_of, self._filled = None, None, None
-        if "matrix" not in kept.arrays or "first_cost" not in kept.numbers:
+        self._first_cost, self._made_of = None, None
+        if "first_cost" not in kept.numbers:
             return
-        stencil = Stencil(self.grid)
-        by_rows(stencil.values)[...] = self.grid.of(kept.arrays["matrix"])
-        self._fill(stencil.values)
-        self._set_up(stencil)
-        self._first_cost, self._made_of = kept.numbers["first_cost"], stencil.values
+        if "matrix" in kept.arrays:
+            stencil = Stencil(self.grid)
+            by_rows(stencil.values)[...] = self.grid.of(kept.arrays["matrix"])
+            self.system.fill(stencil.values)
+            self._set_up(stencil)
+            self._made_of = stencil.values
+        elif self.grid.dim == 3 and not self._given:
+            self._use("sor")
+        else:
+            return
+        self._first_cost = kept.numbers["first_cost"]
+
+
+def free_vectors(ksp: PETSc.KSP) -> None:
+    """Free the vectors of a Krylov method that has ended, and keep its preconditioner (collective)."""
+    preconditioner, none = ksp.getPC(), PETSc.PC().create(ksp.getComm())
+    ksp.setPC(none)
+    ksp.reset()
+    ksp.setPC(preconditioner)
+    none.destroy()
 
 
 def by_rows(values: Array) -> Array:

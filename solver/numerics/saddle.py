@@ -38,7 +38,7 @@ import numpy as np
 
 from solver.numerics.array import Array
 from solver.numerics.kept import Numbers
-from solver.numerics.linear import Outcome, default_options, multigrid, reason_name
+from solver.numerics.linear import Outcome, default_options, free_vectors, multigrid, reason_name
 from solver.petsc import PETSc
 
 SETUP_COST = 10  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
@@ -167,6 +167,8 @@ class SaddleSolver:
         self.ksp.solve(self._rhs, self._solution)
         self._shell.apply = None  # through PETSc it would keep alive for ever what it belongs to
         reason, iterations = int(self.ksp.getConvergedReason()), int(self.ksp.getIterationNumber())
+        left = float(self.ksp.getResidualNorm())
+        free_vectors(self.ksp)
 
         # what it has cost beyond a new one, added up until that is worth a set-up
         if kept:
@@ -176,11 +178,11 @@ class SaddleSolver:
         self._unfinished = reason <= 0 and kept
         self.stale = reason <= 0 or self._wasted > SETUP_COST
         x = self._solution.array_r
-        outcome = Outcome(reason > 0, reason_name(reason), iterations, self.ksp.getResidualNorm())
+        outcome = Outcome(reason > 0, reason_name(reason), iterations, left)
         return x[:n].copy(), x[n:].copy(), outcome
 
     def make_room(self) -> None:
-        """Free preconditioner and Krylov vectors before the next matrices are made (collective)."""
+        """Free the preconditioner before the next matrices are made (collective)."""
         self.ksp.reset()  # MUMPS orders by values: it begins anew, or the order would be that of the first matrix
         self._triangle.destroy()
 

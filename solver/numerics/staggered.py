@@ -71,11 +71,12 @@ class Staggered:
     def strains(self, velocity: Array, matrix: PETSc.Mat | None = None) -> Array:
         """Normal strain rates, then gamma on edges (components, *cells), times length (collective).
 
-        velocity: (*cells, dim); matrix: in place of `strain`.
+        velocity: (*cells, dim); matrix: in place of `strain`. To be read only, and before the next product.
         """
         self._velocities.array[...] = velocity.ravel()
         (matrix or self.strain).mult(self._velocities, self._strains)
-        return self._strains.array_r.reshape(-1, *self.grid.local_shape).copy()
+        found: Array = self._strains.array_r.reshape(-1, *self.grid.local_shape)
+        return found
 
     def forces(self, normal: Array, edges: Sequence[Array], matrix: PETSc.Mat | None = None) -> Array:
         """Forces of stresses on the velocities (*cells, dim), over length^(dim - 1) (collective).

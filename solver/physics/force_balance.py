@@ -188,11 +188,13 @@ class ForceBalance:
 
         # div sigma and the platen's p; of p = p0 - stiffness (Z_old + V dt) the part with V is in the constraints.
         # Of a foil, p = p0 - k Z - (stiffness - k) Zm - bending, what V adds to k Z and the bending is there, Zm here
-        normal, edges = response.tau.normal - pressure, response.tau.edges
-        inner = mac.forces(normal / STRESS_UNIT, [shear / STRESS_UNIT for shear in edges])
+        inner = mac.forces(response.tau.normal - pressure, response.tau.edges)
+        inner /= STRESS_UNIT
         start = self.load.pressure - self._beyond(self.old.displacement[..., -1]) - self.dt * self._beyond(v[..., -1])
         p0 = start - self.bedding * self.old.displacement[..., -1]
-        force = inner + m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint) + self.bent
+        force = m.matrices.constraint_forces(v / VELOCITY_UNIT, self.constraint)
+        force += inner
+        force += self.bent
         force[..., -1] -= p0 / STRESS_UNIT * mac.bottom_area
         touch_stiffness: Array | float = 0.0
         if self.load.touch:
@@ -202,7 +204,10 @@ class ForceBalance:
         # div v - S, and what the cells lose of their volume
         divergence = d[:dim].sum(axis=0)
         compaction, kappa = m.rheology.compaction(pressure, self.old.solid_pressure, self.solid_share, self.dt)
-        volume = -(divergence - s + compaction) * mac.volume / m.rate_unit
+        unit = mac.volume / m.rate_unit
+        volume = s - divergence
+        volume -= compaction
+        volume *= unit
 
         # inner forces cancel in the sum over all faces: it is the reaction at the top less the load
         rise = self.old.displacement[..., -1] + self.dt * v[..., -1]
@@ -215,8 +220,8 @@ class ForceBalance:
             inner**2,
             (v[..., -1] * (mac.bottom_area > 0)) ** 2,
             np.abs(volume),
-            moved * mac.volume / m.rate_unit,
-            np.abs(s - rate) * mac.volume / m.rate_unit,
+            moved * unit,
+            np.abs(s - rate) * unit,
         )
 
         # the imbalance relative to the sizes of what is to cancel; what the stiff platen makes of rounding is none
@@ -292,27 +297,30 @@ class ForceBalance:
             """dP of the unknown q = dP + K1 (div - zeta e_nn)."""
             return q.reshape(cells) - contracted(bulk, d)
 
-        def total(x: Array, strains: Array, dp: Array, mismatch: Array | float) -> tuple[Array, Array]:
+        def total(x: Array, strains: Array, dp: Array, mismatch: Array | None = None) -> tuple[Array, Array]:
             """Changes of force and volume as in `evaluate`."""
             d, gamma = strains[:dim], strains[dim:]
             change = tangent.cells(d, gamma, dp, mismatch)
-            force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
-            force += m.matrices.constraint_forces(x, constraint)
-            force[..., -1] += self._beyond(x.reshape(force.shape)[..., -1]) * unit * mac.bottom_area
             volume = change.growth - summed(d)
             volume -= dp / kappa
             volume *= mac.volume
+            force = mac.forces(tangent.normal_stresses(d, change), tangent.edge_stresses(gamma, change))
+            force += m.matrices.constraint_forces(x, constraint)
+            if beyond := self._beyond(x.reshape(force.shape)[..., -1]):
+                force[..., -1] += beyond * unit * mac.bottom_area
             return force, volume
 
         def apply(x: Array, q: Array) -> tuple[Array, Array]:
             """The operator that `SaddleSolver` is given."""
             strains = mac.strains(x)
-            force, volume = total(x, strains, pressure(strains[:dim], q), 0.0)
+            force, volume = total(x, strains, pressure(strains[:dim], q))
             return force, volume / left
 
         # what is left of S = S(s_n) acts as growth even where nothing moves: it goes to the right-hand side
-        still = np.zeros_like(it.velocity)
-        force, volume = total(still, mac.strains(still), np.zeros(cells), mismatch)
+        still, strains = np.zeros_like(it.velocity), np.zeros((dim + len(mac.pairs), *cells))
+        force, volume = total(still, strains, np.zeros(cells), mismatch)
+        force, volume = -it.force - force, (-it.volume - volume) / left
+        del still, strains
 
         # where a kept preconditioner fails, which makes it stale, a new one is tried
         krylov, kept = 0, True
@@ -320,7 +328,7 @@ class ForceBalance:
             kept = not m.solver.stale
             if not kept:
                 m.assemble(softness, ties)
-            x, q, outcome = m.solver.solve(apply, -it.force - force, (-it.volume - volume) / left, rtol)
+            x, q, outcome = m.solver.solve(apply, force, volume, rtol)
             krylov += outcome.iterations
             kept = kept and not outcome.converged
 
@@ -328,7 +336,7 @@ class ForceBalance:
         strains = mac.strains(x)
         dp = pressure(strains[:dim], q)
         change = tangent.cells(strains[:dim], strains[dim:], dp, mismatch)
-        direction = (x.reshape(still.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
+        direction = (x.reshape(force.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
         outcome = replace(outcome, iterations=krylov)
         return direction, outcome, tangent.predicted(strains[:dim], change) * STRESS_UNIT
 

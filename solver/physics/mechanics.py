@@ -53,7 +53,7 @@ from solver.physics.force_balance import (
     MechanicalState,
     Ties,
 )
-from solver.physics.rheology import RIGID, Properties, Rheology, Tensor
+from solver.physics.rheology import RIGID, Properties, Rheology, Stress
 from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
@@ -72,7 +72,7 @@ class MechanicsResult:
     """
 
     state: MechanicalState
-    tau: Tensor
+    tau: Stress
     normal_stress: Array
     load_pressure: float
     force_error: float
@@ -234,7 +234,8 @@ class Mechanics:
     def _result(
         self, old: MechanicalState, at: Iterate, solid_share: Array, dt: float, outcome: Outcome, newton: int
     ) -> MechanicsResult:
-        solid, shares = at.response.solid, [self.mac.to_edges(solid_share, a, b) for a, b in self.mac.pairs]
+        solid = self.rheology.solid_stress(at.response)
+        shares = [self.mac.to_edges(solid_share, a, b) for a, b in self.mac.pairs]
         # a void forgets: what later fills it starts without stress. An edge is one where all cells around it are
         keep, kept = self.rheology.remembering, self.rheology.remembering_edges
         normal = solid.normal * (solid_share > 0) * keep

@@ -73,7 +73,6 @@ class OccupancyBalance:
         self.part = part or grid
         self.diffusion = diffusion
         self.solver = LinearSolver(self.part, "occupancy", "gmres", linear_tolerance)
-        self._stencil = Stencil(self.part)
 
     def step(
         self,
@@ -94,11 +93,11 @@ class OccupancyBalance:
         velocity: m/s on the faces of every axis (broadcastable). source: Li supplied per volume, 1/s.
         thickening: k.
         """
-        grid, stencil = self.part, self._stencil
+        grid = self.part
+        stencil = Stencil(grid)
         everywhere, contact = old, contact.within(grid)
         old, old_weight, lithium, h, source = (grid.of(f) for f in (old, old_weight, lithium, h, source))
         velocity, thickening = [grid.of_faces(a, v) for a, v in enumerate(velocity)], grid.of(np.asarray(thickening))
-        stencil.values[...] = 0.0
         inside = self.diffusion.of(lithium, h, thickening)
         diffusivity = grid.ghosted(inside)
         c_ghosted, h_ghosted = grid.ghosted(old), grid.ghosted(h)

@@ -103,13 +103,14 @@ class Tensor:
     edges: list[Array]
     cells: list[Array]
 
-    def __add__(self, other: Tensor) -> Tensor:
-        return Tensor(
-            self.normal + other.normal,
-            self.missing + other.missing,
-            [a + b for a, b in zip(self.edges, other.edges, strict=True)],
-            [a + b for a, b in zip(self.cells, other.cells, strict=True)],
-        )
+    def add(self, other: Tensor) -> None:
+        """Add another one in place."""
+        for own, more in zip(self._arrays, other._arrays, strict=True):
+            own += more
+
+    @property
+    def _arrays(self) -> list[Array]:
+        return [self.normal, self.missing, *self.edges, *self.cells]
 
     def scaled(self, cells: Array, edges: list[Array]) -> Tensor:
         """Times a scalar field, given in the cells and on the edges."""
@@ -136,18 +137,26 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Stress:
+    """A deviatoric stress, Pa: normal components (dim, *cells), shear on edges."""
+
+    normal: Array
+    edges: list[Array]
+
+
+@dataclass(frozen=True)
 class Response:
     """Stress of strain rates, and what its derivative needs.
 
-    tau total and solid tau_s, Pa; rates e_s, 1/s; eta total and of the solid alone (w eta), cells, Pa s; eta_edges
-    total; slope w d eta/d(e:e); normal_stress s_n.
+    tau total; rates e_s, 1/s; eta total, of the solid in a cell (eta_solid, w eta) and of the solid itself (eta_whole),
+    cells, Pa s; eta_edges total; slope w d eta/d(e:e); normal_stress s_n.
     """
 
-    tau: Tensor
-    solid: Tensor
+    tau: Stress
     rates: Tensor
     eta: Array
     eta_solid: Array
+    eta_whole: Array
     eta_edges: list[Array]
     slope: Array
     normal_stress: Array
@@ -162,7 +171,7 @@ class Rheology:
         self.squares = np.stack([np.broadcast_to(c**2, mac.grid.local_shape) for c in n])
         self.products = [n[a] * n[b] for a, b in mac.pairs]
         # the same on all ranks: exchanges of ghosts depend on it
-        self._inclined = [mac.grid.max(np.abs(product)) > 0 for product in self.products]
+        self.inclined = [mac.grid.max(np.abs(product)) > 0 for product in self.products]
         shear = p.memory * p.electrolyte_shear + (1 - p.memory) * p.lithium_shear
         bulk = p.memory * p.electrolyte_bulk + (1 - p.memory) * p.lithium_bulk
         self.stiffest = float(np.max(shear))
@@ -254,7 +263,7 @@ class Rheology:
     def growth_edges(self, rate: Array) -> list[Array]:
         """The shear of S n n on edges (collective)."""
         edges = []
-        for product, inclined, (a, b) in zip(self.products, self._inclined, self.mac.pairs, strict=True):
+        for product, inclined, (a, b) in zip(self.products, self.inclined, self.mac.pairs, strict=True):
             edges.append(self.mac.to_edges(rate * product, a, b) if inclined else np.zeros_like(rate))
         return edges
 
@@ -284,31 +293,45 @@ class Rheology:
         self, d: Array, growth: Array, pressure: Array, held: Tensor, solid_share: Array, dt: float
     ) -> Response:
         """Stress under strain rates d (1/s), growth S (1/s), pressure (Pa); held of `memory_rates` (collective)."""
-        p = self.properties
-        # e_s = e + tau_s,old/(2 G dt), and eta of its invariant R_e by the local equation of `creep`
-        e = self.deviator(d) + self.growth(-growth)
-        rates = e + held
+        p, void = self.properties, 2 * self.properties.void_viscosity
+        # e, and the stress that a void makes of it; then, in place, e_s = e + tau_s,old/(2 G dt)
+        rates = self.deviator(d)
+        rates.add(self.growth(-growth))
+        tau = Stress(void * rates.normal, [void * e for e in rates.edges])
+        along = void * self.along_normal(rates)
+        rates.add(held)
+
+        # eta of its invariant R_e by the local equation of `creep`
         magnitude = np.sqrt(2 / 3 * rates.product(rates))
-        stiffness = self._stiffness(dt)
-        eta, stress_slope = p.creep.viscosity(magnitude, stiffness, self.creeping(solid_share))
+        eta, slope = p.creep.viscosity(magnitude, self._stiffness(dt), self.creeping(solid_share))
         # d eta/d(e:e) of eta = sigma_eq/(3 R_e) and R_e^2 = 2/3 e:e
-        slope = (stress_slope - 3 * eta) / (9 * np.maximum(magnitude, SLOWEST) ** 2)
+        slope -= 3 * eta
+        slope /= 9 * np.maximum(magnitude, SLOWEST) ** 2
+        slope *= solid_share
 
         # tau = w tau_s + 2 eta_void e; on edges the mean of w eta, to which a void adds nothing
-        eta_edges, solid_edges = self.edge_means(eta), self.edge_means(solid_share * eta)
-        void = np.broadcast_to(p.void_viscosity, solid_share.shape)
-        tau = rates.scaled(2 * solid_share * eta, [2 * x for x in solid_edges])
-        tau = tau + e.scaled(2 * void, [2 * void] * len(eta_edges))
+        eta_solid = solid_share * eta
+        eta_edges = self.edge_means(eta_solid)
+        along += 2 * eta_solid * self.along_normal(rates)
+        for stress, viscosity, rate in zip(
+            [tau.normal, *tau.edges], [eta_solid, *eta_edges], [rates.normal, *rates.edges], strict=True
+        ):
+            stress += 2 * viscosity * rate
         return Response(
             tau=tau,
-            solid=rates.scaled(2 * eta, [2 * x for x in eta_edges]),
             rates=rates,
-            eta=solid_share * eta + void,
-            eta_solid=solid_share * eta,
-            eta_edges=[x + p.void_viscosity for x in solid_edges],
-            slope=solid_share * slope,
-            normal_stress=pressure - self.along_normal(tau),
+            eta=eta_solid + p.void_viscosity,
+            eta_solid=eta_solid,
+            eta_whole=eta,
+            eta_edges=[x + p.void_viscosity for x in eta_edges],
+            slope=slope,
+            normal_stress=pressure - along,
         )
+
+    def solid_stress(self, at: Response) -> Stress:
+        """tau_s (collective)."""
+        edges = [2 * eta * rate for eta, rate in zip(self.edge_means(at.eta_whole), at.rates.edges, strict=True)]
+        return Stress(2 * at.eta_whole * at.rates.normal, edges)
 
     def newton_factor(self, at: Response, predicted: Array) -> Array:
         """theta of `tangent` in the cells."""

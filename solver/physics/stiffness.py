@@ -17,7 +17,7 @@ Shear in n.tau.n (contact inclined to the grid) is left out here; the operator h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,9 +98,7 @@ class StiffnessMatrices:
         solver.make_room()
         stiffness = self._empty()
         self._add_cells(stiffness, eta, penalty, split.zeta)
-        edges = [e / unit * w for e, w in zip(eta_edges, mac.edge_volume, strict=True)]
-        offsets, columns, values = mac.strain.getValuesCSR()
-        _add_squares(stiffness, (offsets[grid.dim * mac.cells :], columns, values), np.ravel(edges))
+        self._add_edges(stiffness, eta_edges)
         _add_squares(stiffness, self._constraints.getValuesCSR(), constraint)
         stiffness.assemble()
 
@@ -143,6 +141,13 @@ class StiffnessMatrices:
             stiffness.setValuesRCV(columns, columns, element * _squares(d), addv=True)
             self._coupling.setValuesRCV((first + cell[:, None]).astype(columns.dtype), columns, -volume[cell] * g * d)
         self._coupling.assemble()
+
+    def _add_edges(self, stiffness: PETSc.Mat, eta: Sequence[Array]) -> None:
+        """Add the part of the shear strain rates; eta on the edges, Pa s."""
+        mac = self.mac
+        weights = [e / self.unit * w for e, w in zip(eta, mac.edge_volume, strict=True)]
+        offsets, columns, values = mac.strain.getValuesCSR()
+        _add_squares(stiffness, (offsets[mac.grid.dim * mac.cells :], columns, values), np.ravel(weights))
 
     def constraint_forces(self, velocity: Array, constraint: Array) -> Array:
         """rows^T weights rows v of the constraint rows, scaled (collective)."""

@@ -17,7 +17,7 @@ rates are too large and the full derivative would overshoot through zero (the vi
 where they give less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys.
 Geosyst. 21 (2020) e2020GC009059.)
 
-All arrays are scaled: rates in `rate_unit`, stresses in STRESS_UNIT, viscosities in their ratio.
+Changes are scaled: rates in `rate_unit`, stresses in STRESS_UNIT, viscosities in their ratio; r is in 1/s.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Tangent:
     ):
         self.rheology = r = rheology
         theta = r.newton_factor(at, predicted)
-        self.rates = _scaled(at.rates, 1 / rate_unit)
+        self.rates, self._rate_unit = at.rates, rate_unit
         self.stiffness = 2 * at.eta / viscosity_unit
         self.stiffness_edges = [2 * eta / viscosity_unit for eta in at.eta_edges]
-        self.softening = 4 * theta * at.slope * (rate_unit**2 / viscosity_unit)
-        self._solid = 2 * at.eta_solid / viscosity_unit
+        self.softening = 4 / viscosity_unit * theta * at.slope
+        self._at, self._viscosity_unit = at, viscosity_unit
 
         # r:dev(.) of normal components, r_nn and r:dev(n n)
         trace = self.rates.trace
@@ -78,7 +78,7 @@ class Tangent:
         self._gain = 1 / (1 + b * own)
         self._driven = self._gain * b
 
-    def cells(self, d: Array, gamma: Array, pressure: Array, mismatch: Array | float = 0.0) -> Change:
+    def cells(self, d: Array, gamma: Array, pressure: Array, mismatch: Array | None = None) -> Change:
         """What follows from changes of the strain rates and the pressure (collective).
 
         d: normal ones (dim, *cells); gamma: shear on edges (pairs, *cells); mismatch: S - S(s_n).
@@ -88,16 +88,18 @@ class Tangent:
         along, stretch = contracted(r.squares, d), contracted(self._normal_rates, d)
         along -= third
         gammas = [r.mac.to_cells(g, a, b) for g, (a, b) in zip(gamma, r.mac.pairs, strict=True)]
-        for product, rate, g in zip(r.products, self.rates.cells, gammas, strict=True):
-            along += product * g
+        for product, inclined, rate, g in zip(r.products, r.inclined, self.rates.cells, gammas, strict=True):
             stretch += rate * g
+            if inclined:
+                along += product * g
         # in place: the operator is applied a hundred times in a step, and arrays go through memory
         growth = self.softening * stretch
         growth *= self._along
         growth += self.stiffness * along
         growth -= pressure
         growth *= self._driven
-        growth -= self._gain * mismatch
+        if mismatch is not None:
+            growth -= self._gain * mismatch
         stretch -= growth * self._of_growth
         stretch *= self.softening
         mean = growth / 3
@@ -132,14 +134,14 @@ class Tangent:
 
     def predicted(self, d: Array, change: Change) -> Array:
         """|w tau_s| that the linear model foresees."""
-        r, rates = self.rheology, self.rates
+        r, rates, solid = self.rheology, self.rates, 2 * self._at.eta_solid / self._viscosity_unit
         third = d.sum(axis=0) / 3
         grown = r.growth_cells(change.growth)
-        scale = self._solid + change.softer
-        normal = self._solid * (d - third - grown.normal) + scale * rates.normal
-        missing = self._solid * (-third - grown.missing) + scale * rates.missing
+        scale = solid / self._rate_unit + change.softer
+        normal = solid * (d - third - grown.normal) + scale * rates.normal
+        missing = solid * (-third - grown.missing) + scale * rates.missing
         shear = [
-            self._solid * (e - g) + scale * rate
+            solid * (e - g) + scale * rate
             for e, g, rate in zip(change.shear, grown.cells, rates.cells, strict=True)
         ]
         total = Tensor(normal, missing, [], shear)
@@ -158,7 +160,3 @@ def contracted(a: Array, b: Array) -> Array:
     for one, other in zip(a[1:], b[1:], strict=True):
         found += one * other
     return found
-
-
-def _scaled(tensor: Tensor, factor: float) -> Tensor:
-    return tensor.scaled(np.asarray(factor), [np.asarray(factor)] * len(tensor.edges))

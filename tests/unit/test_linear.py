@@ -242,3 +242,15 @@ def test_a_newton_step_from_an_exact_solution_is_asked_for_nothing():
     forcing = Forcing()
     assert forcing.rtol(0, 0.0, 1e-10) == Forcing.LOOSEST
     assert 0.0 < forcing.rtol(0, 1e-3, 1e-10) < Forcing.LOOSEST
+
+
+def test_what_is_kept_in_3_d_takes_no_array_and_goes_on_with_sor():
+    """SOR keeps nothing of a matrix, and the next solution is the same bit for bit."""
+    grid = unit_grid(3, 8)
+    rhs = np.random.default_rng(4).normal(size=grid.local_shape)
+    first, again = (LinearSolver(grid, "test", "gmres", 1e-6) for _ in range(2))
+    first.solve(diffusion(grid, 1.0, 1e4), rhs)
+    again.take_up(first.kept())
+    assert not first.kept().arrays and again.ksp.getPC().getType() == "sor"
+    ends = [solver.solve(diffusion(grid, 1.5, 1e4), rhs)[0] for solver in (first, again)]
+    assert np.array_equal(*ends) and (first.setups, again.setups) == (1, 0)
