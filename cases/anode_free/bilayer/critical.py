@@ -61,6 +61,7 @@ SECOND = (
 PLANE, UNBALANCED = "ccd_2d.toml", "mechanics.tolerance=1e-2"  # as the README says
 RANGE_OF_W = ('protocol.0.start="4 mA/cm^2"', 'protocol.0.max_current_density="5 mA/cm^2"')
 LIF = 'electrolyte.0.additive={material="LiF", weight_percent=1, film_thickness="20 nm", grain_size="4 um"}'
+SECTIONS = {"Mg_2d": "ccd_2d.png", "W_2d": "ccd_2d_W.png"}  # pictures of searches
 # measured: Oh et al., Energy Environ. Sci. 17 (2024) 7932
 POINTS = (
     Point("Mg", "Mg", 1.3, energy=-33.8),
@@ -133,8 +134,9 @@ def report(output: Path) -> None:
     axes.grid(alpha=0.25)
     axes.legend()
     write_picture(figure, HERE / "ccd.png")
-    if (output / "Mg_2d").exists():
-        draw_half_cycles(output / "Mg_2d", HERE / "ccd_2d.png")
+    for name, picture in SECTIONS.items():
+        if (output / name).exists():
+            draw_half_cycles(output / name, HERE / picture)
 
 
 if __name__ == "__main__":
