@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from solver.environment import EnvironmentProblem, check_environment
-from tests.mpi import raise_floating_point_errors
+from tests.mpi import end_ranks, raise_floating_point_errors
 from tests.undrawn import draw
 
 
@@ -46,6 +46,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         check_environment()
     except EnvironmentProblem as problem:
         pytest.exit(str(problem), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_sessionfinish() -> None:
+    """Ranks that wait for functions to call are not needed any more."""
+    end_ranks()
 
 
 @pytest.fixture(autouse=True)
