@@ -29,7 +29,7 @@ def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
     return result.half_cycles
 
 
-@pytest.mark.parametrize(("host", "dips"), [("Mg", False), ("Al", True)])
+@pytest.mark.parametrize(("host", "dips"), [("Mg", False), pytest.param("Al", True, marks=pytest.mark.long)])
 def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bool) -> None:
     """seeds/cycles.toml, 1 nm and 0.012 mAh/cm2; after coarser steps the last 2 nm of Li open in steps of 0.1 ms."""
     found = run(
@@ -128,6 +128,7 @@ def test_a_film_of_high_interfacial_energy_holds_a_current_that_shorts_a_cell_wi
     assert (end_of_plating(), end_of_plating(tungsten)) == ("short circuit", "finished")
 
 
+@pytest.mark.long
 def test_tungsten_on_magnesium_keeps_li_out_of_boundaries_through_which_it_goes_on_steel() -> None:
     """cycling/short.toml, 2 um wide and short, on cells of lambda: 0.03 mAh/cm2 at 2 mA/cm2, hardly stripped."""
     small = (

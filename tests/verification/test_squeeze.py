@@ -90,7 +90,7 @@ def test_a_strip_of_the_creep_of_lithium_flows_as_in_layers() -> None:
     [
         (1.0, 6, 1.23),
         (1.0, 12, 1.06),
-        (1.0, 24, 1.01),
+        pytest.param(1.0, 24, 1.01, marks=pytest.mark.long),
         pytest.param(6.6, 12, 1.22, marks=pytest.mark.long),
     ],
 )
