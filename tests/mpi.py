@@ -31,7 +31,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,9 @@ def rank_results(
     ranks = Ranks(n) if n == 1 else _waiting.get(n) or _waiting.setdefault(n, Ranks(n))
     try:
         return ranks.call(function, arguments, timeout)
+    except BaseException:  # also Ctrl-C: they are at work
+        _end(ranks.process)
+        raise
     finally:
         if n == 1 or ranks.process.poll() is not None:
             _waiting.pop(n, None)
@@ -187,7 +190,6 @@ class Ranks:
         while not (result / "done").exists():
             if self.process.poll() is not None or time.monotonic() > until:
                 code = self.process.poll()
-                _end(self.process)
                 why = f"did not finish within {timeout} s" if code is None else f"exit code {code}"
                 said = self.said.read_bytes()[before:].decode(errors="replace")
                 pytest.fail(f"{function} on {self.n} ranks: {why}\n{_tail(said)}", pytrace=False)
@@ -202,11 +204,10 @@ class Ranks:
         """Let the ranks leave."""
         for pipe in self.pipes:
             os.close(pipe)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(30)
-        finally:
-            _end(self.process)
-            shutil.rmtree(self.folder)
+        _end(self.process)
+        shutil.rmtree(self.folder)
 
 
 _waiting: dict[int, Ranks] = {}
