@@ -56,6 +56,7 @@ def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bo
         assert stripped["host_in_lithium"] < 1e-5 and stripped["host_height"] < 1e-9
 
 
+@pytest.mark.long
 def test_more_lithium_loses_a_smaller_share_to_the_interphase() -> None:
     """collectors/full_cell.toml with 0.2 and 0.4 mg/cm2: the loss is areal, and none of it is left in the gap."""
     efficiency = {}
@@ -78,6 +79,7 @@ def test_gold_takes_the_dip_of_steel_away() -> None:
     assert dips[0] > 30e-3 and dips[1] < 1e-3
 
 
+@pytest.mark.long
 def test_mos2_takes_li_of_a_full_cell_once() -> None:
     """mos2/full_cell.toml with 0.03 mAh/cm2 and 10 nm of sheets: what these bind is lost in the first cycle alone."""
     seed = 'collector.seed={ material = "MoS2", thickness = "10 nm", filling = 0.3 }'
@@ -122,6 +124,7 @@ def end_of_plating(*overrides: str) -> str:
     return solver.run(solver.load_case(FAMILIES / "bilayer/ccd.toml", (*shrunk, *overrides))).stop_kind
 
 
+@pytest.mark.long
 def test_a_film_of_high_interfacial_energy_holds_a_current_that_shorts_a_cell_without_it() -> None:
     """From no Li: magnesium, and 30 nm of W on it that Li crosses freely."""
     tungsten = 'interface.film={material="W", thickness="30 nm", mouth_depth="3 um", permeance="1 m/s"}'
