@@ -61,7 +61,9 @@ def test_birth_of_lithium_on_copper() -> None:
     assert dips[0.25][0] / dips[0.05][0] == pytest.approx(1.19, abs=0.03)
 
 
-@pytest.mark.parametrize(("material", "dip"), [("steel", 33.6e-3), ("MoS2", 23.4e-3)])
+@pytest.mark.parametrize(
+    ("material", "dip"), [("steel", 33.6e-3), pytest.param("MoS2", 23.4e-3, marks=pytest.mark.long)]
+)
 def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> None:
     """mos2/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
     found = {}
@@ -120,7 +122,12 @@ TWICE = [
 
 @pytest.mark.parametrize(
     ("point", "protocol", "beneath"),
-    [(0, PLATED, True), (1, PLATED, True), pytest.param(2, PLATED, False, marks=pytest.mark.long), (3, TWICE, False)],
+    [
+        pytest.param(0, PLATED, True, marks=pytest.mark.long),
+        (1, PLATED, True),
+        pytest.param(2, PLATED, False, marks=pytest.mark.long),
+        (3, TWICE, False),
+    ],
 )
 def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], beneath: bool) -> None:
     """bilayer.toml, the four on which W is calibrated: on Mg beneath 30 nm at 1 and at 5 mA/cm2, on top of 200 nm; on
@@ -131,7 +138,7 @@ def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], bene
     table["drive"]["current_density"] = values["drive.current_density"]
     if "collector.seed" in values:
         table["collector"]["seed"] = values["collector.seed"]
-    curves = solver.run(case_from_dict(table | {"protocol": protocol, "time": {"tolerance": 4.0}})).curves
+    curves = solver.run(case_from_dict(table | {"protocol": protocol, "time": {"tolerance": 10.0}})).curves
     plating = np.flatnonzero(curves["current_density"] > 0)
     for half in np.split(plating, np.flatnonzero(np.diff(plating) > 1) + 1):
         sides = curves["lithium_beneath"][half[-1]], curves["lithium_on_top"][half[-1]]
@@ -153,6 +160,7 @@ def test_a_film_on_a_measured_collector() -> None:
     assert curves["lithium_error"].max() < 1e-6
 
 
+@pytest.mark.long
 def test_a_full_cycle_comes_back_to_a_closed_contact() -> None:
     """cases/anode_free/full_cycle.toml, shrunk: Li, charge and force close in every step."""
     shrunk = ('domain.width="1 um"', 'interface.width="200 nm"', 'protocol.0.capacity="0.03 mAh/cm^2"')

@@ -112,7 +112,7 @@ def test_dense_lithium_stays_dense_below_the_critical_current(domain, relative_c
     Under a uniform current r is that of the stack pressure. Under an uneven one the metal sinks as a block: where less
     is stripped and vacancies are few the normal stress is higher, and the mean of 1/r(s_n) is 1.2 % above 1/r(p).
     """
-    case = stripping_case(ORDINARY, relative_current, 20 / ORDINARY, domain, sigma=sigma, max_step=20.0)
+    case = stripping_case(ORDINARY, relative_current, 20 / ORDINARY, domain, sigma=sigma, max_step=10.0)
     simulation, model, _ = run(case)
     log, grid = curves(simulation), simulation.grid
     content = [
