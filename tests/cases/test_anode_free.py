@@ -138,7 +138,7 @@ def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], bene
     table["drive"]["current_density"] = values["drive.current_density"]
     if "collector.seed" in values:
         table["collector"]["seed"] = values["collector.seed"]
-    curves = solver.run(case_from_dict(table | {"protocol": protocol, "time": {"tolerance": 10.0}})).curves
+    curves = solver.run(case_from_dict(table | {"protocol": protocol, "time": {"tolerance": 4.0}})).curves
     plating = np.flatnonzero(curves["current_density"] > 0)
     for half in np.split(plating, np.flatnonzero(np.diff(plating) > 1) + 1):
         sides = curves["lithium_beneath"][half[-1]], curves["lithium_on_top"][half[-1]]

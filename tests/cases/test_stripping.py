@@ -66,7 +66,7 @@ def test_the_threshold_lies_between_half_and_twice_the_formula(pressure, filling
     for factor, fillings in ((0.5, 2), (2.0, 2)):
         current = f'drive.current_density="{factor * critical} A/m^2"'
         duration = f'protocol.0.duration="{fillings * filling_time} s"'
-        step = f'time.max_step="{filling_time / 12} s"'
+        step = f'time.max_step="{filling_time / 25} s"'
         curves = strip(name, current, duration, step, until_contact(0.85))
         lowest[factor] = metrics.minimum_contact_fraction(curves)
     assert lowest[0.5] > 0.99
