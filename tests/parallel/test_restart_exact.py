@@ -191,8 +191,8 @@ def test_a_restart_is_the_uninterrupted_run(tmp_path, name):
 @pytest.mark.parametrize(
     ("ranks", "name"),
     [
-        (2, "voids"),
         (2, "deposit"),
+        pytest.param(2, "voids", marks=pytest.mark.long),
         pytest.param(2, "cathode", marks=pytest.mark.long),
         pytest.param(2, "direct", marks=pytest.mark.long),
         pytest.param(3, "dead Li", marks=pytest.mark.long),
