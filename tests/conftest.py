@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +14,21 @@ import numpy as np
 import pytest
 
 from solver.environment import EnvironmentProblem, check_environment
-from tests.mpi import raise_floating_point_errors
+from tests.mpi import end_ranks, raise_floating_point_errors
 from tests.undrawn import draw
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Several processes take the files in the order of pyproject.toml; xdist would begin with those of most tests."""
+    """Several processes take the files in the order of pyproject.toml; xdist would begin with those of most tests.
+
+    Where Python keeps nothing of what it compiles, the processes that tests start share a folder for it, to be removed.
+    """
     config.option.loadscopereorder = False
+    if sys.dont_write_bytecode:
+        compiled = tempfile.TemporaryDirectory(prefix="lifront-")
+        config.add_cleanup(compiled.cleanup)
+        os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,6 +57,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         check_environment()
     except EnvironmentProblem as problem:
         pytest.exit(str(problem), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_sessionfinish() -> None:
+    """Ranks that wait for functions to call are not needed any more."""
+    end_ranks()
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ is taken from the variable MPIRUN (the Makefile sets it) or MPIRUN_DEFAULT.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -27,9 +28,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,8 @@ def rank_results(
 ) -> dict[str, Any]:
     """Call a function on n ranks and return the dictionary that it returns on rank 0.
 
+    Several ranks stay and wait for the next call, with the environment of the first one; one rank is a new process.
+
     Args:
         n: number of ranks.
         function: ``"package.module:function"`` or a function of an importable module (not a closure).
@@ -136,17 +140,83 @@ def rank_results(
     """
     if callable(function):
         function = f"{function.__module__}:{function.__qualname__}"
-    with tempfile.TemporaryDirectory(prefix="lifront-") as folder:
-        done = run_ranks(n, ["-m", "tests.mpi", function, folder, json.dumps(arguments)], timeout=timeout)
-        if done.returncode != 0:
-            pytest.fail(
-                f"{function} on {n} ranks: exit code {done.returncode}\n{_tail(done.stdout, done.stderr)}",
-                pytrace=False,
+    ranks = Ranks(n) if n == 1 else _waiting.get(n) or _waiting.setdefault(n, Ranks(n))
+    try:
+        return ranks.call(function, arguments, timeout)
+    except BaseException:  # also Ctrl-C: they are at work
+        _end(ranks.process)
+        raise
+    finally:
+        if n == 1 or ranks.process.poll() is not None:
+            _waiting.pop(n, None)
+            ranks.end()
+
+
+class Ranks:
+    """An mpirun whose ranks call one function after another: to start Python and PETSc takes 2 s of each.
+
+    Every rank reads what to call from a pipe of its own, so that it takes no processor time while it waits, and leaves
+    when the pipe is closed, as it is when pytest dies.
+    """
+
+    def __init__(self, n: int):
+        self.n, self.calls = n, 0
+        self.folder = Path(tempfile.mkdtemp(prefix="lifront-"))
+        self.pipes = []
+        for rank in range(n):
+            os.mkfifo(self.folder / f"{rank}")
+            self.pipes.append(os.open(self.folder / f"{rank}", os.O_RDWR))
+        self.said = self.folder / "said"
+        with self.said.open("w") as said:
+            self.process = subprocess.Popen(
+                command(n, ["-m", "tests.mpi", str(self.folder)]),
+                cwd=ROOT,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
             )
-        results: dict[str, Any] = json.loads(Path(folder, "result.json").read_text())
-        with np.load(Path(folder, "result.npz")) as arrays:
+
+    def call(self, function: str, arguments: Sequence[Any], timeout: float) -> dict[str, Any]:
+        """The dictionary of rank 0; ranks that fail or take too long are ended, and fail the test."""
+        self.calls += 1
+        result, before = self.folder / f"result {self.calls}", self.said.stat().st_size
+        result.mkdir()
+        for pipe in self.pipes:
+            os.write(pipe, (json.dumps([function, str(result), arguments]) + "\n").encode())
+        until = time.monotonic() + timeout
+        while not (result / "done").exists():
+            if self.process.poll() is not None or time.monotonic() > until:
+                code = self.process.poll()
+                why = f"did not finish within {timeout} s" if code is None else f"exit code {code}"
+                said = self.said.read_bytes()[before:].decode(errors="replace")
+                pytest.fail(f"{function} on {self.n} ranks: {why}\n{_tail(said)}", pytrace=False)
+            time.sleep(0.02)
+        results: dict[str, Any] = json.loads((result / "result.json").read_text())
+        with np.load(result / "result.npz") as arrays:
             results |= {name: arrays[name] for name in arrays.files}
-    return results
+        shutil.rmtree(result)
+        return results
+
+    def end(self) -> None:
+        """Let the ranks leave."""
+        for pipe in self.pipes:
+            os.close(pipe)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(30)
+        _end(self.process)
+        shutil.rmtree(self.folder)
+
+
+_waiting: dict[int, Ranks] = {}
+
+
+def end_ranks() -> None:
+    """End those that wait for calls, when all tests are over."""
+    while _waiting:
+        _waiting.popitem()[1].end()
 
 
 def raise_floating_point_errors() -> None:
@@ -169,26 +239,40 @@ def _tail(*texts: str, lines: int = 40) -> str:
     return "\n".join(line for text in texts for line in text.splitlines()[-lines:])
 
 
-def _main(function: str, folder: str, arguments: str) -> None:
-    """Runs on every rank: call the function, write rank 0's result."""
+def _main(folder: str) -> None:
+    """Runs on every rank: call what the pipe says, write rank 0's results, until the pipe is closed."""
     from solver.environment import check_environment
 
     check_environment()
-    raise_floating_point_errors()
     from mpi4py import MPI
 
-    try:
-        module, _, name = function.partition(":")
-        result = getattr(importlib.import_module(module), name)(*json.loads(arguments))
-        if MPI.COMM_WORLD.rank == 0:
-            _write(folder, function, result)
-    except BaseException:
-        # One rank's error must end all of them. `python -m mpi4py` does not do it here: PETSc's own
-        # exit handler, a collective call, runs first and waits for the other ranks.
-        traceback.print_exc()
-        sys.stderr.flush()
-        MPI.COMM_WORLD.Abort(1)
-    MPI.COMM_WORLD.Barrier()
+    from solver.petsc import PETSc
+
+    comm = MPI.COMM_WORLD
+    with open(Path(folder, f"{comm.rank}")) as pipe:
+        for line in pipe:
+            try:
+                raise_floating_point_errors()
+                name, result, arguments = json.loads(line)
+                _call(name, result, arguments, comm.rank)
+            except BaseException:
+                # One rank's error must end all of them. `python -m mpi4py` does not do it here: PETSc's own
+                # exit handler, a collective call, runs first and waits for the other ranks.
+                traceback.print_exc()
+                sys.stderr.flush()
+                comm.Abort(1)
+            gc.collect()
+            PETSc.garbage_cleanup()
+            comm.Barrier()
+            if comm.rank == 0:
+                Path(result, "done").touch()
+
+
+def _call(function: str, folder: str, arguments: Sequence[Any], rank: int) -> None:
+    module, _, name = function.partition(":")
+    found = getattr(importlib.import_module(module), name)(*arguments)
+    if rank == 0:
+        _write(folder, function, found)
 
 
 def _write(folder: str, function: str, result: Any) -> None:

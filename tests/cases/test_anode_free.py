@@ -61,7 +61,9 @@ def test_birth_of_lithium_on_copper() -> None:
     assert dips[0.25][0] / dips[0.05][0] == pytest.approx(1.19, abs=0.03)
 
 
-@pytest.mark.parametrize(("material", "dip"), [("steel", 33.6e-3), ("MoS2", 23.4e-3)])
+@pytest.mark.parametrize(
+    ("material", "dip"), [("steel", 33.6e-3), pytest.param("MoS2", 23.4e-3, marks=pytest.mark.long)]
+)
 def test_birth_of_lithium_on_steel_at_60_degrees(material: str, dip: float) -> None:
     """mos2/steel_60C.toml: the dips on which the angles are calibrated; at 25 degC it is another one."""
     found = {}
@@ -120,7 +122,12 @@ TWICE = [
 
 @pytest.mark.parametrize(
     ("point", "protocol", "beneath"),
-    [(0, PLATED, True), (1, PLATED, True), pytest.param(2, PLATED, False, marks=pytest.mark.long), (3, TWICE, False)],
+    [
+        pytest.param(0, PLATED, True, marks=pytest.mark.long),
+        (1, PLATED, True),
+        pytest.param(2, PLATED, False, marks=pytest.mark.long),
+        (3, TWICE, False),
+    ],
 )
 def test_which_side_of_tungsten(point: int, protocol: list[dict[str, Any]], beneath: bool) -> None:
     """bilayer.toml, the four on which W is calibrated: on Mg beneath 30 nm at 1 and at 5 mA/cm2, on top of 200 nm; on

@@ -83,7 +83,11 @@ def test_lithium_fluoride_and_a_compressed_layer_raise_the_critical_current():
 
 @pytest.mark.parametrize(
     ("stack_pressure", "stripping", "plating", "penetrates"),
-    [(3, 1.0, 1.0, True), (10, 1.0, 1.0, False), (3, 0.1, 1.3, False)],
+    [
+        (3, 1.0, 1.0, True),
+        pytest.param(10, 1.0, 1.0, False, marks=pytest.mark.long),
+        pytest.param(3, 0.1, 1.3, False, marks=pytest.mark.long),
+    ],
 )
 def test_voids_that_stripping_has_left_lower_the_critical_current(stack_pressure, stripping, plating, penetrates):
     """At 3 MPa a stripping at 1 mA/cm2 leaves voids, and 1.0 mA/cm2 penetrate the flaw beside them.

@@ -29,7 +29,7 @@ def run(name: str, repeat: int, *overrides: str) -> list[dict[str, Any]]:
     return result.half_cycles
 
 
-@pytest.mark.parametrize(("host", "dips"), [("Mg", False), ("Al", True)])
+@pytest.mark.parametrize(("host", "dips"), [("Mg", False), pytest.param("Al", True, marks=pytest.mark.long)])
 def test_a_seed_that_goes_on_into_li_has_no_dip_in_any_cycle(host: str, dips: bool) -> None:
     """seeds/cycles.toml, 1 nm and 0.012 mAh/cm2; after coarser steps the last 2 nm of Li open in steps of 0.1 ms."""
     found = run(

@@ -16,6 +16,7 @@ def strip(name: str, *overrides: str) -> dict[str, np.ndarray]:
     return solver.run(solver.load_case(CASES / f"{name}.toml", ('output.interval="1 h"', *overrides))).curves
 
 
+@pytest.mark.long
 def test_a_current_that_opens_voids_at_3_megapascal_opens_none_at_7():
     current = ('direction = "strip"', 'current_density = "0.45 mA/cm^2"', 'duration = "20 min"')
     protocol = f'protocol=[{{kind = "galvanostatic", {", ".join(current)}, min_contact_fraction = 0.8}}]'

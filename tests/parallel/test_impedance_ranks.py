@@ -69,6 +69,7 @@ def test_one_and_two_ranks_find_the_same(on_one_rank: dict[str, Any], on_two_ran
     assert np.max(np.abs(one["imaginary"]) / whole) > 0.05
 
 
+@pytest.mark.long
 def test_the_command_writes_the_same_on_two_ranks(finished: Path, on_one_rank: dict[str, Any], tmp_path: Path) -> None:
     directory = Path(shutil.copytree(finished / "void", tmp_path / "run"))
     words: list[str | Path] = ["-m", "solver", "impedance", directory, "--to", "1 Hz", "--points-per-decade", "1"]

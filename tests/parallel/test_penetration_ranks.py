@@ -15,8 +15,7 @@ from mpi4py import MPI
 
 import solver
 from solver.case.io import case_from_dict
-from solver.exit_codes import EXIT_DONE
-from tests.mpi import rank_results, run_ranks, start_ranks
+from tests.mpi import rank_results, start_ranks
 from tests.parallel.runs import FIXED, agreement, differences, merged, penetrating_case, run_case
 from tests.parallel.test_restart import assert_same_end, children, end_of, rows, stopped_run, wait_for
 
@@ -37,37 +36,37 @@ STEPS = 5
 TABLE = fast(2, STEPS, 1.0)
 
 
-def fixed_runs(*dims: int) -> dict[str, Any]:
-    """Fixed steps in 2-D, 3-D or both (collective); keys begin with the dimension."""
-    results = {dim: run_case(fast(dim, 3, 1.6)) for dim in dims}
-    flat = {f"{dim} {name}": value for dim, run in results.items() for name, value in run.items()}
-    return flat | {"ranks": MPI.COMM_WORLD.size}
+def fixed_run(dim: int) -> dict[str, Any]:
+    """Fixed steps in 2-D or 3-D (collective)."""
+    return run_case(fast(dim, 3, 1.6)) | {"ranks": MPI.COMM_WORLD.size}
 
 
 @pytest.fixture(scope="module")
-def one_rank() -> dict[str, Any]:
-    return fixed_runs(2, 3)
+def one_rank() -> dict[int, dict[str, Any]]:
+    return {dim: fixed_run(dim) for dim in (2, 3)}
 
 
-@pytest.mark.parametrize(("ranks", "dims"), [(2, (2, 3)), (4, (2,)), pytest.param(4, (3,), marks=pytest.mark.long)])
-def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks, dims):
+@pytest.mark.parametrize(
+    ("ranks", "dim"),
+    [(2, 3), (4, 2), pytest.param(2, 2, marks=pytest.mark.long), pytest.param(4, 3, marks=pytest.mark.long)],
+)
+def test_fixed_steps_agree_on_all_numbers_of_ranks(one_rank, ranks, dim):
     """Filaments that grow by 3 lambda: every field and curve to 1e-10 of its range, motion to 1e-8."""
-    many = rank_results(ranks, fixed_runs, *dims)
+    one, many = one_rank[dim], rank_results(ranks, fixed_run, dim)
     assert many["ranks"] == ranks
-    for dim in dims:
-        assert one_rank[f"{dim} reason"] == many[f"{dim} reason"] == "protocol finished"
-        depth = one_rank[f"{dim} curve penetration_depth"]
-        assert depth[-1] - depth[0] > 0.3e-6
-        found = differences(one_rank, many, (f"{dim} field", f"{dim} curve"))
-        assert f"{dim} field filament" in found
-        assert all(gap < agreement(name) for name, gap in found.items()), found
+    assert one["reason"] == many["reason"] == "protocol finished"
+    depth = one["curve penetration_depth"]
+    assert depth[-1] - depth[0] > 0.3e-6
+    found = differences(one, many, ("field", "curve"))
+    assert "field filament" in found
+    assert all(gap < agreement(name) for name, gap in found.items()), found
 
 
 def adapted() -> dict[str, Any]:
     """Adapted steps, plating and stripping (collective)."""
     protocol = [
-        {"kind": "galvanostatic", "direction": "plate", "duration": "5 s"},
-        {"kind": "galvanostatic", "direction": "strip", "duration": "3 s"},
+        {"kind": "galvanostatic", "direction": "plate", "duration": "3 s"},
+        {"kind": "galvanostatic", "direction": "strip", "duration": "1 s"},
     ]
     return run_case(penetrating_case(2, {"protocol": protocol, "mechanics": {"tolerance": 1e-5}}))
 
@@ -134,8 +133,9 @@ def test_restart_in_mid_penetration(tmp_path, stopped, three, uninterrupted):
     assert_same_end(directory, uninterrupted)
 
 
+@pytest.mark.long
 def test_kill_9_in_mid_penetration(tmp_path, uninterrupted):
-    """2 ranks die while the filaments grow; `--restart latest` on 3 reaches the end of the uninterrupted run."""
+    """2 ranks die while the filaments grow; the restart on one reaches the end of the uninterrupted run."""
     table = merged(TABLE, {"output": {"checkpoint_interval": "1 ms"}})
     (tmp_path / "case.json").write_text(json.dumps(table))
     run = tmp_path / "run"
@@ -146,6 +146,5 @@ def test_kill_9_in_mid_penetration(tmp_path, uninterrupted):
             os.kill(pid, signal.SIGKILL)
         process.wait(200)
     assert 2 <= rows(run) < STEPS, "was not killed in the middle"
-    done = run_ranks(3, [*command, "--restart", "latest"])
-    assert done.returncode == EXIT_DONE, done.stderr
+    assert continue_run(str(run))["reason"] == "protocol finished"
     assert_same_end(run, uninterrupted)

@@ -196,6 +196,7 @@ def kill_all(process: Any) -> None:
     process.wait(200)
 
 
+@pytest.mark.long
 def test_kill_9_and_restart(tmp_path):
     """mpirun and its ranks die at once in the middle of writing; `--restart latest` reaches the same end state."""
     table = write_case(tmp_path / "case.json", 9)

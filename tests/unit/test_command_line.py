@@ -40,8 +40,10 @@ def cli(*words: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def lifront(*words: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "solver", *(str(word) for word in words)]
+def lifront(
+    *words: object, cwd: Path = ROOT, module: str = "solver", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *(str(word) for word in words)]
     env = environment() | variables
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
@@ -166,7 +168,7 @@ def test_a_quiet_run_says_how_it_ended_and_a_verbose_one_every_step(tmp_path):
     case.write_text(tomli_w.dumps(LINE))
     quiet = lifront("run", case, "--output", tmp_path / "quiet", "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "protocol finished at t = 3 s\n")
-    verbose = lifront("run", case, "--output", tmp_path / "verbose", "-v")
+    verbose = lifront("run", case, "--output", tmp_path / "verbose", "-v", module="tests.undrawn")
     steps = re.findall(r"^ +(\d+) +0\.0\d\d ", verbose.stderr, re.MULTILINE)
     assert steps == ["1", "2", "3", "4", "5", "6"]
     bad = lifront("run", case, "--output", tmp_path / "quiet", "--quiet")

@@ -94,8 +94,8 @@ def test_without_its_line_in_the_schema_the_section_is_unknown() -> None:
 
 def test_a_restart_goes_on_with_it_on_any_number_of_ranks(tmp_path: Path) -> None:
     whole, half = tmp_path / "whole", tmp_path / "half"
-    assert rank_results(1, traced, str(whole), 4)["steps"] == 4
-    rank_results(1, traced, str(half), 2)
+    assert traced(str(whole), 4)["steps"] == 4
+    traced(str(half), 2)
     rank_results(2, traced, str(half), 4)
     for name in ("tracer_mean", "tracer_error", "voltage"):
         expected, found = Run(whole).curves[name], Run(half).curves[name]

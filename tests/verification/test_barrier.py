@@ -182,6 +182,7 @@ def test_an_opening_below_the_barrier_of_nuclei_decides(opening: str, largest: f
     assert simulation.state["barrier_share"].max() == pytest.approx(float(beneath), abs=1e-2)
 
 
+@pytest.mark.long
 def test_born_on_top_it_has_its_dip_in_every_cycle() -> None:
     """On steel, stripped to nothing: 56 mV again."""
     plate = PLATE | {"capacity": "0.03 mAh/cm^2"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from benchmarks.mechanics import Point, run
 from tests.mpi import rank_results
 
@@ -25,6 +27,7 @@ def test_a_cell_takes_little_memory():
     assert 2000.0 < per_cell() < MOST
 
 
+@pytest.mark.long
 def test_a_multigrid_whose_levels_grow_dense_would_be_seen(monkeypatch):
     monkeypatch.setenv("PETSC_OPTIONS", DENSE)
     assert per_cell() > MOST

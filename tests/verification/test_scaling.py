@@ -135,7 +135,7 @@ def stripped(capacity: str, duration: str) -> Case:
     )
 
 
-WHOLE, SHORT = ("4 uAh/cm^2", "0.5 s"), ("0.4 uAh/cm^2", "0.05 s")
+WHOLE, SHORT = ("4 uAh/cm^2", "0.5 s"), ("0.1 uAh/cm^2", "0.01 s")
 
 
 @cache

@@ -71,7 +71,7 @@ def test_magnesium_goes_on_into_li_without_a_dip() -> None:
     """The voltage rises all the way; where the same host were another phase than Li, it would have a dip."""
     seed, plate = {"material": "Mg", "thickness": "4 nm"}, PLATE | {"duration": "40 s"}
     one, _, _ = run(seed, plate)
-    two, _, _ = run(seed | {"one_phase": False}, plate)
+    two, _, _ = run(seed | {"one_phase": False}, plate, time={"tolerance": 4.0})
     assert sound(one) and sound(two)
     assert np.diff(one["voltage"]).min() > -1e-6 and one["nucleated_share"].min() > 0.999
     assert one["voltage"][-1] - OHMIC == pytest.approx(ETA, rel=0.02)
@@ -112,6 +112,7 @@ def test_what_lies_below_the_cutoff_stays(name: str, thickness: str, cutoff: str
         {"material": name, "thickness": thickness},
         PLATE | {"duration": f"{seconds} s"},
         STRIP | slow | {"cutoff_voltage": cutoff},
+        time={"tolerance": 4.0},
     )
     assert found["lithium_error"].max() < 1e-8
     assert found["charge_error"].max() < 1e-6, "0.02 mA/cm2 at 0.4 V: what rounding leaves of the potential"

@@ -78,6 +78,7 @@ def test_a_strip_flows_as_in_layers(gap: float) -> None:
     assert 0.25 < eight / four < 0.35
 
 
+@pytest.mark.long
 def test_a_strip_of_the_creep_of_lithium_flows_as_in_layers() -> None:
     """n = 6.6: off by -0.96, -0.44 lambda with 2, 4 cells per lambda (and -0.17 with 8)."""
     two, four = errors(6.6, 4.0, (2, 4))
@@ -90,7 +91,7 @@ def test_a_strip_of_the_creep_of_lithium_flows_as_in_layers() -> None:
     [
         (1.0, 6, 1.23),
         (1.0, 12, 1.06),
-        (1.0, 24, 1.01),
+        pytest.param(1.0, 24, 1.01, marks=pytest.mark.long),
         pytest.param(6.6, 12, 1.22, marks=pytest.mark.long),
     ],
 )

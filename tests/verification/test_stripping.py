@@ -190,7 +190,7 @@ def test_void_below_the_layer_rides_up_at_the_drift_velocity() -> None:
     domain = {"width": "2 um", "lithium_thickness": "4 um", "lateral": "symmetric"}
     speeds, areas = [], []
     for current in (0.4, 0.0):
-        simulation, _, _ = run(stripping_case(THIN, current, 24.0, domain, 0.5e-6, 1.5e-6, max_step=0.2))
+        simulation, _, _ = run(stripping_case(THIN, current, 24.0, domain, 0.5e-6, 1.5e-6, max_step=0.4))
         z = simulation.grid.centres[-1]
         deep = z < -0.5e-6
         times, area = void_area(simulation, deep)
@@ -208,7 +208,7 @@ def test_void_below_the_layer_rides_up_at_the_drift_velocity() -> None:
 def test_void_at_the_contact_grows_above_the_critical_current() -> None:
     """The void that shrinks at 0.2 j_c grows at 1.5 j_c, and contact is lost."""
     domain = {"width": "4 um", "lithium_thickness": "3 um", "lateral": "symmetric"}
-    simulation, _, _ = run(stripping_case(THIN, 1.5, 12.0, domain, 1e-6, max_step=0.25, min_contact_fraction=0.3))
+    simulation, _, _ = run(stripping_case(THIN, 1.5, 12.0, domain, 1e-6, max_step=0.5, min_contact_fraction=0.3))
     _, areas = void_area(simulation, np.ones(simulation.grid.shape[-1]))
     fractions = curves(simulation)["contact_fraction"]
     assert areas[-1] > 1.05 * areas[0]
