@@ -86,10 +86,10 @@ def test_vacancies_on_a_straight_line_would_close_it_too_fast(monkeypatch: pytes
 
 def test_the_drift_does_not_close_a_void_smaller_than_the_layer() -> None:
     """0.25 um at 7 MPa: curvature closes it at rest in less than half of the published time; current keeps it open."""
-    _, at_rest = void_left(SMALL, 50e-9, PUBLISHED / 2, tolerance=4.0)
-    _, stripped = void_left(SMALL, 50e-9, PUBLISHED, CURRENT, tolerance=4.0)
+    _, at_rest = void_left(SMALL, 50e-9, PUBLISHED / 2)
+    _, stripped = void_left(SMALL, 50e-9, PUBLISHED, CURRENT)
     assert at_rest[-1] < 0.01
-    assert 0.4 < stripped[-1] < 0.7
+    assert 0.55 < stripped[-1] < 0.68
 
 
 def test_the_drift_helps_to_close_it_where_vacancies_do_not_reach_it() -> None:
