@@ -106,7 +106,6 @@ def test_voids_that_stripping_has_left_lower_the_critical_current(stack_pressure
         "filament.aspect_factor=1000",
         'filament.short_depth="3 um"',
         f'drive.stack_pressure="{stack_pressure} MPa"',
-        "time.tolerance=4.0",
         f"protocol=[{strip}, {plate}]",
     )
     result = solver.run(solver.load_case(CASES / "both_rise.toml", overrides))
