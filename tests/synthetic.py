@@ -130,7 +130,7 @@ def _write_run(
         growth=1.1,
         max_spacing=1e-6,
     )
-    lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 4e-7)][: dim - 1]
+    lateral = [lateral_faces(20e-6, 2e-7), lateral_faces(6e-6, 1e-6)][: dim - 1]
     g = Grid([*lateral, z], [True] * (dim - 1))
     writer = SnapshotWriter(directory, g, FIELDS, PROVENANCE)
     table = log.LogTable(directory / "log.csv", columns)
@@ -182,7 +182,7 @@ CHANNELS = (4e-6, 12e-6)  # places along the contact, m
 CHANNEL_HALF_WIDTH = 3e-7  # m
 DEEPEST = 9.95e-6  # height of the filament in the first channel at the end, m; the other one has half of it
 DEAD = (7e-6, 8e-6)  # heights between which the second channel has dead Li, m
-SECTION = 1.4e-6  # 3-D: y of the section in which the filaments are deepest, m
+SECTION = 1.5e-6  # 3-D: y of the section in which the filaments are deepest, m
 
 
 def filament_run(directory: str | Path, dim: int = 2) -> Path:

@@ -238,7 +238,7 @@ def both(name: str, ranks: int) -> tuple[dict[str, Any], dict[str, Any]]:
 # -- the tests ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.long), 4])
 def test_operators_agree_on_all_numbers_of_ranks(ranks):
     """Random numbers are the same bit for bit; operators and solves agree to 1e-12, the lateral field too."""
     one, many = on_one("operators"), on(ranks, "operators")

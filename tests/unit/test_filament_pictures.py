@@ -120,7 +120,7 @@ def test_a_field_of_a_case_with_defects_is_drawn_up_to_the_top(run, monkeypatch)
     plot_field(run.directory, "infiltration_pressure")
     ((top, caption),) = drawn
     assert top == pytest.approx(10.0)
-    assert ("section at y = 1.4 µm" in caption) == ("y" in run.axes)
+    assert ("section at y = 1.5 µm" in caption) == ("y" in run.axes)
 
 
 def test_no_picture_of_filaments_without_defects_or_in_1d(tmp_path):
