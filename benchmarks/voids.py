@@ -3,12 +3,12 @@
     python -m benchmarks.voids [--widths 200 100] [--pressure 3] [--surface-diffusivity 6.6e-11] [--box 4]
         [--output FOLDER]
 
-The Li and electrolyte of cases/stripping/demo.toml in a box 4 um wide, stripped at 1 mA/cm2 for 500 s. `contact` is the
-weight of Li in the diffuse contact, `touching` the area with more than half of it; `depth` the deepest place of xi =
-1/2 below the contact; `hot` the largest current of a column over the mean; `unloaded` the share of the current in
-columns whose normal stress at the contact is below a fifth of the stack pressure, `gap` that in columns that do not
-touch. A run that has ended is not run again. With lambda = 200, 100 and 50 nm a run takes about 10 s, 40 s and 12
-minutes on one core. Results are printed, never asserted.
+The Li and electrolyte of cases/stripping/demo.toml in a box of a width of 4 um, stripped at 1 mA/cm2 for 500 s.
+`contact` is the weight of Li in the diffuse contact, `touching` the area with more than half of it; `depth` the
+deepest place of xi = 1/2 below the contact; `hot` the largest current of a column over the mean; `unloaded` the share
+of the current in columns whose normal stress at the contact is below a fifth of the stack pressure, `gap` that in
+columns that do not touch. A run that has ended is not run again. With lambda = 200, 100 and 50 nm a run takes about
+10 s, 40 s and 12 minutes on one core. Results are printed, never asserted.
 """
 
 from __future__ import annotations

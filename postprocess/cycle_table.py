@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from postprocess.reader import Run
+from solver.loop.cycles import FINAL
 from solver.text import one_line, plain_console, printable
 
 SHOWN = 20  # of the last half-cycles
@@ -17,17 +18,7 @@ LEFT_OUT = (
     "plateau_voltage [V]",
     "nucleus_spacing [m]",
     "covering_thickness [m]",
-    "contact_fraction [1]",
-    "lithium_thickness [m]",
-    "thickness_spread [m]",
-    "dead_lithium [m]",
-    "lithium_in_gaps [m]",
-    "nucleated_share [1]",
-    "nucleated_lithium [m]",
-    "lithium_beneath [m]",
-    "collector_coverage [1]",
-    "host_height [m]",
-    "host_in_lithium [1]",
+    *FINAL,
     "first_segment",
     "last_segment",
     "capacity_retention [1]",

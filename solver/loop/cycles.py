@@ -43,6 +43,19 @@ from solver.loop.cathode import FULL
 from solver.loop.ramp_results import Scalar
 
 NAME = "cycles.csv"
+FINAL = (  # what the log says at the end of a half-cycle
+    "contact_fraction [1]",
+    "lithium_thickness [m]",
+    "thickness_spread [m]",
+    "dead_lithium [m]",
+    "lithium_in_gaps [m]",
+    "nucleated_share [1]",
+    "nucleated_lithium [m]",
+    "lithium_beneath [m]",
+    "collector_coverage [1]",
+    "host_height [m]",
+    "host_in_lithium [1]",
+)
 COLUMNS = (
     "half_cycle",
     "cycle",
@@ -59,17 +72,7 @@ COLUMNS = (
     "dip [V]",
     "nucleus_spacing [m]",
     "covering_thickness [m]",
-    "contact_fraction [1]",
-    "lithium_thickness [m]",
-    "thickness_spread [m]",
-    "dead_lithium [m]",
-    "lithium_in_gaps [m]",
-    "nucleated_share [1]",
-    "nucleated_lithium [m]",
-    "lithium_beneath [m]",
-    "collector_coverage [1]",
-    "host_height [m]",
-    "host_in_lithium [1]",
+    *FINAL,
     "first_segment",
     "last_segment",
     "end",
@@ -91,21 +94,9 @@ HELD = {
 }
 CATHODE, LEFT = "cathode_loss", "left_loss"
 LOSSES = (*HELD, CATHODE, LEFT)
+FINAL_NAMES = tuple(heading.partition(" ")[0] for heading in FINAL)
 UNITS = dict(heading.rstrip("]").split(" [") for heading in COLUMNS if " [" in heading)
 UNITS |= {"plated": "C/m^2", "stripped": "C/m^2"}
-FINAL = (  # at the end
-    "contact_fraction",
-    "lithium_thickness",
-    "thickness_spread",
-    "dead_lithium",
-    "lithium_in_gaps",
-    "nucleated_share",
-    "nucleated_lithium",
-    "lithium_beneath",
-    "collector_coverage",
-    "host_height",
-    "host_in_lithium",
-)
 COVERED = 0.9  # share of the contact beneath nuclei
 AT_CURRENT = 0.95  # of the largest current density: from there on a voltage belongs to it
 REVERSAL = "reversal"  # how a half-cycle ends in mid-segment
@@ -155,7 +146,7 @@ class HalfCycle:
         self.charge += charge
         self.work += voltage * charge
         self.largest_current = max(self.largest_current, abs(charge) / dt)
-        self.final = {name: measured[name] for name in FINAL if name in measured}
+        self.final = {name: measured[name] for name in FINAL_NAMES if name in measured}
         self.held = {name: measured[held] for name, held in HELD.items() if held in measured}
         self.nuclei = max(self.nuclei, measured.get("nucleus_density", 0.0))
         if not self.covering_thickness and measured.get("nucleated_share", 0.0) > COVERED:
@@ -250,7 +241,7 @@ def half_cycle_rows(
                 "dip": dip if h.charge > 0.0 else None,
                 "nucleus_spacing": h.nuclei**-0.5 if h.charge > 0.0 and h.nuclei else None,
                 "covering_thickness": (h.covering_thickness or None) if h.charge > 0.0 else None,
-                **{name: h.final.get(name) for name in FINAL},
+                **{name: h.final.get(name) for name in FINAL_NAMES},
                 "first_segment": h.first_segment,
                 "last_segment": h.last_segment,
                 "end": end,
