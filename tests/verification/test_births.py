@@ -16,7 +16,7 @@ from solver.physics import births
 from solver.physics.births import BORN, EXPECTED, SEEN, RandomBirths
 from solver.physics.step import Step
 from tests.parallel.runs import few_nuclei_case, merged
-from tests.verification.setups import curves, finish, make_case, prepare
+from tests.verification.setups import VOLUME_PER_CHARGE, curves, finish, make_case, prepare
 
 HELD = 0.013  # V, at which a column of 50 nm has about two births in a second
 
@@ -104,6 +104,7 @@ def test_caps_grow_over_the_sides_of_their_cells(monkeypatch: pytest.MonkeyPatch
     assert kept["nucleated_share"][-1] < 1 - 0.9 * alone.mean() and alone.any()
 
 
+@pytest.mark.long
 def test_many_nuclei_are_the_mean_field() -> None:
     """3 mA/cm2, some 700 births in a column: the voltage within 1 % through dip and hand-over, the same hand-over."""
     fast = {
@@ -120,6 +121,26 @@ def test_many_nuclei_are_the_mean_field() -> None:
     assert random["voltage"].max() == pytest.approx(mean["voltage"].max(), rel=0.005)
     assert random["contact_fraction"][-1] > 0.99 and mean["contact_fraction"][-1] > 0.99
     assert random["lithium_thickness"][-1] == pytest.approx(mean["lithium_thickness"][-1], rel=0.01)
+
+
+def test_fewer_nuclei_than_columns_become_a_film() -> None:
+    """More than half of the columns have none of their own; all become Li, and none of it is lost on the way."""
+    slow = {
+        "domain": {"width": "0.2 um"},
+        "drive": {"current_density": "0.1 mA/cm^2"},
+        "protocol": [{"kind": "galvanostatic", "direction": "plate", "duration": "270 s"}],
+        "time": {"tolerance": 3.0},
+    }
+    found, simulation = run("poisson", **slow)
+    born = simulation.state[BORN][..., 0]
+    assert 0 < born.mean() < 0.6 and np.mean(born == 0) > 0.5
+    handed = np.flatnonzero(found["contact_fraction"] > 0.9)[0]
+    assert found["nucleated_lithium"][handed - 1] > 15e-9 and found["nucleated_lithium"][-1] < 1e-13
+    assert found["contact_fraction"][-1] > 0.999
+    charged = 500.0 * 2 * 0.02569 * np.arcsinh(1.0 / 100)  # C eta of a contact that is covered, C/m^2
+    plated = VOLUME_PER_CHARGE * (found["time"][-1] - charged)
+    assert found["lithium_thickness"][-1] == pytest.approx(plated, rel=2e-3)
+    assert found["gap"][-1] == pytest.approx(plated, rel=0.01)
 
 
 def test_late_births_are_an_error_of_the_order_of_the_step() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import gamma
+from scipy.stats import norm
 
 from solver import materials
 from solver.constants import FARADAY
@@ -119,27 +120,35 @@ def test_derivative_of_the_second_moment(eta: float) -> None:
     assert second(eta)[1] == pytest.approx(difference, rel=1e-5)
 
 
-def galvanostatic(p: NucleationParameters, j: float, dt: float, end: float) -> dict[str, Array]:
-    """eta, X, N and the thickness of Li of a contact of which all is bare, at the current density j (A/m^2)."""
-    eta, nuclei, thickness = 0.0, nothing(), 0.0
-    rows = []
+def galvanostatic(
+    p: NucleationParameters, j: float, dt: float, end: float, energies: Array | None = None
+) -> dict[str, Array]:
+    """eta, X, N and the thickness of Li of a contact of which all is bare, at the current density j (A/m^2).
+
+    It is of equal patches at one potential, with effective surface energies of so many times the usual one.
+    `nucleated` is the share of patches that are covered by a twentieth or more."""
+    barrier = p.barrier * (np.ones(1) if energies is None else energies) ** 3
+    nuclei = Nuclei(*(np.zeros(barrier.size) for _ in range(4)))
+    eta, thickness, rows = 0.0, 0.0, []
     for _ in range(round(end / dt)):
         before = eta
         for _ in range(60):
-            flow = butler_volmer(eta)
-            new, slope = nucleation.grow(p, nuclei, (np.full(1, before), np.full(1, eta)), flow, p.barrier, dt)
+            flow, ends = butler_volmer(eta), (np.full(barrier.size, before), np.full(barrier.size, eta))
+            new, slope = nucleation.grow(p, nuclei, ends, flow, barrier, dt)
             surface, rise = p.surface(p.overlap(new.second))
-            left = p.capacitance * (eta - before) / dt + float(surface[0] * flow[0][0]) - j
-            steep = p.capacitance / dt + float(surface[0] * flow[1][0] + rise[0] * p.overlap(slope)[0] * flow[0][0])
+            plated = float(np.mean(surface * flow[0]))
+            left = p.capacitance * (eta - before) / dt + plated - j
+            steep = p.capacitance / dt + float(np.mean(surface * flow[1] + rise * p.overlap(slope) * flow[0]))
             change = -left / steep
             eta += max(-0.002, min(0.002, change))
             if abs(change) < 1e-13:
                 break
         nuclei = new
-        thickness += dt * p.volume_per_charge * float(surface[0] * flow[0][0])
-        covered = float(nucleation.coverage(p.overlap(nuclei.second))[0])
-        rows.append((eta, covered, float(nuclei.number[0]), thickness, float(surface[0] * flow[0][0])))
-    return dict(zip(("eta", "coverage", "number", "thickness", "plated"), np.array(rows).T, strict=True))
+        thickness += dt * p.volume_per_charge * plated
+        covered = nucleation.coverage(p.overlap(nuclei.second))
+        rows.append((eta, covered.mean(), nuclei.number.mean(), thickness, plated, np.mean(covered > 0.05)))
+    names = ("eta", "coverage", "number", "thickness", "plated", "nucleated")
+    return dict(zip(names, np.array(rows).T, strict=True))
 
 
 def test_a_contact_under_current() -> None:
@@ -196,3 +205,14 @@ def test_spacing_of_nuclei_on_copper(j: float, size: float) -> None:
     angle = materials.load("Cu").value("nucleus_angle")
     run = galvanostatic(parameters(angle=angle), j, 0.05 / j, 60.0 / j)
     assert run["number"][-1] ** -0.5 == pytest.approx(size, rel=0.06)
+
+
+@pytest.mark.parametrize(("spread", "shares"), [(0.1, (0.36, 0.74, 0.96)), (0.05, (0.71, 0.99, 1.0))])
+def test_share_of_patches_that_nucleate_by_themselves(spread: float, shares: tuple[float, ...]) -> None:
+    """At 0.05, 0.25, 0.833 mA/cm2, when 10 nm are plated: worked out before the solver was, by other code."""
+    energies = np.exp(spread * norm.ppf((np.arange(50) + 0.5) / 50))
+    for j, share in zip((0.5, 2.5, 8.333), shares, strict=True):
+        run = galvanostatic(parameters(), j, 0.3 / j, 93.0 / j, energies)
+        ten = int(np.argmax(run["thickness"] > 10e-9))
+        assert run["nucleated"][ten] == pytest.approx(share, abs=0.02) and ten > 0
+        assert run["coverage"][ten] < run["nucleated"][ten]
