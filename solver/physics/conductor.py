@@ -1,10 +1,16 @@
 """Which Li conducts electrons from the electrode: living Li reacts, dead Li does not.
 
-One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2), Li in defects of the electrolyte and a
-collector. Parts of the Li that no chain of cells joins to the electrode are dead: they have no electrons to give or to
-take, so charge transfer and filaments stand still there, and in a halo of HALO widths around them where no living Li is
-nearer: their diffuse contact, the tails of which would pass what they may not at a higher voltage. The halo is counted
-in cells of the finest spacing, GHOSTS at a time.
+One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2), Li in defects of the electrolyte (zeta > 0.4)
+and a collector. Parts of the Li that no chain of cells joins to the electrode are dead: they have no electrons to give
+or to take, so charge transfer and filaments stand still there, and in a halo of HALO widths around them where no living
+Li is nearer: their diffuse contact, the tails of which would pass what they may not at a higher voltage. With the
+numbers n of cells, of the finest spacing, to the nearest dead and the nearest living Li
+
+    active = 1/2 + (n_dead - n_living)/GRADUAL    between 0 and 1,    1 beyond the halo.
+
+Not a step from 0 to 1, and zeta not from 1/2 on: a front rests at zeta = 1/2 in the cell where opened walls end, and
+with each cell that passes 1/2 the border of the halo moves. Where living Li comes upon dead Li in a junction, front and
+border would chase each other for good, in time steps of a hundredth of the usual.
 """
 
 from __future__ import annotations
@@ -23,11 +29,12 @@ from solver.numerics.state import FieldInfo
 from solver.physics.part import Column, Part
 
 HALO = 8.0  # widths lambda: beyond are 3e-4 of a diffuse contact
+GRADUAL = 4  # cells, over which `active` rises; at most 4, since dead and living cells are two or more apart
 
 
 @dataclass(frozen=True)
 class Conductor:
-    """Cells of living and of dead Li; `active` is 0 where the contact is that of dead Li, 1 elsewhere."""
+    """Cells of living and of dead Li; `active` is 0 where the contact is that of dead Li, 1 where it is not."""
 
     living: Array
     dead: Array
@@ -46,26 +53,27 @@ def find_conductor(
     active = np.ones(grid.local_shape)
     if grid.sum(dead) > 0:
         finest = min(float(np.diff(f).min()) for f in grid.faces)
-        rounds = int(np.ceil(HALO * width / finest / GHOSTS))
-        active[_with_halo(grid, dead, living, rounds)] = 0.0
+        far = int(np.ceil(HALO * width / finest / GHOSTS)) * GHOSTS
+        from_dead, from_living = (_cells_away(grid, cells, far) for cells in (dead, living))
+        halo = from_dead <= far
+        active[halo] = np.clip(0.5 + (from_dead - from_living)[halo] / GRADUAL, 0.0, 1.0)
     return Conductor(living, dead, active)
 
 
-def _with_halo(grid: Grid, dead: Array, living: Array, rounds: int) -> Array:
-    """Dead cells, and those within about `rounds` times GHOSTS cells to which no living one is nearer (collective)."""
-    for _ in range(rounds):
-        near_living, near_dead = _grown(grid, living), _grown(grid, dead)
-        living, dead = living | (near_living & ~dead), dead | (near_dead & ~near_living & ~living)
-    return dead
+def _cells_away(grid: Grid, cells: Array, far: int) -> Array:
+    """Cells from each cell to the nearest of `cells`, in a nearly round measure; `far` + 1 beyond `far`.
 
-
-def _grown(grid: Grid, cells: Array) -> Array:
-    """The cells and those within about GHOSTS cells of them (collective)."""
+    Collective.
+    """
     inner = (slice(GHOSTS, -GHOSTS),) * grid.dim
     beside, around = (generate_binary_structure(grid.dim, corners) for corners in (1, grid.dim))
-    wide = grid.ghosted(cells.astype(float)) > 0.5
-    grown: Array = binary_dilation(binary_dilation(wide, beside), around)[inner]  # in turn: nearly round
-    return grown
+    away, reached = np.where(cells, 0, far + 1), cells
+    for number in range(1, far, GHOSTS):
+        near = binary_dilation(grid.ghosted(reached.astype(float)) > 0.5, beside)
+        for more, grown in enumerate((near, binary_dilation(near, around))):
+            away[grown[inner] & ~reached] = number + more
+            reached = reached | grown[inner]
+    return away
 
 
 @dataclass

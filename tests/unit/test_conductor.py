@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,17 @@ def test_living_lithium_beside_a_dead_island_reacts_in_full() -> None:
     for of_it, share in ((np.abs(x - 1.4e-6) < 0.4e-6, 1.0), ((x > LOST[0]) & (x < LOST[1]), 0.0)):
         area = contact.area * of_it
         assert (area * active).sum() == pytest.approx(share * area.sum(), abs=5e-3 * area.sum())
+
+
+def test_what_is_active_changes_little_when_living_lithium_grows_by_a_cell() -> None:
+    """Towards a dead island: by a quarter in a cell, wherever it is; dead Li is never active, living always."""
+    model = coupling()
+    contact, x = model.places.start(), model.grid.cell_coordinates()[0]
+    spacing, found = float(np.diff(model.grid.faces[0]).min()), []
+    for grown in np.arange(4) + 0.3:
+        conductor = model.conductor({"lithium": islands(model, 150e-9, 1.4e-6 + grown * spacing)}, contact)
+        assert not conductor.active[conductor.dead].any() and conductor.active[conductor.living].min() == 1.0
+        found.append(conductor.active)
+    between = (x > 1.4e-6) & (x < LOST[1])
+    changes = [np.abs(after - before)[np.broadcast_to(between, after.shape)] for before, after in pairwise(found)]
+    assert [change.max() for change in changes] == [0.25] * 3
