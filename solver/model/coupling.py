@@ -14,7 +14,7 @@ Parts that follow see what the coupled ones have found. Li that they take from t
 measured, not assumed:
 
     error = max of   |xi_new - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
-                     |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side)
+                     |c_new  - predicted| dt/(2 dt + dt_old) / its tolerance       (metal side; `Occupancy.weight`)
                      the same of zeta                        / its tolerance       (where there are defects)
                      the same of fields of parts that follow / their tolerances, and what else they call one
                      dt |S* - S* with the feed that was had| / TOLERANCES["source"]
@@ -432,7 +432,7 @@ class Coupling:
             for kept in part.fields:
                 if kept.tolerance is not None:
                     off = step.local_error(itemgetter(kept.name), fields, state)
-                    yield self._largest(part.weight(contact) * off) / kept.tolerance
+                    yield self._largest(part.weight(state, contact) * off) / kept.tolerance
 
     def _largest(self, values: Array) -> float:
         return self.grid.max(np.abs(values))

@@ -172,7 +172,7 @@ class Lithium(Part):
     def start(self, contact: Contact) -> dict[str, Array]:
         return {"lithium": self.initial}
 
-    def weight(self, contact: Contact) -> Array:
+    def weight(self, state: State, contact: Contact) -> Array:
         return contact.significant
 
     def advance(

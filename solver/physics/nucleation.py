@@ -136,7 +136,7 @@ class Nucleation(Part):
             nothing["nucleated_extent"] += extent(np.array(WETTED), self.seen)
         return nothing | {"facing": self._facing(contact)}
 
-    def weight(self, contact: Contact) -> Array:
+    def weight(self, state: State, contact: Contact) -> Array:
         return np.asarray(contact.area_density > 0)
 
     def lithium(self, fields: Fields, contact: Contact) -> Array:

@@ -36,6 +36,8 @@ from solver.numerics.operators import Stencil, conductance, face_mean, full_face
 from solver.numerics.state import FieldInfo, Fields, State
 from solver.physics.part import Balance, Part, StateField, Supply
 
+COUNTS_FULLY = 0.3  # m from which on an error of c in a surface counts in full
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionParameters:
@@ -163,8 +165,10 @@ class Occupancy(Part):
     def keepers(self) -> dict[str, Keeper]:
         return {"occupancy": self.equation.solver}
 
-    def weight(self, contact: Contact) -> Array:
-        return contact.significant
+    def weight(self, state: State, contact: Contact) -> Array:
+        """In a surface of Li an error counts by the Li that it is: edges of columns relax for long in tails of m."""
+        xi, tail = state["lithium"], np.minimum(contact.metal / COUNTS_FULLY, 1.0)
+        return contact.significant * (1 - (1 - tail) * 4 * xi * (1 - xi))
 
     def lithium(self, fields: Fields, contact: Contact) -> Array:
         return contact.metal * fields["occupancy"]

@@ -187,7 +187,7 @@ class Part:
         """The fields at the start."""
         return {}
 
-    def weight(self, contact: Contact) -> Array | float:
+    def weight(self, state: State, contact: Contact) -> Array | float:
         """Where an error of the fields counts."""
         return 1.0
 

@@ -69,7 +69,7 @@ class Penetration(Part):
         open_now = self.equation.defects.open | (self.start_filament > OPENED)
         return {"filament": self.start_filament, "opened": open_now.astype(float)}
 
-    def weight(self, contact: Contact) -> Array:
+    def weight(self, state: State, contact: Contact) -> Array:
         return self.equation.defects.indicator > SIGNIFICANT
 
     def lithium(self, fields: Fields, contact: Contact) -> Array:

@@ -138,7 +138,7 @@ class Seed(Part):
             **named(self.alloy, deep),
         }
 
-    def weight(self, contact: Contact) -> Array:
+    def weight(self, state: State, contact: Contact) -> Array:
         return np.asarray(contact.area_density > 0)
 
     def lithium(self, fields: Fields, contact: Contact) -> Array:

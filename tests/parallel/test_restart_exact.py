@@ -65,7 +65,7 @@ SUPPLY = {
     },
     "protocol": [
         {"kind": "galvanostatic", "direction": "plate"},
-        STRIP_TO | {"cutoff_voltage": "29.2 mV"},
+        STRIP_TO | {"cutoff_voltage": "29.13 mV"},
         HOLD_CELL,
         STRIP_TO | {"cutoff_cell_voltage": "3.85 V"},
         {"kind": "galvanostatic", "direction": "plate"},
