@@ -150,7 +150,7 @@ IMAGES = pytest.mark.parametrize(
     [
         pytest.param(VOIDS, (0,), id="voids"),
         pytest.param(VOIDS_3D, (0,), id="voids in 3-D, x", marks=pytest.mark.long),
-        pytest.param(VOIDS_3D, (1,), id="voids in 3-D, y"),
+        pytest.param(VOIDS_3D, (1,), id="voids in 3-D, y", marks=pytest.mark.long),
         pytest.param(DEFECTS, (0,), id="defects"),
         pytest.param(ISLANDS, (0,), id="islands", marks=pytest.mark.long),
         pytest.param(BENT, (0,), id="islands under a foil"),
