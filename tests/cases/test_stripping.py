@@ -57,7 +57,7 @@ def test_a_fifth_of_a_milliampere_at_7_megapascal_keeps_the_contact():
     assert metrics.minimum_contact_fraction(curves) > 0.99
 
 
-@pytest.mark.parametrize(("pressure", "filling_time"), [(3, 1880.0), (7, 66.0)])
+@pytest.mark.parametrize(("pressure", "filling_time"), [pytest.param(3, 1880.0, marks=pytest.mark.long), (7, 66.0)])
 def test_the_threshold_lies_between_half_and_twice_the_formula(pressure, filling_time):
     name = f"strip_1.0mA_{pressure}MPa"
     critical = critical_current(solver.load_case(CASES / f"{name}.toml"))

@@ -253,7 +253,7 @@ def test_operators_agree_on_all_numbers_of_ranks(ranks):
 @pytest.mark.parametrize(
     ("ranks", "name", "fields"),
     [
-        (2, "voids", 22),
+        pytest.param(2, "voids", 22, marks=pytest.mark.long),
         (4, "voids", 22),
         (4, "voids in 3-D", 27),
         pytest.param(2, "voids in 3-D", 27, marks=pytest.mark.long),

@@ -92,6 +92,7 @@ def test_the_drift_does_not_close_a_void_smaller_than_the_layer() -> None:
     assert 0.55 < stripped[-1] < 0.68
 
 
+@pytest.mark.long
 def test_the_drift_helps_to_close_it_where_vacancies_do_not_reach_it() -> None:
     """The same void above a layer of 0.1 um, without diffusion along the surface: now current closes it sooner."""
     rate = {
