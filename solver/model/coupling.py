@@ -159,7 +159,7 @@ class Coupling:
         """Living and dead Li (collective)."""
         lithium = (contact.electrolyte < 0.5) & (fields["lithium"] > 0.5)  # between bodies less than a cell apart too
         if self.penetration:
-            lithium |= self.penetration.conducts(fields["filament"], contact)
+            lithium |= self.penetration.filled(fields["filament"], contact)
         collector = contact.collector.indicator > 0.5 if contact.collector else None
         return self.dead.find(contact.electrode, lithium, collector)
 

@@ -32,8 +32,6 @@ COLUMNS = (
     Column("penetration_depth", "m", "largest depth of living Li in defects"),
     Column("filament_volume", "m", "Li in the defects, per cross-section"),
 )
-FILLED = 0.5  # zeta from which on a cell counts as filled
-CONDUCTS = 0.4  # zeta from which on it conducts: less than that of the cell in which a front rests (`conductor`)
 SHOWN = 0.05  # psi b from which on properties of defects are written
 LITHIUM_CONDUCTIVITY = 1.08e7  # S/m at 20 degC: CRC Handbook of Chemistry and Physics, resistivity of the elements
 
@@ -119,9 +117,9 @@ class Penetration(Part):
         opened = np.maximum(state["opened"], term.values > OPENED)
         return {"filament": term.values, "opened": opened}
 
-    def conducts(self, filament: Array, contact: Contact) -> Array:
+    def filled(self, filament: Array, contact: Contact) -> Array:
         """Cells of the electrolyte that conduct electrons: Li in defects."""
-        cells: Array = (contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (filament > CONDUCTS)
+        cells: Array = (contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (filament > 0.5)
         return cells
 
     # -- measures ------------------------------------------------------------------------------------
@@ -136,7 +134,7 @@ class Penetration(Part):
         """
         self.place(contact)
         grid = self.grid
-        living = living & self.conducts(filament, contact) & (filament > FILLED)
+        living = living & self.filled(filament, contact)
         z = np.broadcast_to(grid.cell_coordinates()[-1], grid.local_shape)
         half = np.broadcast_to(0.5 * grid.spacing[-1], grid.local_shape)
         inventory = self.equation.inventory(filament)

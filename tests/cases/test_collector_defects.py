@@ -54,6 +54,17 @@ def test_a_filament_in_a_grain_boundary_grows_from_an_island() -> None:
     assert curves["penetration_depth"][-1] >= 2e-6
 
 
+def test_lithium_in_a_flaw_is_dead_until_an_island_joins_it() -> None:
+    """0.2 um beside the island it stays as it is for a minute, until Li has spread there; then it grows through."""
+    plate = {"kind": "galvanostatic", "direction": "plate", "duration": "100 s"}
+    result = run(ISLAND, defects=[FLAW | {"position": "0.5 um"}], protocol=[plate])
+    dead, volume = result.curves["dead_lithium"], result.curves["filament_volume"]
+    joined = int(np.argmax(dead == 0.0))
+    assert result.stop_kind == "short circuit" and result.curves["time"][joined] > 30
+    assert dead[:joined].min() > 1e-9 and not dead[joined:].any()
+    assert np.ptp(volume[:joined]) < 0.02 * volume[0] and volume[-1] > 2 * volume[0]
+
+
 @pytest.mark.parametrize(("position", "reached"), [("1.5 um", True), ("0 um", False)])
 def test_a_flaw_is_filled_further_where_plated_lithium_reaches_it(position: str, reached: bool) -> None:
     """Beside the island the Li in the flaw has no electrons, and stays as it is while the island grows."""

@@ -240,7 +240,7 @@ def test_a_filament_turns_along_a_weaker_border(tmp_path: Path) -> None:
     simulation, model = prepare(case)
     finish(simulation)
     assert model.penetration is not None
-    filled = model.penetration.conducts(simulation.state["filament"], model.places.start())
+    filled = model.penetration.filled(simulation.state["filament"], model.places.start())
     z = simulation.grid.centres[-1]
     ahead, beyond = (z[filled[round(x / 0.1)]].max() for x in (0.8, 2.4))
     assert ahead < 2.4e-6
