@@ -159,7 +159,7 @@ class Coupling:
         """Living and dead Li (collective)."""
         lithium = (contact.electrolyte < 0.5) & (fields["lithium"] > 0.5)  # between bodies less than a cell apart too
         if self.penetration:
-            lithium |= self.penetration.filled(fields["filament"], contact)
+            lithium |= self.penetration.filled(fields, contact)
         collector = contact.collector.indicator > 0.5 if contact.collector else None
         return self.dead.find(contact.electrode, lithium, collector)
 
@@ -403,7 +403,7 @@ class Coupling:
         measured["dead_charge"] = self.grid.integral(conductor.dead * metal) / self.grid.lateral_area / volume
         if self.penetration:
             voltage, density = measured["voltage"], measured["current_density"]
-            measured |= self.penetration.measure(conductor.living, fields["filament"], contact, voltage, density)
+            measured |= self.penetration.measure(conductor.living, fields, contact, voltage, density)
         return measured
 
     # -- the error of a step -------------------------------------------------------------------------

@@ -1,16 +1,15 @@
 """Which Li conducts electrons from the electrode: living Li reacts, dead Li does not.
 
-One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2), Li in defects of the electrolyte and a
-collector. Parts of the Li that no chain of cells joins to the electrode are dead: they have no electrons to give or to
-take, so charge transfer and filaments stand still there, and in a halo of HALO widths around them where no living Li is
-nearer: their diffuse contact, the tails of which would pass what they may not at a higher voltage. With the numbers n
-of cells, of the finest spacing, to the nearest dead and the nearest living Li
+One set of cells conducts: Li of the metal side (xi > 1/2 where m > 1/2), Li in defects of the electrolyte (`filled` of
+`penetration`) and a collector. Parts of the Li that no chain of cells joins to the electrode are dead: they have no
+electrons to give or to take, so charge transfer and filaments stand still there, and in a halo of HALO widths around
+them where no living Li is nearer: their diffuse contact, the tails of which would pass what they may not at a higher
+voltage. With the numbers n of cells, of the finest spacing, to the nearest dead and the nearest living Li
 
     active = 1/2 + (n_dead - n_living)/GRADUAL    between 0 and 1,    1 beyond the halo.
 
-It is gradual because the border moves with every cell that passes 1/2: where living and dead Li are next to each other
-in a junction, a front can rest at 1/2, and front and border chase each other. With a step from 0 to 1 they did so in
-time steps of 0.3 s, now of 1 to 2 s: it is damped, not gone.
+It is gradual because the border moves with every cell that begins to conduct or ceases to. Fronts that rest where a
+border is do not move it to and fro: `penetration` has a memory of which cells conduct.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """Filaments as the coupled step sees them: their fields in the state, short circuit, what is measured.
 
-Fields: `filament` zeta; `opened` 1 where the walls of a defect are separated for good.
+Fields: `filament` zeta; `opened` 1 where the walls of a defect are separated for good; `filled` 1 where the Li in a
+defect conducts: from zeta = 1/2 + BAND on, until zeta has fallen to 1/2 - BAND. A front may rest at 1/2, and what
+conducts decides in turn which fronts move (`conductor`): with one threshold for both ways a front where living and dead
+Li meet in a junction passes it again and again, in time steps of a second.
 
 When Li in the defects that is joined to the electrode (`conductor`) reaches the depth z of a short circuit, the cell is
 shorted. Its voltage is then what the filament's own resistance leaves, z^2/(s_Li d) j; d: thickness of the Li in them.
@@ -32,6 +35,7 @@ COLUMNS = (
     Column("penetration_depth", "m", "largest depth of living Li in defects"),
     Column("filament_volume", "m", "Li in the defects, per cross-section"),
 )
+BAND = 0.05  # of zeta: `filled`
 SHOWN = 0.05  # psi b from which on properties of defects are written
 LITHIUM_CONDUCTIVITY = 1.08e7  # S/m at 20 degC: CRC Handbook of Chemistry and Physics, resistivity of the elements
 
@@ -48,7 +52,7 @@ class Penetration(Part):
     short_depth: float
 
     name = "filament"
-    fields = (StateField("filament", predicted=True, tolerance=0.02), StateField("opened"))
+    fields = (StateField("filament", predicted=True, tolerance=0.02), StateField("opened"), StateField("filled"))
     outputs = OUTPUTS
     columns = COLUMNS
 
@@ -65,7 +69,8 @@ class Penetration(Part):
     def start(self, contact: Contact) -> dict[str, Array]:
         """Fields at the start."""
         open_now = self.equation.defects.open | (self.start_filament > OPENED)
-        return {"filament": self.start_filament, "opened": open_now.astype(float)}
+        filled = self.start_filament > 0.5
+        return {"filament": self.start_filament, "opened": open_now.astype(float), "filled": filled.astype(float)}
 
     def weight(self, state: State, contact: Contact) -> Array:
         return self.equation.defects.indicator > SIGNIFICANT
@@ -114,18 +119,19 @@ class Penetration(Part):
 
     def found(self, state: State, term: FilamentTerm) -> dict[str, Array]:
         """The fields after a step."""
-        opened = np.maximum(state["opened"], term.values > OPENED)
-        return {"filament": term.values, "opened": opened}
+        zeta, opened = term.values, np.maximum(state["opened"], term.values > OPENED)
+        filled = np.where(np.abs(zeta - 0.5) > BAND, zeta > 0.5, state["filled"])
+        return {"filament": zeta, "opened": opened, "filled": filled}
 
-    def filled(self, filament: Array, contact: Contact) -> Array:
+    def filled(self, fields: Fields, contact: Contact) -> Array:
         """Cells of the electrolyte that conduct electrons: Li in defects."""
-        cells: Array = (contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (filament > 0.5)
+        cells: Array = (contact.electrolyte >= 0.5) & (self.equation.defects.indicator > 0.5) & (fields["filled"] > 0.5)
         return cells
 
     # -- measures ------------------------------------------------------------------------------------
 
     def measure(
-        self, living: Array, filament: Array, contact: Contact, voltage: float, current_density: float
+        self, living: Array, fields: Fields, contact: Contact, voltage: float, current_density: float
     ) -> dict[str, float]:
         """Scalars of a step; living: cells of Li that conduct to the electrode (collective).
 
@@ -134,10 +140,10 @@ class Penetration(Part):
         """
         self.place(contact)
         grid = self.grid
-        living = living & self.filled(filament, contact)
+        living = living & self.filled(fields, contact)
         z = np.broadcast_to(grid.cell_coordinates()[-1], grid.local_shape)
         half = np.broadcast_to(0.5 * grid.spacing[-1], grid.local_shape)
-        inventory = self.equation.inventory(filament)
+        inventory = self.equation.inventory(fields["filament"])
         shorted = living & (z + half >= self.short_depth * (1 - 1e-9))
         measured = {
             "penetration_depth": max(grid.max((z + half)[living]), 0.0),

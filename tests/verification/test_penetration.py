@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,26 @@ def test_threshold_at_a_given_current(ratio: float, grows: bool) -> None:
         "kind": "galvanostatic",
         "direction": "plate",
         "current_density": f"{current} A/m^2",
-        "duration": "300 s",
+        "duration": "350 s",
     }
     grew, simulation = cell.grows(cell.case([segment], 5.0))
     assert grew == grows
     assert simulation.progress.measured["voltage"] == pytest.approx(potential, rel=0.015)
+
+
+def test_a_front_that_rests_at_one_half_goes_on_conducting_or_not_as_it_did() -> None:
+    """A cell of a defect begins to conduct at zeta = 0.55 and ceases to at 0.45."""
+    simulation, model = prepare(FlawedCell().case([driven(0.0, 1.0)], 1.0))
+    assert model.penetration is not None
+    contact, state = model.places.start(), simulation.state
+    cells = model.penetration.filled(state, contact)
+    assert cells.any()
+    for zeta, conducts in ((0.47, True), (0.53, True), (0.4, False), (0.47, False), (0.53, False), (0.6, True)):
+        term: Any = SimpleNamespace(values=np.where(cells, zeta, state["filament"]))
+        found = model.penetration.found(state, term)
+        state["filled"] = found["filled"]
+        assert model.penetration.filled(found, contact)[cells].all() == conducts, zeta
+        assert model.penetration.filled(found, contact)[cells].any() == conducts, zeta
 
 
 # -- walls that have opened, the mouth -----------------------------------------------------------------------
@@ -101,12 +117,12 @@ def test_a_full_flaw_holds_its_opening_and_takes_its_share_of_the_contact() -> N
     cell = FlawedCell(depth=1.2e-6)
     simulation, model = prepare(cell.case([{"kind": "rest", "duration": "1 s"}], 1.0))
     assert model.penetration is not None
-    zeta, half_width = simulation.state["filament"], 1.5 * cell.width
-    measured = model.penetration.measure(zeta > 0.5, zeta, model.places.start(), 0.0, 0.0)
+    state, half_width = simulation.state, 1.5 * cell.width
+    measured = model.penetration.measure(state["filament"] > 0.5, state, model.places.start(), 0.0, 0.0)
     assert measured["filament_volume"] == pytest.approx(20e-9 * cell.depth / 1.6e-6, rel=0.03)
     axis, z = simulation.grid.shape[0] // 2, simulation.grid.centres[1]
     beside = np.exp(-(((simulation.grid.centres[0][axis] - 0.8e-6) / half_width) ** 2))
-    free = model.penetration.free_share(simulation.state)[axis, np.argmin(np.abs(z))]
+    free = model.penetration.free_share(state)[axis, np.argmin(np.abs(z))]
     assert 1 - free == pytest.approx(20e-9 / (np.sqrt(np.pi) * half_width) * beside, rel=5e-3)
 
 
@@ -116,7 +132,8 @@ def test_a_short_circuit_leaves_the_voltage_of_the_filament(voltage: float) -> N
     simulation, model = prepare(FlawedCell(depth=1.2e-6).case([{"kind": "rest", "duration": "1 s"}], 1.0))
     assert model.penetration is not None
     full = np.ones_like(simulation.state["filament"])
-    measured = model.penetration.measure(full > 0, full, model.places.start(), voltage, -20.0)
+    fields = {"filament": full, "filled": full}
+    measured = model.penetration.measure(full > 0, fields, model.places.start(), voltage, -20.0)
     shunt = 3.2e-6**2 / (1.08e7 * 20e-9 * 3.2e-6 / 1.6e-6) * 20.0
     assert measured["short_circuit"] == 1.0
     assert measured["voltage"] == pytest.approx(-min(shunt, -voltage), rel=0.01)
@@ -240,7 +257,7 @@ def test_a_filament_turns_along_a_weaker_border(tmp_path: Path) -> None:
     simulation, model = prepare(case)
     finish(simulation)
     assert model.penetration is not None
-    filled = model.penetration.filled(simulation.state["filament"], model.places.start())
+    filled = model.penetration.filled(simulation.state, model.places.start())
     z = simulation.grid.centres[-1]
     ahead, beyond = (z[filled[round(x / 0.1)]].max() for x in (0.8, 2.4))
     assert ahead < 2.4e-6
@@ -289,6 +306,7 @@ def test_a_piece_of_a_filament_that_is_cut_off_does_not_react(bridge: bool) -> N
     if not bridge:
         away = np.abs(z - 2.4e-6) - 1.2e-6
         state["filament"] *= 0.5 * (1 + np.tanh(away / (2 * cell.width)))
+        state["filled"] = state["filament"] > 0.5
         simulation.progress.stored_start = model.stored(state)
     piece = (z > 3.6e-6) & (state["filament"] > 0.5)
     before = state["filament"][piece]
