@@ -130,6 +130,7 @@ class Mechanics:
             self._weights = weights / self.grid.sum(weights)
             if self.foil:
                 self.held = RIGID / self.viscosity_unit * collector * self.mac.volume
+                self.solver.stale = True  # matrices are of the edges that it touches, and a restart has only its own
         self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
 
     def drift(self, velocity: Array) -> float:

@@ -244,6 +244,6 @@ def test_a_run_without_defects_can_not_go_on_with_them(tmp_path):
     plain = {**SMALL, "grid": {"fine_depth": "3 um"}}
     solver.run(case_from_dict(plain), tmp_path / "plain")
     flawed = case_from_dict({**plain, "defects": [{"kind": "bulk"}], "filament": {"short_depth": "2 um"}})
-    with pytest.raises(CheckpointError, match="was written by a case without the fields filament, opened"):
+    with pytest.raises(CheckpointError, match="was written by a case without the fields filament, filled, opened"):
         solver.run(flawed, tmp_path / "flawed", restart=checkpoint.latest(tmp_path / "plain"))
     assert not (tmp_path / "flawed").exists()
