@@ -113,6 +113,7 @@ class Mechanics:
         self.held: Array | float = 0.0  # what holds a collector that bends along the contact, scaled
         self.scales: Scales | None = None
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
+        self._made_at = self.rheology  # and where
         self.forcing = Forcing()
 
     def place(
@@ -130,7 +131,6 @@ class Mechanics:
             self._weights = weights / self.grid.sum(weights)
             if self.foil:
                 self.held = RIGID / self.viscosity_unit * collector * self.mac.volume
-                self.solver.stale = True  # matrices are of the edges that it touches, and a restart has only its own
         self.rheology = self.matrices.rheology = Rheology(self.mac, self.properties)
 
     def drift(self, velocity: Array) -> float:
@@ -173,7 +173,7 @@ class Mechanics:
     def assemble(self, softness: Softness, ties: Ties) -> None:
         """New matrices for the preconditioner (collective)."""
         self.scales = self.matrices.assemble(softness, self.mac.constraint_weights(**vars(ties)), self.solver)
-        self._made_of = softness, ties
+        self._made_of, self._made_at = (softness, ties), self.rheology
 
     def kept(self) -> Kept:
         """What the matrices were made of, and how the preconditioner has paid since."""
@@ -201,6 +201,8 @@ class Mechanics:
     def step(self, old: MechanicalState, lithium: Array, growth: Growth, load: Load, dt: float) -> MechanicsResult:
         """Velocities and stresses at the end of a step dt (s) with the order parameter xi (collective)."""
         solid_share = self.rheology.solid_share(lithium)
+        if self.foil and self._made_at is not self.rheology:
+            self.solver.stale = True  # matrices are of the edges that it touches: a restart has those of its own place
         problem = ForceBalance(self, old, solid_share, growth, load, dt)
 
         # from rates and pressures of the last step, not from what solids remember: voids have a pressure too.
