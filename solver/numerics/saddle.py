@@ -22,9 +22,11 @@ In 3-D the levels of the multigrid grow dense unless the first two are coarsened
 then have 1.75 times the entries of A instead of 5.5 times; velocity and pressure take 15 iterations instead of 11.
 A is large: it is handed over, and freed as soon as BoomerAMG has its copy.
 
-GMRES with the preconditioner on the left: its norm is then one of errors of velocity and pressure in their units,
-not of forces, which differ by the contrast of viscosities. The preconditioner is kept until the
-iterations that a new one would have saved have cost as much as its set-up.
+GMRES with the preconditioner on the right, of rows that the caller weighs: the norm that it makes small is the one by
+which Newton's method judges its step. (With the preconditioner on the left one cell that has just begun to give way,
+of which the kept preconditioner does not know, is most of the norm at first. The first iteration removes it, the
+tolerance is met, and nothing else has been solved.) The Schur complement is that of the present matrix always; the
+rest is kept until the iterations that a new one would have saved have cost as much as its set-up.
 """
 
 from __future__ import annotations
@@ -62,14 +64,16 @@ class _Shell:
 
     def __init__(self) -> None:
         self.apply: Operator | None = None
-        self.sizes = (0, 0)
+        self.velocities = 0  # of this rank
+        self.weights: Array | float = 1.0  # of the rows
 
     def mult(self, _matrix: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
-        """y = J x, both [velocities, pressures] of this rank."""
+        """y = J x, both [velocities, pressures] of this rank, its rows weighed."""
         assert self.apply is not None
-        n = self.sizes[0]
+        n = self.velocities
         force, volume = self.apply(x.array_r[:n], x.array_r[n:])
         y.array[:n], y.array[n:] = force.ravel(), volume.ravel()
+        y.array[...] *= self.weights
 
 
 class SaddleSolver:
@@ -86,20 +90,18 @@ class SaddleSolver:
         self.ksp = PETSc.KSP().create(comm)
         self.ksp.setOptionsPrefix(PREFIX)
         self.ksp.setType("gmres")
+        self.ksp.setPCSide(PETSc.PC.Side.RIGHT)
         self.max_iterations = max_iterations
         self.ksp.setTolerances(atol=0.0)
         self.ksp.setGMRESRestart(max_iterations)
-        self._shell, self._triangle = _Shell(), BlockTriangle()
+        self.ksp.setConvergenceHistory(reset=True)
+        self._shell = _Shell()
+        self._blocks: BlockTriangle | Factors = Factors() if direct else BlockTriangle()
         self._operator: PETSc.Mat | None = None
-        self._whole: PETSc.Mat | None = None  # what `direct` factorises
         pc = self.ksp.getPC()
-        if direct:
-            pc.setType("lu")
-            pc.setFactorSolverType("mumps")
-        else:
-            pc.setType("python")
-            pc.setPythonContext(self._triangle)
-            self.ksp.setFromOptions()
+        pc.setType("python")
+        pc.setPythonContext(_Unweighed(self._shell, self._blocks))
+        self.ksp.setFromOptions()
         self._new = True  # preconditioner, not yet used
         self._per_digit = 0.0  # iterations with a new one
         self._unfinished = False
@@ -108,88 +110,75 @@ class SaddleSolver:
         self.stale = True
         _ALIVE.add(self)
 
-    def set_matrices(
-        self, stiffness: PETSc.Mat, coupling: PETSc.Mat, compliance: PETSc.Vec, schur: PETSc.Vec, loose: Array
-    ) -> None:
+    def set_matrices(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, compliance: PETSc.Vec, loose: Array) -> None:
         """Give the preconditioner new values, and set it up (collective).
 
-        coupling: G^T; compliance, schur: C and the approximate Schur complement, both positive; loose: which of this
-        rank's velocities are to be solved exactly after the multigrid. The stiffness is used up.
+        coupling: G^T; compliance: C, positive; loose: which of this rank's velocities are to be solved exactly after
+        the multigrid. The stiffness is used up.
         """
         # the exact derivative, which is applied and never assembled
         if self._operator is None:
             n, m = stiffness.getLocalSize()[0], compliance.getLocalSize()
-            self._shell.sizes = (n, m)
+            self._shell.velocities = n
             size = ((n + m, PETSc.DETERMINE),) * 2
             self._operator = PETSc.Mat().createPython(size, self._shell, comm=self.comm)
             self._operator.setUp()
             self._solution, self._rhs = self._operator.createVecs()
-
-        # factors of the whole matrix, or one block after the other
-        if self.direct:
-            self._join(stiffness, coupling, compliance)
-        else:
-            self._triangle.set_matrices(stiffness, coupling, schur, np.flatnonzero(loose))
-        self.ksp.setOperators(self._operator, self._whole or self._operator)
-        with default_options(PREFIX, DEFAULTS):
-            self.ksp.setUp()
+            self.ksp.setOperators(self._operator)
+        self._blocks.set_matrices(stiffness, coupling, compliance, np.flatnonzero(loose))
+        self.ksp.setUp()
 
         # its cost is measured by the next solve
         self.setups += 1
         self.stale = False
         self._new, self._wasted = True, 0.0
 
-    def _join(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, compliance: PETSc.Vec) -> None:
-        """Make [A G; G^T -C] (collective)."""
-        gradient, corner = coupling.transpose(PETSc.Mat()), _diagonal(compliance)
-        corner.scale(-1.0)
-        nest = PETSc.Mat().createNest([[stiffness, gradient], [coupling, corner]], comm=self.comm)
-        self._whole = nest.convert("aij", self._whole or PETSc.Mat())
-        for part in (nest, gradient, corner, stiffness):
-            part.destroy()
+    def solve(
+        self, apply: Operator, force: Array, volume: Array, schur: Array, weights: tuple[Array, Array], rtol: float
+    ) -> tuple[Array, Array, Outcome]:
+        """(dv, dq) with J (dv, dq) = (force, volume), to rtol of the norm of the weighed rows (collective).
 
-    def solve(self, apply: Operator, force: Array, volume: Array, rtol: float) -> tuple[Array, Array, Outcome]:
-        """(dv, dq) with J (dv, dq) = (force, volume) (collective).
-
-        When it fails with a kept preconditioner, the next call is to be the same with a new one; it goes on from there.
+        schur: the approximate Schur complement, positive. When it fails with a kept preconditioner, the next call is to
+        be the same with a new one; it goes on from there.
         """
-        self._shell.apply = apply
-        n = self._shell.sizes[0]
+        self._shell.apply, self._blocks.schur = apply, schur.ravel()
+        self._shell.weights = np.concatenate([values.ravel() for values in weights])
+        n = self._shell.velocities
         self._rhs.array[:n], self._rhs.array[n:] = force.ravel(), volume.ravel()
+        self._rhs.array[...] *= self._shell.weights
 
         # a kept preconditioner may waste a set-up's worth of iterations, then a new one is cheaper
-        digits, limit = -np.log10(rtol), self.max_iterations
-        kept, self._new = not self._new, False
+        kept, self._new, limit = not self._new, False, self.max_iterations
         if kept:
-            limit = min(limit, round(self._per_digit * digits) + 2 * SETUP_COST)
+            limit = min(limit, round(-self._per_digit * np.log10(rtol)) + 2 * SETUP_COST)
         self.ksp.setTolerances(rtol=rtol, max_it=limit)
         self.ksp.setInitialGuessNonzero(self._unfinished)
         self.ksp.solve(self._rhs, self._solution)
         self._shell.apply = None  # through PETSc it would keep alive for ever what it belongs to
         reason, iterations = int(self.ksp.getConvergedReason()), int(self.ksp.getIterationNumber())
-        left = float(self.ksp.getResidualNorm())
+        norms = self.ksp.getConvergenceHistory()
         free_vectors(self.ksp)
 
         # what it has cost beyond a new one, added up until that is worth a set-up
+        digits = np.log10(norms[0] / norms[-1]) if iterations else 0.0
         if kept:
             self._wasted += iterations - self._per_digit * digits
-        elif not self._unfinished:  # the rest of a solve is no measure
+        elif digits > 0:
             self._per_digit = iterations / digits
         self._unfinished = reason <= 0 and kept
         self.stale = reason <= 0 or self._wasted > SETUP_COST
         x = self._solution.array_r
-        outcome = Outcome(reason > 0, reason_name(reason), iterations, left)
+        outcome = Outcome(reason > 0, reason_name(reason), iterations, float(norms[-1]))
         return x[:n].copy(), x[n:].copy(), outcome
 
     def make_room(self) -> None:
         """Free the preconditioner before the next matrices are made (collective)."""
-        self.ksp.reset()  # MUMPS orders by values: it begins anew, or the order would be that of the first matrix
-        self._triangle.destroy()
+        self._blocks.destroy()
 
     def destroy(self) -> None:
         """Let go of what PETSc calls back into Python for."""
         self.ksp.destroy()
-        self._triangle.destroy()
+        self._blocks.destroy()
         if self._operator is not None:
             self._operator.destroy()
 
@@ -214,35 +203,90 @@ def _destroy_all() -> None:
         solver.destroy()
 
 
+class _Unweighed:
+    """PETSc's view of the preconditioner: that of rows without the weights that the operator gives them."""
+
+    def __init__(self, shell: _Shell, blocks: BlockTriangle | Factors):
+        self._shell, self._blocks = shell, blocks
+
+    def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
+        """y = M^-1 x; PETSc calls it (collective)."""
+        y.array[...] = self._blocks.solve(x.array_r / self._shell.weights)
+
+    def destroy(self, _pc: PETSc.PC) -> None:
+        """Free what was made; PETSc calls it too (collective)."""
+        self._blocks.destroy()
+
+
 class BlockTriangle:
-    """The preconditioner: pressures by the Schur complement, then velocities by the multigrid."""
+    """Pressures by the Schur complement, then velocities by the multigrid. schur: set before each solve."""
 
     def __init__(self) -> None:
         self._velocities = VelocityPreconditioner()
         self._force: PETSc.Vec | None = None
+        self.schur: Array = np.ones(0)
 
-    def set_matrices(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, schur: PETSc.Vec, loose: Array) -> None:
+    def set_matrices(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, _compliance: PETSc.Vec, loose: Array) -> None:
         """Take over new values (collective)."""
-        self._coupling, self._schur = coupling, schur
+        self._coupling = coupling
         if self._force is None:
             self._force, self._pressure = coupling.createVecs()
             self._change = self._force.duplicate()
         self._velocities.set_matrix(stiffness, loose)
 
-    def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
-        """y = [A G; 0 -S]^-1 x with S the Schur complement; PETSc calls it (collective)."""
+    def solve(self, x: Array) -> Array:
+        """[A G; 0 -S]^-1 x with S the Schur complement (collective)."""
         force, pressure, change = self._force, self._pressure, self._change
         assert force is not None
         n = force.getLocalSize()
-        pressure.array[...] = -x.array_r[n:] / self._schur.array_r
+        pressure.array[...] = -x[n:] / self.schur
         self._coupling.multTranspose(pressure, force)
-        force.array[...] = x.array_r[:n] - force.array_r
+        force.array[...] = x[:n] - force.array_r
         self._velocities.solve(force, change)
-        y.array[:n], y.array[n:] = change.array_r, pressure.array_r
+        return np.concatenate([change.array_r, pressure.array_r])
 
-    def destroy(self, _pc: PETSc.PC | None = None) -> None:
-        """Free what was made; PETSc calls it too (collective)."""
+    def destroy(self) -> None:
+        """Free what was made (collective)."""
         self._velocities.destroy()
+
+
+class Factors:
+    """The whole matrix factorised."""
+
+    def __init__(self) -> None:
+        self._whole: PETSc.Mat | None = None
+        self._factors: PETSc.PC | None = None
+        self.schur: Array = np.ones(0)  # what `BlockTriangle` needs; this has all of the matrix
+
+    def set_matrices(self, stiffness: PETSc.Mat, coupling: PETSc.Mat, compliance: PETSc.Vec, _loose: Array) -> None:
+        """Factorise [A G; G^T -C] (collective)."""
+        gradient, corner = coupling.transpose(PETSc.Mat()), _diagonal(compliance)
+        corner.scale(-1.0)
+        nest = PETSc.Mat().createNest([[stiffness, gradient], [coupling, corner]], comm=coupling.getComm())
+        self._whole = nest.convert("aij", self._whole or PETSc.Mat())
+        for part in (nest, gradient, corner, stiffness):
+            part.destroy()
+        self._factors = PETSc.PC().create(coupling.getComm())  # anew: MUMPS would keep the order of the first matrix
+        self._factors.setOptionsPrefix(PREFIX)
+        self._factors.setType("lu")
+        self._factors.setFactorSolverType("mumps")
+        self._factors.setOperators(self._whole)
+        with default_options(PREFIX, DEFAULTS):
+            self._factors.setUp()
+        self._x, self._y = self._whole.createVecs()
+
+    def solve(self, x: Array) -> Array:
+        """Its inverse times x (collective)."""
+        assert self._factors is not None
+        self._x.array[...] = x
+        self._factors.apply(self._x, self._y)
+        found: Array = self._y.array_r.copy()
+        return found
+
+    def destroy(self) -> None:
+        """Free the factors (collective)."""
+        if self._factors is not None:
+            self._factors.destroy()
 
 
 class VelocityPreconditioner:

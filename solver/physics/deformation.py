@@ -95,7 +95,7 @@ class Deformation(Part):
 
     @property
     def keepers(self) -> dict[str, Keeper]:
-        return {"mechanics": self.mechanics, "mechanics_forcing": self.mechanics.forcing}
+        return {"mechanics": self.mechanics}
 
     # -- state ---------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
-from solver.physics.rheology import Response
-from solver.physics.stiffness import Softness
+from solver.physics.rheology import Response, Tensor
+from solver.physics.stiffness import Scales, Softness
 from solver.physics.tangent import Tangent, contracted, summed
 
 if TYPE_CHECKING:
@@ -120,8 +120,10 @@ class ForceBalance:
         m, r = mechanics, mechanics.rheology
         # what the old state holds of shear stress, tau_s,old
         remembered = r.elastic_tensor(old.elastic)
-        self.remembered = solid_share * np.sqrt(remembered.product(remembered))
+        self.remembered = replace(remembered, edges=[]).scaled(solid_share, [])
         self.held = r.memory_rates(remembered, dt)
+
+        self.scales: Scales | None = None  # by which imbalances are judged: the same all the step, else none would fall
 
         # resistance of the platen, of its spring and of planes of symmetry, measured by the stiffest solid
         stiffest = m.grid.max(np.asarray(r.stiffest * dt / m.viscosity_unit))
@@ -260,28 +262,38 @@ class ForceBalance:
         volumes = m.grid.sum(rates * mac.volume) / m.rate_unit
         return EPSILON * max(np.sqrt(m.grid.sum(forces**2)) / it.force_size, volumes / it.volume_size)
 
+    def _weights(self, it: Iterate) -> tuple[Array, Array]:
+        """Of squares of forces and of volumes in the merit: every force over its own stiffness, volumes as energies.
+
+        Of volumes that react strongly to stress it is the square of the stress that is missing, over the modulus.
+        """
+        assert self.scales is not None
+        soft = self.scales.modulus * self.m.viscosity_unit / it.kappa
+        return 1 / self.scales.diagonal, self.scales.modulus / self.m.mac.volume / (1 + soft**2)
+
     def merit(self, it: Iterate) -> float:
-        """Imbalance scaled by the stiffness that was assembled last; of a platen the sum of the forces (collective)."""
-        m, volume, scales = self.m, self.m.mac.volume, self.m.scales
+        """Imbalance scaled by stiffness; of a platen the sum of the forces (collective)."""
+        m, volume, scales = self.m, self.m.mac.volume, self.scales
         assert scales is not None
-        # every force over its own stiffness; the rigid platen's move together, so only their sum counts
-        squares = it.force**2 / scales.diagonal
+        # the rigid platen's forces move together, so only their sum counts
+        forces, volumes = self._weights(it)
+        squares = it.force**2 * forces
         platen = (m.mac.bottom_area > 0) * self.platen
         squares[..., -1] *= 1 - platen
 
-        # what is left of the volumes, as an energy too; of volumes and growth that react strongly to stress the square
-        # of the stress that is missing, over the modulus
-        soft = scales.modulus * m.viscosity_unit / it.kappa
-        volumes = it.volume**2 * scales.modulus / volume / (1 + soft**2)
+        # what is left of S = S(s_n) as an energy too
         softness = it.softness * m.viscosity_unit * scales.modulus
         growth = (it.mismatch / m.rate_unit) ** 2 * scales.modulus / (1 + softness**2) * volume
-        forces, rest, push, area = m.grid.sums(
-            squares, volumes + growth, it.force[..., -1] * platen, scales.modulus * m.mac.bottom_area
+        total, rest, push, area = m.grid.sums(
+            squares, it.volume**2 * volumes + growth, it.force[..., -1] * platen, scales.modulus * m.mac.bottom_area
         )
-        return forces + rest + push**2 / area
+        return total + rest + push**2 / area
 
-    def solve(self, it: Iterate, predicted: Array, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Array]:
-        """Newton's direction (dv, dP, dS) in SI, and the creep stress it foresees (collective)."""
+    def solve(self, it: Iterate, predicted: Tensor, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Tensor]:
+        """Newton's direction (dv, dP, dS) in SI, to rtol of the root of the merit, and the creep stress it foresees.
+
+        (Collective.)
+        """
         m, mac, dim, cells = self.m, self.m.mac, self.m.grid.dim, self.m.grid.local_shape
         softness = Softness(eta_solid=it.response.eta_solid, growth=it.softness, kappa=it.kappa)
         split = m.matrices.split(softness)
@@ -323,12 +335,15 @@ class ForceBalance:
         del still, strains
 
         # where a kept preconditioner fails, which makes it stale, a new one is tried
-        krylov, kept = 0, True
+        krylov, kept, schur = 0, True, m.matrices.schur(softness)
         while kept:
             kept = not m.solver.stale
             if not kept:
                 m.assemble(softness, ties)
-            x, q, outcome = m.solver.solve(apply, force, volume, rtol)
+            self.scales = self.scales or m.scales
+            of_force, of_volume = self._weights(it)
+            weights = np.sqrt(of_force), left * np.sqrt(of_volume)
+            x, q, outcome = m.solver.solve(apply, force, volume, schur, weights, rtol)
             krylov += outcome.iterations
             kept = kept and not outcome.converged
 
@@ -338,14 +353,21 @@ class ForceBalance:
         change = tangent.cells(strains[:dim], strains[dim:], dp, mismatch)
         direction = (x.reshape(force.shape) * VELOCITY_UNIT, dp * STRESS_UNIT, change.growth * m.rate_unit)
         outcome = replace(outcome, iterations=krylov)
-        return direction, outcome, tangent.predicted(strains[:dim], change) * STRESS_UNIT
+        return direction, outcome, tangent.predicted(strains[:dim], change).scaled(STRESS_UNIT, [])
 
-    def search(self, it: Iterate, direction: tuple[Array, Array, Array]) -> Iterate:
-        """The first of the halved steps that lowers the scaled imbalance, or the smallest (collective)."""
+    def search(
+        self, it: Iterate, direction: tuple[Array, Array, Array], foreseen: Tensor
+    ) -> tuple[Iterate, Tensor, float]:
+        """The first of the halved steps that lowers the merit, or the smallest (collective).
+
+        Also the creep stress that was foreseen for it, and by which factor the merit has changed.
+        """
         damping, before = 1.0, self.merit(it)
         while True:
             fields = (it.velocity, it.pressure, it.growth)
             new = self.evaluate(*(a + damping * b for a, b in zip(fields, direction, strict=True)))
-            if self.merit(new) < before or new.imbalance < self.m.tolerance or damping <= SMALLEST_DAMPING:
-                return new
+            after = self.merit(new)
+            if after < before or new.imbalance < self.m.tolerance or damping <= SMALLEST_DAMPING:
+                stress = self.m.rheology.solid_tensor(it.response).toward(foreseen, damping)
+                return new, stress, after / before
             damping *= 0.5

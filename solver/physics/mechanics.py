@@ -38,7 +38,7 @@ import numpy as np
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.kept import Kept
-from solver.numerics.linear import Forcing, Outcome
+from solver.numerics.linear import Outcome
 from solver.numerics.saddle import SaddleSolver
 from solver.numerics.staggered import Staggered
 from solver.petsc import PETSc
@@ -57,10 +57,10 @@ from solver.physics.rheology import RIGID, Properties, Rheology, Stress
 from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
-TIGHTEST = 1e-6  # relative tolerance of a linear solve, whatever `Forcing` asks for
-LOOSEST = 0.3  # of the same, times the root of the tolerance of Newton's method: 0.01 where that is 1e-3
+LOOSEST = 0.1  # relative tolerance of a linear solve
+LEFT = 0.5  # the same, of what the last step left of the merit
+LAST = 0.3  # of the tolerance of Newton's method, for the linear solve of the last step
 AT_START = 0.01  # of the tolerance, where a step begins: else errors just below it would add up from step to step
-FIRST = 0.2  # of the loosest, for the first one of a step, after which an easy step is done
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
 SURE = 1e-8  # imbalance above which rounding is no matter
 
@@ -114,7 +114,6 @@ class Mechanics:
         self.scales: Scales | None = None
         self._made_of: tuple[Softness, Ties] | None = None  # the matrices
         self._made_at = self.rheology  # and where
-        self.forcing = Forcing()
 
     def place(
         self,
@@ -209,7 +208,7 @@ class Mechanics:
         # tau_predicted is at first the stress that is remembered
         at = problem.evaluate(old.velocity, old.pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
-        predicted, last = problem.remembered, np.inf
+        predicted, last, gained = problem.remembered, np.inf, 1.0
         for newton in range(self.max_newton + 1):
             # balanced, or as near to it as rounding allows once the imbalance falls no further
             met = at.imbalance <= self.tolerance * (1 if newton else AT_START)
@@ -222,16 +221,14 @@ class Mechanics:
             if newton == self.max_newton or not np.isfinite(at.imbalance):
                 break
 
-            # one Newton step along (dv, dP, dS), solved no better than it is worth
-            wanted = self.forcing.rtol(newton, max(at.imbalance, self.tolerance), self.tolerance)
-            loosest = LOOSEST * np.sqrt(self.tolerance) * (1 if newton else FIRST)
-            rtol = max(TIGHTEST, min(wanted, loosest))
+            # one Newton step along (dv, dP, dS), solved no better than the last one and the tolerance are worth
+            rtol = min(LOOSEST, max(LAST * min(1.0, self.tolerance / max(at.imbalance, self.tolerance)), LEFT * gained))
             direction, linear, foreseen = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
             if not linear.converged:
                 reason = f"linear solver: {linear.reason}"
                 break
-            at, predicted = problem.search(at, direction), foreseen
+            at, predicted, gained = problem.search(at, direction, foreseen)
         return self._result(old, at, solid_share, dt, Outcome(False, reason, krylov, at.imbalance), newton)
 
     def _result(

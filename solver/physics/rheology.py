@@ -103,6 +103,12 @@ class Tensor:
     edges: list[Array]
     cells: list[Array]
 
+    def toward(self, other: Tensor, share: float) -> Tensor:
+        """A share of the way to another one."""
+        pairs = zip(self._arrays, other._arrays, strict=True)
+        normal, missing, *shear = [own + share * (end - own) for own, end in pairs]
+        return Tensor(normal, missing, shear[: len(self.edges)], shear[len(self.edges) :])
+
     def add(self, other: Tensor) -> None:
         """Add another one in place."""
         for own, more in zip(self._arrays, other._arrays, strict=True):
@@ -112,7 +118,7 @@ class Tensor:
     def _arrays(self) -> list[Array]:
         return [self.normal, self.missing, *self.edges, *self.cells]
 
-    def scaled(self, cells: Array, edges: list[Array]) -> Tensor:
+    def scaled(self, cells: Array | float, edges: list[Array]) -> Tensor:
         """Times a scalar field, given in the cells and on the edges."""
         return Tensor(
             cells * self.normal,
@@ -333,7 +339,11 @@ class Rheology:
         edges = [2 * eta * rate for eta, rate in zip(self.edge_means(at.eta_whole), at.rates.edges, strict=True)]
         return Stress(2 * at.eta_whole * at.rates.normal, edges)
 
-    def newton_factor(self, at: Response, predicted: Array) -> Array:
-        """theta of `tangent` in the cells."""
-        own = 2 * at.eta_solid * np.sqrt(at.rates.product(at.rates))
-        return np.minimum(1.0, predicted / np.maximum(own, SLOWEST))
+    def solid_tensor(self, at: Response) -> Tensor:
+        """w tau_s in the cells, without its edges."""
+        return replace(at.rates, edges=[]).scaled(2 * at.eta_solid, [])
+
+    def newton_factor(self, at: Response, predicted: Tensor) -> Array:
+        """theta of `tangent` in the cells; predicted: w tau_s, Pa."""
+        own = self.solid_tensor(at)
+        return np.clip(predicted.product(own) / np.maximum(own.product(own), SLOWEST), 0.0, 1.0)

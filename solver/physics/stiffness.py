@@ -78,7 +78,7 @@ class StiffnessMatrices:
         self._reaction, self._held = self._constraints.createVecs()
         self._diagonal = mac.strain.createVecRight()
         self._coupling = mac.divergence.duplicate()
-        self._compliance, self._schur = grid.vector(), grid.vector()
+        self._compliance = grid.vector()
 
     def split(self, of: Softness) -> Split:
         """The parts of the bulk viscosity."""
@@ -88,6 +88,12 @@ class StiffnessMatrices:
         return Split(
             penalty=np.minimum(PENALTY * eta, 0.5 / compliance), compliance=compliance, zeta=2 * eta * softness
         )
+
+    def schur(self, of: Softness) -> Array:
+        """Diagonal that stands for the Schur complement (`saddle`), in the cells, scaled."""
+        split, eta = self.split(of), of.eta_solid + self.rheology.properties.void_viscosity
+        modulus, rest = 4 / 3 * eta + split.penalty, 1 / split.compliance - split.penalty
+        return self.mac.volume * self.unit * (1 / modulus + 1 / rest)
 
     def assemble(self, of: Softness, constraint: Array, solver: SaddleSolver) -> Scales:
         """New values for the solver's preconditioner; constraint: weights of those rows, scaled (collective)."""
@@ -102,16 +108,12 @@ class StiffnessMatrices:
         _add_squares(stiffness, self._constraints.getValuesCSR(), constraint)
         stiffness.assemble()
 
-        # of the pressure: what K1 leaves of the compliance, and of the Schur complement its diagonal (`saddle`)
-        rest = 1 / compliance - penalty
-        modulus = 4 / 3 * eta + penalty
-        grid.view(self._compliance)[...] = mac.volume / rest
-        grid.view(self._schur)[...] = mac.volume * (1 / modulus + 1 / rest)
+        grid.view(self._compliance)[...] = mac.volume / (1 / compliance - penalty)
 
         loose = mac.loose_faces(eta_cells, eta_edges, LOOSE_SHARE).ravel()
         stiffness.getDiagonal(self._diagonal)
-        solver.set_matrices(stiffness, self._coupling, self._compliance, self._schur, loose)
-        return Scales(self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy(), modulus)
+        solver.set_matrices(stiffness, self._coupling, self._compliance, loose)
+        return Scales(self._diagonal.array_r.reshape(*grid.local_shape, grid.dim).copy(), 4 / 3 * eta + penalty)
 
     def _empty(self) -> PETSc.Mat:
         """A matrix with room for the velocities that one is coupled to."""

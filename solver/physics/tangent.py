@@ -10,12 +10,14 @@ of the pressure changes, with e = dev(d) and a factor theta in every cell,
 where n.d tau.n has the mean shear of the edges of a cell. S is eliminated in the cells: growth takes back 1 - gain of
 the stress that drives it. On edges d tau has the means of s (r:e') and of dS n n over the cells around them.
 
-    theta  = min(1, |tau_predicted| / |tau_s|)          (0: Picard's iteration, 1: Newton's)
+    theta  = tau_predicted:tau_s / tau_s:tau_s, between 0 and 1          (0: Picard's iteration, 1: Newton's)
 
-tau_predicted is the stress that the last linear solve foresaw. Where the new rates give more stress than that, the
-rates are too large and the full derivative would overshoot through zero (the viscosity of creep falls with the rate);
-where they give less it is safe. (The idea of an independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys.
-Geosyst. 21 (2020) e2020GC009059.)
+tau_predicted is the stress that the last linear solve foresaw for the step that was taken. Where the new rates give
+more stress than that, the rates are too large and the full derivative would overshoot through zero (the viscosity of
+creep falls with the rate); where they give less it is safe. Where they have turned the stress around, which was not
+foreseen, the rates have crossed the stiff range about zero, of which the soft derivative on its other side knows
+nothing: with sizes in place of the product it would take them back, and to and fro for ever. (The idea of an
+independent stress is that of Rudi, Shih & Stadler, Geochem. Geophys. Geosyst. 21 (2020) e2020GC009059.)
 
 Changes are scaled: rates in `rate_unit`, stresses in STRESS_UNIT, viscosities in their ratio; r is in 1/s.
 """
@@ -43,7 +45,7 @@ class Change:
 class Tangent:
     """Change of stress and growth with strain rates and pressure at `at`.
 
-    softness: b, 1/(s Pa); predicted: |tau_predicted|, Pa. rate_unit 1/s, viscosity_unit Pa s.
+    softness: b, 1/(s Pa); predicted: tau_predicted, Pa, in the cells. rate_unit 1/s, viscosity_unit Pa s.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Tangent:
         rheology: Rheology,
         at: Response,
         softness: Array,
-        predicted: Array,
+        predicted: Tensor,
         *,
         rate_unit: float,
         viscosity_unit: float,
@@ -132,8 +134,8 @@ class Tangent:
             stresses.append(stress)
         return stresses
 
-    def predicted(self, d: Array, change: Change) -> Array:
-        """|w tau_s| that the linear model foresees."""
+    def predicted(self, d: Array, change: Change) -> Tensor:
+        """w tau_s that the linear model foresees, in the cells without its edges, in STRESS_UNIT."""
         r, rates, solid = self.rheology, self.rates, 2 * self._at.eta_solid / self._viscosity_unit
         third = d.sum(axis=0) / 3
         grown = r.growth_cells(change.growth)
@@ -144,8 +146,7 @@ class Tangent:
             solid * (e - g) + scale * rate
             for e, g, rate in zip(change.shear, grown.cells, rates.cells, strict=True)
         ]
-        total = Tensor(normal, missing, [], shear)
-        return np.sqrt(total.product(total))
+        return Tensor(normal, missing, [], shear)
 
 
 def summed(normal: Array) -> Array:

@@ -14,7 +14,7 @@ from solver.case.io import case_from_dict
 from solver.numerics import saddle
 from solver.numerics.array import Array
 from solver.numerics.grid import Grid
-from solver.numerics.saddle import NoFactorisation, SaddleSolver, VelocityPreconditioner
+from solver.numerics.saddle import BlockTriangle, NoFactorisation, SaddleSolver, VelocityPreconditioner
 from solver.physics import stiffness
 from solver.physics.force_balance import Load
 from solver.physics.mechanics import Mechanics
@@ -83,7 +83,8 @@ def contraction(dim: int, cells: int, block: int, share: float) -> float:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VelocityPreconditioner, "set_matrix", keep)
         converged(mechanics, mechanics.start(1e6), Load(pressure=2e6), np.kron(solid, np.ones((block,) * dim)))
-    preconditioner, matrix = mechanics.solver._triangle._velocities, kept[-1]
+    assert isinstance(mechanics.solver._blocks, BlockTriangle)
+    preconditioner, matrix = mechanics.solver._blocks._velocities, kept[-1]
     error, force = matrix.createVecs()
     change, energies = error.duplicate(), []
     error.array[...] = np.random.default_rng(1).normal(size=error.getLocalSize())
