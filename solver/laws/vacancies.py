@@ -161,8 +161,9 @@ def plane_source(
     takes, spread = np.maximum(vanish, np.minimum(thin, 1.0)), np.maximum(grow, thin)
     damped = 1 + dt * r * takes
 
-    # on plating, vacancies are filled before planes are made
-    filling = (expected > 0) & (r * vanish > plus * grow)
+    # on plating, vacancies are filled before planes are made, by the way that takes more of them: S goes on without a
+    # jump where one overtakes the other
+    filling = (expected > 0) & (r * vanish * (1 + dt * plus * spread) > plus * grow * damped)
     k, taken = np.where(filling, r * vanish, plus * grow), np.where(filling, r * takes, plus * spread)
     rest = expected / (1 + dt * taken)
     gained = s_j - k * rest

@@ -300,3 +300,25 @@ def test_the_source_knows_its_slope_in_the_normal_stress() -> None:
     assert np.sum(plated(s_n)[0] < 0) > 1, "planes vanish although Li is plated"
     assert p.thickening(9e6) == 1 < p.thickening(2e7)
     assert np.all(difference[[0, 5]] == 0) and np.all(difference[[1, 2, 3, 4]] < 0)
+
+
+@pytest.mark.parametrize("thin", [0.0, 0.8, 4.0])
+def test_the_source_has_no_jump_where_the_stress_fills_more_vacancies_than_planes_are_made(thin: float) -> None:
+    """S*(s_n) of plated Li that has vacancies, also in a film in which they spread at once; a jump has no solution."""
+    p = vacancies.AnnihilationParameters(
+        creep_prefactor=0.014,
+        creep_exponent=6.6,
+        activation_energy=0.0,
+        size_effect_strengthening=7.0,
+        linear_rate=1.6e-4,
+        diffusivity=1.35e-14,
+        width=2e-7,
+        temperature=298.15,
+    )
+    s_n = np.linspace(0.0, 60e6, 60001)
+    none, one = np.zeros_like(s_n), np.ones_like(s_n)
+    weights = vacancies.Weights(0.1 * one, 0.3 * one, thin)
+    source, slope, _ = vacancies.plane_source(weights, 0.9 * one, 0.05 * one, none, (2.5e-3 * one, none), p, s_n, 2.0)
+    steps, expected = np.diff(source), 0.5 * (slope[1:] + slope[:-1]) * np.diff(s_n)
+    np.testing.assert_allclose(steps, expected, atol=1e-3 * np.ptp(source))
+    assert np.ptp(source) > 0.1 * source[0], "the stress counts"
