@@ -37,6 +37,10 @@ than empties them in the step). So what is the larger one of both sources at the
 stays so, whatever r dt; with q alone neither would for long. (Not in a film in which they spread at once: what is not
 made in one cell of it is made in another.)
 
+Vacancies of plated Li are filled by planes that vanish or in place of planes that are made, whichever takes more in the
+step. (Whichever rate is larger would do in thick metal; in a film that is thinner than 2 lambda both take from theta at
+rates that differ, and S* would jump with the stress: without a solution in between Newton's method goes to and fro.)
+
 It is stable for any r dt and has the exact steady state S = -m r h theta. How much S* would have been another one with
 the q that the step turns out to have had is a coupling error that the step control bounds. (S* less the source of the
 new fields is 1 + r M h dt times as much: what a larger step, in which theta follows the feed, would have put right.)
