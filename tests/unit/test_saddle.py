@@ -16,7 +16,7 @@ from solver.numerics.array import Array
 from solver.numerics.grid import Grid
 from solver.numerics.saddle import BlockTriangle, NoFactorisation, SaddleSolver, VelocityPreconditioner
 from solver.physics import stiffness
-from solver.physics.force_balance import Load
+from solver.physics.force_balance import ForceBalance, Load
 from solver.physics.mechanics import Mechanics
 from tests.parallel.runs import merged, small_case
 from tests.verification.solids import converged, properties
@@ -119,3 +119,30 @@ def test_a_run_leaves_nothing_of_petsc_once_another_begins():
     assert made and all(made)
     solver.run(case)
     assert not any(made)
+
+
+def slope_of_merit(rtol: float) -> float:
+    """Relative change of the merit where Newton's direction begins; the matrices are those of a whole body."""
+    grid = Grid([np.linspace(0.0, 1e-6, 33)] * 2, [True])
+    mechanics, none = Mechanics(grid, properties(grid, void_viscosity=CONTRAST * 3e9)), np.zeros(grid.local_shape)
+    state = converged(mechanics, mechanics.start(1e6), Load(pressure=2e6), none + 1).state
+    lithium = np.ones(grid.local_shape)
+    lithium[8:12, 20:26], lithium[12, 20:26] = 0.0, 0.45
+    solid = mechanics.rheology.solid_share(lithium)
+    step = ForceBalance(mechanics, state, solid, lambda _: (none, none), Load(pressure=3e6), 1.0)
+    at = step.evaluate(state.velocity, state.pressure, state.growth)
+    direction, outcome, _ = step.solve(at, mechanics.rheology.solid_tensor(at.response), rtol)
+    assert outcome.converged and mechanics.solver.setups == 1, "this is about matrices that have been kept"
+    fields, eps = (at.velocity, at.pressure, at.growth), 1e-6
+    sides = [
+        step.merit(step.evaluate(*(a + sign * eps * b for a, b in zip(fields, direction, strict=True))))
+        for sign in (1, -1)
+    ]
+    return (sides[0] - sides[1]) / (2 * eps) / step.merit(at)
+
+
+def test_newtons_direction_lowers_the_merit_by_what_it_is_solved_to():
+    """-2 for the exact direction, within 2 rtol: linear systems are solved in the norm by which the step is judged."""
+    for rtol in (0.2, 0.1, 0.01):
+        assert slope_of_merit(rtol) == pytest.approx(-2.0, abs=2 * rtol)
+    assert slope_of_merit(0.5) != pytest.approx(-2.0, abs=0.2)
