@@ -37,9 +37,9 @@ than empties them in the step). So what is the larger one of both sources at the
 stays so, whatever r dt; with q alone neither would for long. (Not in a film in which they spread at once: what is not
 made in one cell of it is made in another.)
 
-Vacancies of plated Li are filled by planes that vanish or in place of planes that are made, whichever takes more in the
-step. (Whichever rate is larger would do in thick metal; in a film that is thinner than 2 lambda both take from theta at
-rates that differ, and S* would jump with the stress: without a solution in between Newton's method goes to and fro.)
+Vacancies of plated Li are filled by planes that vanish or in place of planes that are made, by the larger rate, with
+the M/w of the latter for both. (With the M of its own for either S* jumped with the stress in a film, where one rate
+overtook the other: a balance of forces within the jump has no solution, and Newton's method went to and fro.)
 
 It is stable for any r dt and has the exact steady state S = -m r h theta. How much S* would have been another one with
 the q that the step turns out to have had is a coupling error that the step control bounds. (S* less the source of the
@@ -162,19 +162,19 @@ def plane_source(
     vanish, grow, thin = weights
     r, r_slope = (values * h for values in p.rate_and_slope(normal_stress))
     plus, (s_j, s_j_slope) = p.creation_rate * h, made
-    takes, spread = np.maximum(vanish, np.minimum(thin, 1.0)), np.maximum(grow, thin)
-    damped = 1 + dt * r * takes
+    spread = np.divide(np.maximum(grow, thin), grow, out=np.ones_like(h), where=grow > 0)  # M/w
 
-    # on plating, vacancies are filled before planes are made, by the way that takes more of them: S goes on without a
-    # jump where one overtakes the other
-    filling = (expected > 0) & (r * vanish * (1 + dt * plus * spread) > plus * grow * damped)
-    k, taken = np.where(filling, r * vanish, plus * grow), np.where(filling, r * takes, plus * spread)
-    rest = expected / (1 + dt * taken)
+    # on plating, vacancies are filled before planes are made
+    filling = (expected > 0) & (r * vanish > plus * grow)
+    k = np.where(filling, r * vanish, plus * grow)
+    less_made = 1 + dt * k * spread
+    rest = expected / less_made
     gained = s_j - k * rest
-    gained_slope = s_j_slope - np.where(filling, r_slope * vanish * rest / damped, 0.0)
+    gained_slope = s_j_slope - np.where(filling, r_slope * vanish * rest / less_made, 0.0)
 
     # where no planes are made, what would have made them fills vacancies
-    unmade = dt * np.divide(taken, k, out=np.zeros_like(h), where=(k > 0) & (thin <= 1))
+    damped = 1 + dt * r * np.maximum(vanish, np.minimum(thin, 1.0))
+    unmade = dt * spread * ((k > 0) & (thin <= 1))
     left = np.where(s_j > 0, np.maximum(expected - unmade * s_j, 0.0), expected)
     less = left / damped
     lost = -r * vanish * less

@@ -22,21 +22,23 @@ In 3-D the levels of the multigrid grow dense unless the first two are coarsened
 then have 1.75 times the entries of A instead of 5.5 times; velocity and pressure take 15 iterations instead of 11.
 A is large: it is handed over, and freed as soon as BoomerAMG has its copy.
 
-GMRES with the preconditioner on the right, of rows that the caller weighs: the norm that it makes small is the one by
-which Newton's method judges its step. (With the preconditioner on the left one cell that has just begun to give way,
-of which the kept preconditioner does not know, is most of the norm at first. The first iteration removes it, the
-tolerance is met, and nothing else has been solved.) The Schur complement is that of the present matrix always; the
-rest is kept until the iterations that a new one would have saved have cost as much as its set-up.
+GMRES with the preconditioner on the right, in the `Norm` of the caller, by which Newton's method judges its step. (With
+the preconditioner on the left one cell that has just begun to give way, of which the kept preconditioner does not
+know, is most of the norm at first. The first iteration removes it, the tolerance is met, and nothing else has been
+solved.) The Schur complement is that of the present matrix always; the rest is kept until the iterations that a new
+one would have saved have cost as much as its set-up.
 """
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
 import numpy as np
+from mpi4py import MPI
 
 from solver.numerics.array import Array
 from solver.numerics.kept import Numbers
@@ -59,21 +61,50 @@ def _can_factorise() -> bool:
     return bool(PETSc.Sys.hasExternalPackage("mumps"))
 
 
+@dataclass(frozen=True)
+class Norm:
+    """In which norm rows are solved: of W x with the weights W > 0, and where rows move together of their sum too.
+
+    force, volume: W of this rank's rows; together: numbers of those that move together, `count` on all ranks, `gain`
+    times the weight of their mean. comm: to add up by.
+    """
+
+    force: Array
+    volume: Array
+    together: Array
+    count: int
+    gain: float
+    comm: MPI.Comm
+
+    def weighed(self, force: Array, volume: Array) -> Array:
+        """W x (collective)."""
+        x = np.concatenate([(self.force * force).ravel(), (self.volume * volume).ravel()])
+        return self._mean_times(x, self.gain)
+
+    def unweighed(self, x: Array) -> tuple[Array, Array]:
+        """x of W x, forces and volumes (collective)."""
+        x, n = self._mean_times(x.copy(), 1 / self.gain), self.force.size
+        return x[:n] / self.force.ravel(), x[n:] / self.volume.ravel()
+
+    def _mean_times(self, x: Array, factor: float) -> Array:
+        if self.count:
+            x[self.together] += (factor - 1) / self.count * self.comm.allreduce(float(x[self.together].sum()))
+        return x
+
+
 class _Shell:
     """PETSc's view of the operator."""
 
     def __init__(self) -> None:
         self.apply: Operator | None = None
         self.velocities = 0  # of this rank
-        self.weights: Array | float = 1.0  # of the rows
+        self.norm: Norm | None = None
 
     def mult(self, _matrix: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
-        """y = J x, both [velocities, pressures] of this rank, its rows weighed."""
-        assert self.apply is not None
+        """y = W J x, x [velocities, pressures] of this rank."""
+        assert self.apply is not None and self.norm is not None
         n = self.velocities
-        force, volume = self.apply(x.array_r[:n], x.array_r[n:])
-        y.array[:n], y.array[n:] = force.ravel(), volume.ravel()
-        y.array[...] *= self.weights
+        y.array[...] = self.norm.weighed(*self.apply(x.array_r[:n], x.array_r[n:]))
 
 
 class SaddleSolver:
@@ -134,18 +165,16 @@ class SaddleSolver:
         self._new, self._wasted = True, 0.0
 
     def solve(
-        self, apply: Operator, force: Array, volume: Array, schur: Array, weights: tuple[Array, Array], rtol: float
+        self, apply: Operator, force: Array, volume: Array, schur: Array, norm: Norm, rtol: float
     ) -> tuple[Array, Array, Outcome]:
-        """(dv, dq) with J (dv, dq) = (force, volume), to rtol of the norm of the weighed rows (collective).
+        """(dv, dq) with J (dv, dq) = (force, volume), to rtol of the norm (collective).
 
         schur: the approximate Schur complement, positive. When it fails with a kept preconditioner, the next call is to
         be the same with a new one; it goes on from there.
         """
-        self._shell.apply, self._blocks.schur = apply, schur.ravel()
-        self._shell.weights = np.concatenate([values.ravel() for values in weights])
+        self._shell.apply, self._shell.norm, self._blocks.schur = apply, norm, schur.ravel()
         n = self._shell.velocities
-        self._rhs.array[:n], self._rhs.array[n:] = force.ravel(), volume.ravel()
-        self._rhs.array[...] *= self._shell.weights
+        self._rhs.array[...] = norm.weighed(force, volume)
 
         # a kept preconditioner may waste a set-up's worth of iterations, then a new one is cheaper
         kept, self._new, limit = not self._new, False, self.max_iterations
@@ -204,14 +233,15 @@ def _destroy_all() -> None:
 
 
 class _Unweighed:
-    """PETSc's view of the preconditioner: that of rows without the weights that the operator gives them."""
+    """PETSc's view of the preconditioner: M^-1 W^-1."""
 
     def __init__(self, shell: _Shell, blocks: BlockTriangle | Factors):
         self._shell, self._blocks = shell, blocks
 
     def apply(self, _pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec) -> None:
-        """y = M^-1 x; PETSc calls it (collective)."""
-        y.array[...] = self._blocks.solve(x.array_r / self._shell.weights)
+        """y = M^-1 W^-1 x; PETSc calls it (collective)."""
+        assert self._shell.norm is not None
+        y.array[...] = self._blocks.solve(*self._shell.norm.unweighed(x.array_r))
 
     def destroy(self, _pc: PETSc.PC) -> None:
         """Free what was made; PETSc calls it too (collective)."""
@@ -234,14 +264,13 @@ class BlockTriangle:
             self._change = self._force.duplicate()
         self._velocities.set_matrix(stiffness, loose)
 
-    def solve(self, x: Array) -> Array:
-        """[A G; 0 -S]^-1 x with S the Schur complement (collective)."""
+    def solve(self, of_force: Array, of_volume: Array) -> Array:
+        """[A G; 0 -S]^-1 with S the Schur complement (collective)."""
         force, pressure, change = self._force, self._pressure, self._change
         assert force is not None
-        n = force.getLocalSize()
-        pressure.array[...] = -x[n:] / self.schur
+        pressure.array[...] = -of_volume / self.schur
         self._coupling.multTranspose(pressure, force)
-        force.array[...] = x[:n] - force.array_r
+        force.array[...] = of_force - force.array_r
         self._velocities.solve(force, change)
         return np.concatenate([change.array_r, pressure.array_r])
 
@@ -275,10 +304,10 @@ class Factors:
             self._factors.setUp()
         self._x, self._y = self._whole.createVecs()
 
-    def solve(self, x: Array) -> Array:
-        """Its inverse times x (collective)."""
+    def solve(self, of_force: Array, of_volume: Array) -> Array:
+        """Its inverse (collective)."""
         assert self._factors is not None
-        self._x.array[...] = x
+        self._x.array[...] = np.concatenate([of_force, of_volume])
         self._factors.apply(self._x, self._y)
         found: Array = self._y.array_r.copy()
         return found

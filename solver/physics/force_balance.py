@@ -13,6 +13,7 @@ import numpy as np
 
 from solver.numerics.array import Array
 from solver.numerics.linear import EPSILON, Outcome
+from solver.numerics.saddle import Norm
 from solver.physics.rheology import Response, Tensor
 from solver.physics.stiffness import Scales, Softness
 from solver.physics.tangent import Tangent, contracted, summed
@@ -289,6 +290,22 @@ class ForceBalance:
         )
         return total + rest + push**2 / area
 
+    def _norm(self, it: Iterate, left: Array) -> Norm:
+        """The root of the merit for linear systems; left: what divides the rows of the volume (collective)."""
+        m = self.m
+        assert self.scales is not None
+        force, volume = (np.sqrt(weights) for weights in self._weights(it))
+        platen = np.zeros(force.shape, dtype=bool)
+        platen[..., -1] = (m.mac.bottom_area > 0) * self.platen
+        count, stiffness, area = m.grid.sums(
+            platen[..., -1], platen[..., -1] * self.scales.diagonal[..., -1], self.scales.modulus * m.mac.bottom_area
+        )
+        gain = 1.0
+        if count:
+            force[platen] = np.sqrt(count / stiffness)
+            gain = np.sqrt(stiffness / area)
+        return Norm(force, left * volume, np.flatnonzero(platen), int(count), gain, m.grid.comm)
+
     def solve(self, it: Iterate, predicted: Tensor, rtol: float) -> tuple[tuple[Array, Array, Array], Outcome, Tensor]:
         """Newton's direction (dv, dP, dS) in SI, to rtol of the root of the merit, and the creep stress it foresees.
 
@@ -341,9 +358,7 @@ class ForceBalance:
             if not kept:
                 m.assemble(softness, ties)
             self.scales = self.scales or m.scales
-            of_force, of_volume = self._weights(it)
-            weights = np.sqrt(of_force), left * np.sqrt(of_volume)
-            x, q, outcome = m.solver.solve(apply, force, volume, schur, weights, rtol)
+            x, q, outcome = m.solver.solve(apply, force, volume, schur, self._norm(it, left), rtol)
             krylov += outcome.iterations
             kept = kept and not outcome.converged
 
@@ -355,12 +370,10 @@ class ForceBalance:
         outcome = replace(outcome, iterations=krylov)
         return direction, outcome, tangent.predicted(strains[:dim], change).scaled(STRESS_UNIT, [])
 
-    def search(
-        self, it: Iterate, direction: tuple[Array, Array, Array], foreseen: Tensor
-    ) -> tuple[Iterate, Tensor, float]:
-        """The first of the halved steps that lowers the merit, or the smallest (collective).
+    def search(self, it: Iterate, direction: tuple[Array, Array, Array]) -> tuple[Iterate, float]:
+        """The first of the halved steps that lowers the merit, or the smallest; by which factor it has changed.
 
-        Also the creep stress that was foreseen for it, and by which factor the merit has changed.
+        (Collective.)
         """
         damping, before = 1.0, self.merit(it)
         while True:
@@ -368,6 +381,5 @@ class ForceBalance:
             new = self.evaluate(*(a + damping * b for a, b in zip(fields, direction, strict=True)))
             after = self.merit(new)
             if after < before or new.imbalance < self.m.tolerance or damping <= SMALLEST_DAMPING:
-                stress = self.m.rheology.solid_tensor(it.response).toward(foreseen, damping)
-                return new, stress, after / before
+                return new, after / before
             damping *= 0.5

@@ -59,7 +59,7 @@ from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LOOSEST = 0.1  # relative tolerance of a linear solve
 LEFT = 0.5  # the same, of what the last step left of the merit
-WORSE = 100.0  # by what the merit may rise in the smallest step; beyond it the next ones would run away
+WORSE = 10.0  # by what the merit may rise in the smallest step; beyond it the next ones would run away
 LAST = 0.3  # of the tolerance of Newton's method, for the linear solve of the last step
 AT_START = 0.01  # of the tolerance, where a step begins: else errors just below it would add up from step to step
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
@@ -224,12 +224,12 @@ class Mechanics:
 
             # one Newton step along (dv, dP, dS), solved no better than the last one and the tolerance are worth
             rtol = min(LOOSEST, max(LAST * min(1.0, self.tolerance / max(at.imbalance, self.tolerance)), LEFT * gained))
-            direction, linear, foreseen = problem.solve(at, predicted, rtol)
+            direction, linear, predicted = problem.solve(at, predicted, rtol)
             krylov += linear.iterations
             if not linear.converged:
                 reason = f"linear solver: {linear.reason}"
                 break
-            at, predicted, gained = problem.search(at, direction, foreseen)
+            at, gained = problem.search(at, direction)
             if gained > WORSE:
                 break
         return self._result(old, at, solid_share, dt, Outcome(False, reason, krylov, at.imbalance), newton)

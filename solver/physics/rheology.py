@@ -103,12 +103,6 @@ class Tensor:
     edges: list[Array]
     cells: list[Array]
 
-    def toward(self, other: Tensor, share: float) -> Tensor:
-        """A share of the way to another one."""
-        pairs = zip(self._arrays, other._arrays, strict=True)
-        normal, missing, *shear = [own + share * (end - own) for own, end in pairs]
-        return Tensor(normal, missing, shear[: len(self.edges)], shear[len(self.edges) :])
-
     def add(self, other: Tensor) -> None:
         """Add another one in place."""
         for own, more in zip(self._arrays, other._arrays, strict=True):

@@ -12,7 +12,7 @@ the stress that drives it. On edges d tau has the means of s (r:e') and of dS n 
 
     theta  = tau_predicted:tau_s / tau_s:tau_s, between 0 and 1          (0: Picard's iteration, 1: Newton's)
 
-tau_predicted is the stress that the last linear solve foresaw for the step that was taken. Where the new rates give
+tau_predicted is the stress that the last linear solve foresaw. Where the new rates give
 more stress than that, the rates are too large and the full derivative would overshoot through zero (the viscosity of
 creep falls with the rate); where they give less it is safe. Where they have turned the stress around, which was not
 foreseen, the rates have crossed the stiff range about zero, of which the soft derivative on its other side knows

@@ -40,7 +40,8 @@ def test_uniaxial_compression_creeps_at_nortons_rate(dim, n):
         state = converged(mechanics, state, Load(pressure=P0), dt=100.0).state
     factor = 1.0 if dim == 3 else np.sqrt(3) / 2
     exact = -factor * law.rate(factor * P0)
-    np.testing.assert_allclose(mechanics.strain_rates(state.velocity)[dim - 1], exact, rtol=1e-6)
+    off = 4e-7 * n  # the load is balanced to 3e-7, and rates go with its n-th power
+    np.testing.assert_allclose(mechanics.strain_rates(state.velocity)[dim - 1], exact, rtol=off)
 
 
 def closure(ratio: float, per_width: float, n: float) -> float:

@@ -321,4 +321,4 @@ def test_the_source_has_no_jump_where_the_stress_fills_more_vacancies_than_plane
     source, slope, _ = vacancies.plane_source(weights, 0.9 * one, 0.05 * one, none, (2.5e-3 * one, none), p, s_n, 2.0)
     steps, expected = np.diff(source), 0.5 * (slope[1:] + slope[:-1]) * np.diff(s_n)
     np.testing.assert_allclose(steps, expected, atol=1e-3 * np.ptp(source))
-    assert np.ptp(source) > 0.1 * source[0], "the stress counts"
+    assert np.all(slope <= 0) and np.ptp(source) > 0.1 * source[0], "the stress counts"
