@@ -59,7 +59,7 @@ from solver.physics.stiffness import Scales, Softness, StiffnessMatrices
 FORCE_TOLERANCE = 3e-7  # of the reaction at the top relative to the load
 LOOSEST = 0.1  # relative tolerance of a linear solve
 LEFT = 0.5  # the same, of what the last step left of the merit
-WORSE = 10.0  # by what the merit may rise in the smallest step; beyond it the next ones would run away
+RUNAWAY = 1e4  # by what the merit may rise above the least so far: beyond it no step has come back
 LAST = 0.3  # of the tolerance of Newton's method, for the linear solve of the last step
 AT_START = 0.01  # of the tolerance, where a step begins: else errors just below it would add up from step to step
 STALLED = 0.5  # of the last imbalance: what does not fall below it falls no further
@@ -209,7 +209,7 @@ class Mechanics:
         # tau_predicted is at first the stress that is remembered
         at = problem.evaluate(old.velocity, old.pressure, old.growth)
         krylov, reason = 0, "the iteration for the creep viscosity stalls"
-        predicted, last, gained = problem.remembered, np.inf, 1.0
+        predicted, last, gained, risen = problem.remembered, np.inf, 1.0, 1.0
         for newton in range(self.max_newton + 1):
             # balanced, or as near to it as rounding allows once the imbalance falls no further
             met = at.imbalance <= self.tolerance * (1 if newton else AT_START)
@@ -230,7 +230,8 @@ class Mechanics:
                 reason = f"linear solver: {linear.reason}"
                 break
             at, gained = problem.search(at, direction)
-            if gained > WORSE:
+            risen = max(risen * gained, 1.0)
+            if risen > RUNAWAY:
                 break
         return self._result(old, at, solid_share, dt, Outcome(False, reason, krylov, at.imbalance), newton)
 
