@@ -45,7 +45,7 @@ from solver.numerics.kept import Numbers
 from solver.numerics.linear import Outcome, default_options, free_vectors, multigrid, reason_name
 from solver.petsc import PETSc
 
-SETUP_COST = 10  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D)
+SETUP_COST = 14  # iterations that take as long as new matrices and a set-up (measured in 2-D; 13 on 256^2)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
 PREFIX = "mechanics_"
 DEFAULTS = {"mat_mumps_icntl_14": PIVOTING_SPACE}  # options of PETSc; the multigrid has more, of `_multigrid`
