@@ -42,10 +42,10 @@ from mpi4py import MPI
 
 from solver.numerics.array import Array
 from solver.numerics.kept import Numbers
-from solver.numerics.linear import Outcome, default_options, free_vectors, multigrid, reason_name
+from solver.numerics.linear import EPSILON, Outcome, default_options, free_vectors, multigrid, reason_name
 from solver.petsc import PETSc
 
-SETUP_COST = 14  # iterations that take as long as new matrices and a set-up (measured in 2-D; 13 on 256^2)
+SETUP_COST = 10  # iterations that take as long as new matrices and a set-up (measured in 2-D and 3-D: 10 to 14)
 PIVOTING_SPACE = 200  # per cent of memory more than MUMPS foresees: a saddle point delays many pivots
 PREFIX = "mechanics_"
 DEFAULTS = {"mat_mumps_icntl_14": PIVOTING_SPACE}  # options of PETSc; the multigrid has more, of `_multigrid`
@@ -189,7 +189,7 @@ class SaddleSolver:
         free_vectors(self.ksp)
 
         # what it has cost beyond a new one, added up until that is worth a set-up
-        digits = np.log10(norms[0] / norms[-1]) if iterations else 0.0
+        digits = np.log10(norms[0] / max(norms[-1], EPSILON * norms[0])) if iterations else 0.0
         if kept:
             self._wasted += iterations - self._per_digit * digits
         elif digits > 0:
